@@ -1,0 +1,47 @@
+-- Where each consumer of the journal stands. The fence grows with every new holder, so that a late one changes nothing.
+CREATE TABLE journal_cursors (
+    consumer TEXT NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    holder TEXT NOT NULL,
+    lease_until INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+-- Events that a consumer could not process. They hold back nothing; a person can look at them and replay them.
+CREATE TABLE parked_events (
+    consumer TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    error TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    parked_at INTEGER NOT NULL,
+    PRIMARY KEY (consumer, position)
+) STRICT;
+
+CREATE INDEX parked_events_account ON parked_events (account_id, position);
+
+-- Background work: ready, running under a lease, done, or dead (seen and retried by a person).
+CREATE TABLE jobs (
+    id TEXT NOT NULL PRIMARY KEY,
+    tenant_id TEXT,
+    kind TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    dedupe_key TEXT,
+    state TEXT NOT NULL CHECK (state IN ('ready', 'running', 'done', 'dead')),
+    run_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    max_attempts INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+
+CREATE INDEX jobs_due ON jobs (lane, state, run_at, id);
+CREATE INDEX jobs_tenant ON jobs (tenant_id, state, created_at, id);
+-- One live job for one thing: enqueuing it twice is one job.
+CREATE UNIQUE INDEX jobs_dedupe ON jobs (kind, dedupe_key) WHERE state = 'ready';

@@ -1,0 +1,28 @@
+-- People known to an account: one row per account and messenger id. `person_id` joins rows of one person later.
+CREATE TABLE contacts (
+    id TEXT NOT NULL PRIMARY KEY,
+    tenant_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    messenger TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    person_id TEXT,
+    display_name TEXT,
+    name_search TEXT NOT NULL,
+    picture_url TEXT,
+    language TEXT,
+    status_message TEXT,
+    -- Unknown (NULL) for somebody seen only in a group.
+    following INTEGER CHECK (following IN (0, 1)),
+    blocked_at INTEGER,
+    -- LINE's time of the newest act that says something about following; older ones change nothing.
+    relation_at INTEGER NOT NULL,
+    profile_at INTEGER,
+    tags TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (account_id, external_id)
+) STRICT;
+
+CREATE INDEX contacts_tenant ON contacts (tenant_id, created_at, id);
+CREATE INDEX contacts_person ON contacts (person_id);

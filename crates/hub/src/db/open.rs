@@ -1,0 +1,114 @@
+//! Opening the pools.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Db, DbResult};
+
+/// Where the data is: a folder of SQLite files, or a PostgreSQL server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Url {
+    /// The folder that holds `hub.db` and `journal.db`.
+    Sqlite(PathBuf),
+    /// `postgres://…`.
+    Postgres(String),
+}
+
+impl Url {
+    /// Reads a database URL: empty means SQLite in `data_dir`; `sqlite:DIR` or `postgres://…`.
+    ///
+    /// # Errors
+    /// An unknown scheme is refused: a typing error must not make an empty database.
+    pub fn parse(text: &str, data_dir: &Path) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::Sqlite(data_dir.to_owned()));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        if let Some(dir) = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")) {
+            return Ok(Self::Sqlite(PathBuf::from(dir)));
+        }
+        Err("unknown database URL: use postgres://… or sqlite:FOLDER, or leave it out for SQLite in the data folder".to_owned())
+    }
+}
+
+/// Opens the hub's database, making it where it is missing.
+///
+/// # Errors
+/// The file or the server cannot be opened.
+pub async fn open(url: &Url) -> DbResult<Db> {
+    match url {
+        Url::Sqlite(dir) => sqlite(&dir.join("hub.db"), 1000).await,
+        Url::Postgres(url) => postgres(url, 16).await,
+    }
+}
+
+/// Opens the journal's database: a file of its own on SQLite, a small pool of its own on PostgreSQL.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_journal(url: &Url) -> DbResult<Db> {
+    match url {
+        // Checkpointing every 20,000 pages instead of 1,000 is a quarter faster for an append-only file.
+        Url::Sqlite(dir) => sqlite(&dir.join("journal.db"), 8000).await,
+        Url::Postgres(url) => postgres(url, 4).await,
+    }
+}
+
+async fn sqlite(path: &Path, checkpoint_pages: u32) -> DbResult<Db> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .statement_cache_capacity(512)
+        .pragma("wal_autocheckpoint", checkpoint_pages.to_string());
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await?;
+    let read = SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(4)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
+        .await?;
+    Ok(Db::Sqlite { read, write })
+}
+
+async fn postgres(url: &str, connections: u32) -> DbResult<Db> {
+    let options = PgConnectOptions::from_str(url)?.application_name("trunkline").statement_cache_capacity(512);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await?;
+    Ok(Db::Postgres(pool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_scheme_is_refused() {
+        let dir = Path::new("/data");
+        assert_eq!(Url::parse("", dir), Ok(Url::Sqlite("/data".into())));
+        assert_eq!(Url::parse("sqlite:/x", dir), Ok(Url::Sqlite("/x".into())));
+        assert!(Url::parse("postgres://localhost/x", dir).is_ok());
+        assert!(Url::parse("postgre://localhost/x", dir).is_err());
+        assert!(Url::parse("mysql://localhost/x", dir).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! The hub's ids: a prefix and a ULID, one type for each thing, so that they cannot be mixed up.
+
+use ulid::Ulid;
+
+use crate::clock::{Entropy, Timestamp};
+
+/// What every id type can do.
+pub trait Id: Sized {
+    /// The text before the ULID, with its underscore.
+    const PREFIX: &'static str;
+
+    /// An id made of a moment and 80 random bits.
+    fn new(at: Timestamp, entropy: &Entropy) -> Self;
+
+    /// Reads an id: the prefix and 26 characters of a ULID.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+pub(crate) fn make(prefix: &str, at: Timestamp, entropy: &Entropy) -> String {
+    let random = entropy.bytes::<16>();
+    let ulid = Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), u128::from_le_bytes(random));
+    format!("{prefix}{ulid}")
+}
+
+pub(crate) fn is(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.len() == 26 && Ulid::from_string(rest).is_ok())
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Id for $name {
+            const PREFIX: &'static str = $prefix;
+
+            fn new(at: Timestamp, entropy: &Entropy) -> Self {
+                Self(make($prefix, at, entropy))
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                is($prefix, text).then(|| Self(text.to_owned()))
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&$name> for crate::db::Arg {
+            fn from(id: &$name) -> Self {
+                Self::Text(Some(id.0.clone()))
+            }
+        }
+
+        impl From<Option<&$name>> for crate::db::Arg {
+            fn from(id: Option<&$name>) -> Self {
+                Self::Text(id.map(|id| id.0.clone()))
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A customer of the hub, whose data is apart from all others'.
+    TenantId = "ten_";
+    /// A person who works in the hub.
+    UserId = "usr_";
+    /// An API key (not the key itself).
+    ApiKeyId = "key_";
+    /// One line of the audit log.
+    AuditId = "aud_";
+    /// A connected account, a LINE Official Account first.
+    AccountId = "acc_";
+    /// A person known to an account.
+    ContactId = "con_";
+    /// All messages with one person, group or room on one account.
+    ConversationId = "cnv_";
+    /// One message, either direction.
+    MessageId = "msg_";
+    /// One send that LINE sees as one call.
+    SendId = "snd_";
+    /// One piece of background work.
+    JobId = "job_";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_its_prefix_and_is_read_back() {
+        let entropy = Entropy::seeded(1);
+        let id = AccountId::new(Timestamp(1_767_225_600_000), &entropy);
+        assert!(id.as_str().starts_with("acc_01"));
+        assert_eq!(AccountId::parse(id.as_str()), Some(id.clone()));
+        assert_eq!(ContactId::parse(id.as_str()), None);
+        assert_eq!(AccountId::parse("acc_x"), None);
+    }
+}

@@ -1,0 +1,16 @@
+//! Conversations and their messages: what friends wrote, what was answered, and who has to answer next.
+//!
+//! Owns `conversations`, `messages`, `message_versions`, `unsent_messages`, `media`, `attachments`. Promises: every
+//! event becomes at most one message, however often and in whatever order it comes; an edit is a version of its message
+//! and may come first; an unsent message leaves a tombstone and nothing else; media is fetched soon, by a job, and kept;
+//! groups and rooms are conversations of their own.
+
+pub mod api;
+pub mod consumer;
+pub mod content;
+pub mod jobs;
+pub mod model;
+mod repo;
+pub mod service;
+
+pub(crate) use repo::statements;

@@ -1,0 +1,351 @@
+//! Reading conversations, answering, and keeping order in them.
+
+use serde_json::{Value, json};
+
+use super::model::{Conversation, Kind, Message, State};
+use super::repo::{read, write};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::{DbResult, Tx};
+use crate::error::{AppError, AppResult, FieldError};
+use crate::ids::{ConversationId, MessageId};
+use crate::live::Notice;
+use crate::outbox::model::{NewSend, Origin, SettledMessage, Target, TargetKind, Terms};
+use crate::outbox::{self};
+use crate::scope::Scope;
+use crate::team::Actor;
+
+pub use super::repo::read::{Counts, Filter};
+
+/// Conversations within the scope, newest activity first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(hub: &Hub, scope: &Scope, filter: &Filter) -> AppResult<Vec<Conversation>> {
+    let mut all = read::list(&hub.db, scope, filter).await?;
+    let now = hub.now();
+    for conversation in &mut all {
+        conversation.free_until = conversation.free_until.filter(|until| *until > now);
+    }
+    Ok(all)
+}
+
+/// One conversation within the scope.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn get(hub: &Hub, scope: &Scope, id: &ConversationId) -> AppResult<Conversation> {
+    let mut found =
+        read::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("conversation"))?;
+    found.free_until = found.free_until.filter(|until| *until > hub.now());
+    Ok(found)
+}
+
+/// How many open conversations wait and how much is unread, of each account within the scope.
+///
+/// # Errors
+/// Those of the database.
+pub async fn counts(hub: &Hub, scope: &Scope) -> AppResult<Vec<Counts>> {
+    Ok(read::counts(&hub.db, scope).await?)
+}
+
+/// Messages of a conversation before a place (the time and id of the oldest one already shown), newest first.
+///
+/// # Errors
+/// 404 when there is no such conversation.
+pub async fn messages_before(
+    hub: &Hub,
+    scope: &Scope,
+    conversation: &ConversationId,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> AppResult<Vec<Message>> {
+    get(hub, scope, conversation).await?;
+    let before = before.unwrap_or((Timestamp(i64::MAX), String::new()));
+    Ok(read::messages(&hub.db, scope, conversation, &before, limit).await?)
+}
+
+/// One message within the scope.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn message(hub: &Hub, scope: &Scope, id: &MessageId) -> AppResult<Message> {
+    read::message(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("message"))
+}
+
+/// An answer to be sent.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// 1–5 LINE message objects.
+    pub messages: Vec<Value>,
+    /// What it may cost.
+    pub terms: Terms,
+    /// Who wants it.
+    pub origin: Origin,
+}
+
+/// Puts an answer into the conversation and the outbox, in one transaction; gives the queued messages in order.
+///
+/// # Errors
+/// 422 with LINE's findings, 409 `blocked`, `standby` or `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is kept.
+pub async fn send(
+    hub: &Hub,
+    scope: &Scope,
+    actor: &Actor,
+    id: &ConversationId,
+    answer: Answer,
+) -> AppResult<Vec<Message>> {
+    let conversation = get(hub, scope, id).await?;
+    check(hub, &conversation, &answer)?;
+    let target = target(&conversation);
+    let price =
+        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
+    outbox::service::admit(&price, answer.terms)?;
+    let now = hub.now();
+    let mut tx = hub.db.begin().await?;
+    let mut queued = Vec::with_capacity(answer.messages.len());
+    for content in answer.messages {
+        let message: MessageId = hub.id();
+        let new = write::NewMessage {
+            id: &message,
+            tenant: &conversation.tenant_id,
+            account: &conversation.account_id,
+            conversation: &conversation.id,
+            contact: None,
+            inbound: false,
+            origin: answer.origin.as_str(),
+            sender: Some(who(actor)),
+            external_id: None,
+            kind: line_api::message::kind(&content),
+            content: Some(content.to_string()),
+            content_at: now,
+            // Several lines of one answer keep their order by their ids, which grow.
+            sort_at: now,
+            edited_at: None,
+            unsent_at: None,
+            image_set_id: None,
+            quote_token: None,
+            read_token: None,
+            standby: false,
+            position: None,
+            now,
+        };
+        write::add(&mut tx, &new).await?;
+        queued.push((message, content));
+    }
+    let ids: Vec<MessageId> = queued.iter().map(|(id, _)| id.clone()).collect();
+    let new = NewSend {
+        tenant: conversation.tenant_id.clone(),
+        account: conversation.account_id.clone(),
+        conversation: conversation.id.clone(),
+        target,
+        messages: queued,
+        origin: answer.origin,
+        actor: who(actor).0.to_owned(),
+        terms: answer.terms,
+    };
+    outbox::service::enqueue(&mut tx, hub, &new).await?;
+    write::answered(&mut tx, &conversation.id, now, now).await?;
+    write::set_last(&mut tx, &conversation.id).await?;
+    tx.commit().await?;
+    hub.outbox.wake();
+    for message in &ids {
+        tell(hub, &conversation, "message", message.as_str());
+    }
+    tell(hub, &conversation, "conversation", conversation.id.as_str());
+    let mut items = Vec::with_capacity(ids.len());
+    for id in &ids {
+        items.push(message(hub, scope, id).await?);
+    }
+    Ok(items)
+}
+
+/// The sender of an answer, as the transcript shows them: id and name.
+fn who(actor: &Actor) -> (&str, &str) {
+    match actor {
+        Actor::User { id, name } => (id.as_str(), name),
+        Actor::Key { id, name } => (id.as_str(), name),
+        Actor::System(name) => ("", name),
+    }
+}
+
+fn target(conversation: &Conversation) -> Target {
+    let kind = match conversation.kind {
+        Kind::User => TargetKind::User,
+        Kind::Group => TargetKind::Group,
+        Kind::Room => TargetKind::Room,
+    };
+    Target { kind, id: conversation.external_id.clone() }
+}
+
+fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppResult<()> {
+    let messages = Value::Array(answer.messages.clone());
+    let rules = line_api::validate::Rules { loopback_http: hub.config.is_loopback() };
+    if let Err(refusal) = line_api::validate::messages_with(&messages, rules) {
+        let mut fields: Vec<FieldError> = refusal
+            .details
+            .iter()
+            .map(|detail| {
+                let field = detail.property.clone().unwrap_or_else(|| "messages".to_owned());
+                FieldError::new(field, "refused_by_line", detail.message.clone().unwrap_or_default())
+            })
+            .collect();
+        if fields.is_empty() {
+            fields.push(FieldError::new("messages", "refused_by_line", refusal.message));
+        }
+        return Err(AppError::invalid(fields));
+    }
+    if conversation.contact.as_ref().is_some_and(|contact| contact.blocked_at.is_some()) {
+        return Err(AppError::conflict(
+            "blocked",
+            "the friend has blocked the account; nothing can be sent until they lift the block",
+        ));
+    }
+    if conversation.standby {
+        return Err(AppError::conflict("standby", "another channel handles this conversation at LINE"));
+    }
+    if conversation.left_at.is_some() {
+        return Err(AppError::conflict("left", "the account is no longer in this group"));
+    }
+    Ok(())
+}
+
+/// Sends a failed message, or one whose outcome is unknown, again: a person's decision, with a key of its own. The
+/// messages that shared its call go with it.
+///
+/// # Errors
+/// 404 when there is no such message, 409 when it did not end as `seen`, and those of [`send`].
+pub async fn send_again(
+    hub: &Hub,
+    scope: &Scope,
+    actor: &Actor,
+    id: &MessageId,
+    terms: Terms,
+) -> AppResult<Message> {
+    let message = message(hub, scope, id).await?;
+    let conversation = get(hub, scope, &message.conversation_id).await?;
+    let seen = message
+        .delivery
+        .as_ref()
+        .and_then(|delivery| outbox::model::State::parse(&delivery.state))
+        .ok_or_else(|| AppError::not_found("outgoing message"))?;
+    let messages = message.content.iter().cloned().collect();
+    check(hub, &conversation, &Answer { messages, terms, origin: Origin::Agent })?;
+    let price =
+        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(&conversation)).await?;
+    outbox::service::admit(&price, terms)?;
+    let mut tx = hub.db.begin().await?;
+    outbox::service::again(&mut tx, hub, scope, id, seen, who(actor).0.to_owned(), terms).await?;
+    let detail = json!({ "was": seen.as_str() });
+    let subject = ("message.sent_again", id.as_str());
+    crate::team::service::audit(&mut tx, hub, scope.tenant(), actor, subject, &detail).await?;
+    tx.commit().await?;
+    hub.outbox.wake();
+    tell(hub, &conversation, "message", id.as_str());
+    self::message(hub, scope, id).await
+}
+
+/// A change to a conversation; absent parts stay.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// The new state, and for a snooze its end (`None`: with the next message).
+    pub state: Option<(State, Option<Timestamp>)>,
+    /// The new assignee's user id, or nobody.
+    pub assignee: Option<Option<String>>,
+    /// Everything is read.
+    pub read: bool,
+}
+
+/// Changes a conversation.
+///
+/// # Errors
+/// 404 when there is none, 422 for an assignee who is not of this tenant.
+pub async fn change(
+    hub: &Hub,
+    scope: &Scope,
+    actor: &Actor,
+    id: &ConversationId,
+    change: Change,
+) -> AppResult<Conversation> {
+    let before = get(hub, scope, id).await?;
+    if let Some(Some(user)) = &change.assignee {
+        let everybody = Scope::tenant_wide(scope.tenant().clone());
+        let members = crate::team::service::members(hub, &everybody).await?;
+        if !members.iter().any(|member| member.id.as_str() == user) {
+            return Err(AppError::invalid_field("assignee_id", "unknown", "there is no such user"));
+        }
+    }
+    let now = hub.now();
+    let mut tx = hub.db.begin().await?;
+    if change.read {
+        write::read_all(&mut tx, scope, id, now).await?;
+    }
+    if let Some((state, until)) = change.state {
+        write::set_state(&mut tx, scope, id, state, until, now).await?;
+        let detail = json!({ "from": before.state.as_str(), "to": state.as_str() });
+        let subject = ("conversation.state", id.as_str());
+        crate::team::service::audit(&mut tx, hub, scope.tenant(), actor, subject, &detail).await?;
+    }
+    if let Some(assignee) = &change.assignee {
+        write::set_assignee(&mut tx, scope, id, assignee.as_deref(), now).await?;
+        let detail = json!({ "to": assignee });
+        let subject = ("conversation.assigned", id.as_str());
+        crate::team::service::audit(&mut tx, hub, scope.tenant(), actor, subject, &detail).await?;
+    }
+    tx.commit().await?;
+    tell(hub, &before, "conversation", id.as_str());
+    get(hub, scope, id).await
+}
+
+fn tell(hub: &Hub, conversation: &Conversation, kind: &'static str, id: &str) {
+    hub.live.publish(Notice {
+        tenant: conversation.tenant_id.clone(),
+        account: Some(conversation.account_id.clone()),
+        kind,
+        id: id.to_owned(),
+        conversation: Some(conversation.id.clone()),
+    });
+}
+
+/// Opens the conversations whose snooze is over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn wake_snoozed(hub: &Hub) -> DbResult<usize> {
+    let mut tx = hub.db.begin().await?;
+    let woken = write::wake(&mut tx, hub.now()).await?;
+    tx.commit().await?;
+    for (id, tenant, account) in &woken {
+        hub.live.publish(Notice {
+            tenant: tenant.clone(),
+            account: Some(account.clone()),
+            kind: "conversation",
+            id: id.as_str().to_owned(),
+            conversation: Some(id.clone()),
+        });
+    }
+    Ok(woken.len())
+}
+
+/// What the outbox announces: LINE took a message, so that it has LINE's id and can be quoted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sent;
+
+impl outbox::SendListener for Sent {
+    fn settled<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        messages: &'a [SettledMessage],
+    ) -> futures_util::future::BoxFuture<'a, DbResult<()>> {
+        Box::pin(async move {
+            for settled in messages {
+                let delivery = &settled.delivery;
+                if delivery.state == outbox::model::State::Sent {
+                    let (external, quote) = (delivery.line_message_id.as_deref(), delivery.quote_token.as_deref());
+                    write::sent(tx, &delivery.message, settled.at, external, quote).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The hub: engines that know no feature, and slices that own their tables, rules, pages and API.
+//!
+//! In reading order: a webhook comes in through [`ingress`], is kept by [`journal`], becomes [`contacts`] and
+//! [`inbox`] conversations, and what is answered leaves through [`outbox`]. [`wiring`] is the one list of slices.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod scope;
+pub mod start;
+pub mod text;
+pub mod wiring;
+
+// Engines.
+pub mod blobs;
+pub mod db;
+pub mod guard;
+pub mod jobs;
+pub mod journal;
+pub mod live;
+pub mod secrets;
+pub mod web;
+
+// Slices, each before those that may call it.
+pub mod team;
+pub mod accounts;
+pub mod ingress;
+pub mod contacts;
+pub mod outbox;
+pub mod inbox;

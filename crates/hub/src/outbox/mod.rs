@@ -1,0 +1,44 @@
+//! The sending side: every message to LINE goes through here. Never twice, never lost, never a silent cost.
+//!
+//! Owns `reply_tokens`, `send_lanes`, `sends`, `deliveries`, `quota_readings`. A send is one call that LINE sees, with
+//! one to five messages. Promises (ARCHITECTURE 1.5):
+//!
+//! - what is queued is sent, or shown as failed or unknown; a conversation's sends keep their order;
+//! - the request's exact bytes and its retry key are on disk before the first try;
+//! - a reply is used while the conversation has a young, unspent token, each token by one send; else a push, but only
+//!   where paying that much is allowed;
+//! - a request that may have gone out is repeated as it is or left alone, never replaced by another.
+//!
+//! [`service`] is what other slices call; [`model`] holds the rules.
+
+pub mod model;
+pub(crate) mod repo;
+pub mod service;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use crate::db::{DbResult, Tx};
+use model::SettledMessage;
+
+/// The dispatcher's wake-up.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    wake: Arc<Notify>,
+}
+
+impl Outbox {
+    /// Tells the dispatcher that something was queued; to be called after the commit. Without it the send starts a
+    /// second later.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+/// Who wants to know, in the same transaction, how sends end: the inbox. Listed in `wiring.rs`.
+pub trait SendListener: Send + Sync + std::fmt::Debug {
+    /// Messages of one send have come to their end.
+    fn settled<'a>(&'a self, tx: &'a mut Tx, messages: &'a [SettledMessage]) -> BoxFuture<'a, DbResult<()>>;
+}

@@ -1,0 +1,487 @@
+//! What a send is, and the pure rules of sending: what to do next, and what an answer means.
+//!
+//! [`plan`] and [`after`] are the whole state machine. Both look only at what is stored, so whatever node asks, and
+//! after whatever crash, the answer is the same.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::ids::{AccountId, ConversationId, MessageId, SendId, TenantId};
+
+/// LINE takes a reply token for one minute after the webhook (PLATFORM 17), by our clock from our receipt.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(60);
+/// What of that minute is left to the network: an attempt is started only before `TOKEN_LIFE - TOKEN_MARGIN`.
+pub const TOKEN_MARGIN: Duration = Duration::from_secs(10);
+/// The token of a redelivered event is dead 20 minutes after the event (PLATFORM 17).
+pub const REDELIVERED_TOKEN_LIFE: Duration = Duration::from_secs(20 * 60);
+/// How long a push is repeated. LINE forgets a retry key after 24 hours and would then send again (PLATFORM 18).
+pub const PUSH_REPEATED_FOR: Duration = Duration::from_secs(23 * 3600);
+/// How old a reading of quota or member count may be to be relied on.
+pub const READING_LIFE: Duration = Duration::from_secs(60);
+/// Message objects in one call (PLATFORM 7).
+pub const MESSAGES_PER_CALL: usize = 5;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+        pub enum $name {
+            $($(#[$case_doc])* #[serde(rename = $word)] $case,)*
+        }
+
+        impl $name {
+            /// The word that is stored and shown to programs.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$case => $word,)* }
+            }
+
+            /// Reads the word.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$case),)* _ => None }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Where a send stands.
+    State {
+        /// Waits for its turn or for its next attempt.
+        Queued = "queued",
+        /// An attempt is under way.
+        Sending = "sending",
+        /// LINE accepted it.
+        Sent = "sent",
+        /// It certainly did not go out.
+        Failed = "failed",
+        /// It may have gone out; a person decides.
+        Unknown = "unknown",
+    }
+    /// How a send reaches LINE.
+    Via {
+        /// Free, with a reply token.
+        Reply = "reply",
+        /// Paid per recipient.
+        Push = "push",
+    }
+    /// Who wanted a send.
+    Origin {
+        /// A person in the inbox.
+        Agent = "agent",
+        /// A rule.
+        Automation = "automation",
+        /// A campaign.
+        Campaign = "campaign",
+        /// A program, by the API.
+        Api = "api",
+        /// Another system, by the LINE-compatible proxy.
+        Proxy = "proxy",
+        /// The hub itself.
+        System = "system",
+    }
+    /// What kind of chat a send goes to.
+    TargetKind {
+        /// One person.
+        User = "user",
+        /// A group.
+        Group = "group",
+        /// A room.
+        Room = "room",
+    }
+    /// Why a send did not go out, or is not known to have.
+    Fault {
+        /// It could no longer be free, and paying (that much) was not allowed.
+        PaidSendRefused = "paid_send_refused",
+        /// The month's quota is used up, or reserved by a running broadcast.
+        QuotaExhausted = "quota_exhausted",
+        /// LINE refused it for good; the detail has LINE's words.
+        LineRefused = "line_refused",
+        /// LINE does not take the account's credentials.
+        Credentials = "credentials",
+        /// LINE could not be reached for as long as it makes sense to try.
+        LineUnavailable = "line_unavailable",
+        /// The account is not connected any more.
+        Disconnected = "disconnected",
+        /// LINE's answer never arrived.
+        NoAnswer = "no_answer",
+    }
+}
+
+impl State {
+    /// Whether it stays as it is.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Sent | Self::Failed | Self::Unknown)
+    }
+}
+
+impl Fault {
+    /// What happened, for a person, where LINE gave no words of its own.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::PaidSendRefused => {
+                "it can no longer be sent free of charge, and a paid send was not allowed"
+            }
+            Self::QuotaExhausted => "the month's quota is used up, or reserved by a running broadcast",
+            Self::LineRefused => "LINE refused the message",
+            Self::Credentials => "LINE does not accept the account's credentials",
+            Self::LineUnavailable => "LINE could not be reached",
+            Self::Disconnected => "the account is not connected",
+            Self::NoAnswer => {
+                "LINE's answer did not arrive, so the message may or may not have been delivered"
+            }
+        }
+    }
+}
+
+/// The chat a send goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Person, group or room.
+    pub kind: TargetKind,
+    /// LINE's ID of it.
+    pub id: String,
+}
+
+/// What may be paid for a send. It binds until LINE's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether it may be a push when it cannot be a reply.
+    pub allow_paid: bool,
+    /// The most that push may cost, in messages of the quota.
+    pub max_cost: i64,
+}
+
+impl Terms {
+    /// Free or not at all.
+    pub const FREE: Self = Self { allow_paid: false, max_cost: 0 };
+    /// A push to one person is allowed (CONTRACT "Messages": `max_cost` is 1 unless said otherwise).
+    pub const ONE: Self = Self { allow_paid: true, max_cost: 1 };
+}
+
+/// A reply token of an event, to be remembered with the event's message.
+#[derive(Debug, Clone)]
+pub struct NewToken<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The conversation that the event belongs to.
+    pub conversation: &'a ConversationId,
+    /// `replyToken`.
+    pub token: &'a str,
+    /// The event's place in the journal.
+    pub position: i64,
+    /// LINE's time of the event.
+    pub event_at: Timestamp,
+    /// When the hub received it.
+    pub received_at: Timestamp,
+    /// `deliveryContext.isRedelivery`.
+    pub redelivered: bool,
+}
+
+impl NewToken<'_> {
+    /// Until when an attempt with it may start.
+    #[must_use]
+    pub fn usable_until(&self) -> Timestamp {
+        let until = self.received_at.plus(TOKEN_LIFE);
+        let until =
+            if self.redelivered { until.min(self.event_at.plus(REDELIVERED_TOKEN_LIFE)) } else { until };
+        until.minus(TOKEN_MARGIN)
+    }
+
+    /// Whether LINE's console made it up for a test: all `0` or all `f` (GOTCHAS A7).
+    #[must_use]
+    pub fn is_dummy(&self) -> bool {
+        ["0", "f"].iter().any(|c| !self.token.is_empty() && self.token.replace(c, "").is_empty())
+    }
+}
+
+/// Messages to be sent to one conversation.
+#[derive(Debug, Clone)]
+pub struct NewSend {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The account that sends.
+    pub account: AccountId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The conversation's chat at LINE.
+    pub target: Target,
+    /// One to five valid message objects with the ids of their message rows, in order.
+    pub messages: Vec<(MessageId, Value)>,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// The id of the person, key or rule behind it; empty for the hub itself.
+    pub actor: String,
+    /// What may be paid.
+    pub terms: Terms,
+}
+
+/// Where messages were put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// The send that carries them.
+    pub send: SendId,
+    /// Whether it was there before: they share its call.
+    pub joined: bool,
+}
+
+/// What a send to a conversation would cost now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// Until when it is free; `None` when it would be a push.
+    pub free_until: Option<Timestamp>,
+    /// The cost in messages of the quota: 0 while free, else 1 or the members of a group or room; `None` when LINE
+    /// did not tell the number of members.
+    pub cost: Option<i64>,
+    /// What of the month's quota is left after all sends under way; `None` when the account has no limit or no
+    /// reading of the last minute exists.
+    pub quota_left: Option<i64>,
+}
+
+/// The way of one outgoing message, as the inbox and the API show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message.
+    pub message: MessageId,
+    /// The call that carries it.
+    pub send: SendId,
+    /// Its place in the call, 0–4.
+    pub place: i64,
+    /// Where the call stands.
+    pub state: State,
+    /// How it goes; `None` before the first attempt.
+    pub via: Option<Via>,
+    /// What it cost, in messages of the quota: the whole call's cost at its first message, 0 at the others. `None`
+    /// before the first attempt and after a failure.
+    pub cost: Option<i64>,
+    /// Why it failed or is unknown.
+    pub fault: Option<Fault>,
+    /// LINE's words, or ours.
+    pub detail: Option<String>,
+    /// Sent as far as can be told: the answer was lost, and LINE then called the reply token used.
+    pub presumed: bool,
+    /// LINE's ID of the message.
+    pub line_message_id: Option<String>,
+    /// By which the message can be quoted.
+    pub quote_token: Option<String>,
+}
+
+/// A message whose send has come to its end; see [`SendListener`](super::SendListener).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledMessage {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The account.
+    pub account: AccountId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// How it ended.
+    pub delivery: Delivery,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A reply token that a send may use or uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// `replyToken`.
+    pub token: String,
+    /// Until when an attempt with it may start.
+    pub usable_until: Timestamp,
+}
+
+impl Token {
+    /// From when LINE takes it no more, by our clock.
+    #[must_use]
+    pub fn dead_at(&self) -> Timestamp {
+        self.usable_until.plus(TOKEN_MARGIN)
+    }
+}
+
+/// The request that a send has on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A reply with this token.
+    Reply(Token),
+    /// A push.
+    Push,
+}
+
+/// What is known of a send when the next step is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What may be paid.
+    pub terms: Terms,
+    /// The request on disk, from the first attempt on.
+    pub request: Option<Request>,
+    /// Whether an attempt with this request may have gone out although no answer said so. Never cleared.
+    pub open: bool,
+    /// Attempts begun, of all its requests.
+    pub attempts: i64,
+    /// When the first attempt with this request began.
+    pub first_attempt_at: Option<Timestamp>,
+    /// When it was queued.
+    pub created_at: Timestamp,
+}
+
+/// What the conversation has to offer to a send that is not bound yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The newest usable reply token that nobody has claimed.
+    pub token: Option<Token>,
+    /// What a push costs; `None` when the members of the group have to be counted first.
+    pub cost: Option<i64>,
+}
+
+/// The next step of a send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Send the request on disk, the same bytes and key.
+    Repeat,
+    /// Write a reply with this token, then send it.
+    Reply(Token),
+    /// Write a push that costs this much, then send it.
+    Push(i64),
+    /// Ask LINE what a push would cost, then plan again.
+    Count,
+    /// Nothing went out and nothing will.
+    Fail(Fault),
+    /// It may have gone out, and trying again could send it twice.
+    GiveUp,
+}
+
+/// Finds the next step.
+#[must_use]
+pub fn plan(progress: &Progress, offer: Offer, now: Timestamp) -> Plan {
+    if progress.open {
+        // Whatever else would be possible: a request that may have gone out is repeated as it is, or left alone.
+        let may_repeat = match &progress.request {
+            Some(Request::Reply(token)) => now < token.usable_until,
+            Some(Request::Push) => may_push(progress.first_attempt_at, now),
+            None => false,
+        };
+        return if may_repeat { Plan::Repeat } else { Plan::GiveUp };
+    }
+    if let Some(Request::Reply(token)) = &progress.request
+        && now < token.usable_until
+    {
+        return Plan::Repeat;
+    }
+    if let Some(token) = offer.token {
+        return Plan::Reply(token);
+    }
+    if !may_push(Some(progress.created_at), now) {
+        return Plan::Fail(Fault::LineUnavailable);
+    }
+    if !progress.terms.allow_paid {
+        return Plan::Fail(Fault::PaidSendRefused);
+    }
+    match offer.cost {
+        None => Plan::Count,
+        Some(cost) if cost > progress.terms.max_cost => Plan::Fail(Fault::PaidSendRefused),
+        Some(_) if progress.request == Some(Request::Push) && may_push(progress.first_attempt_at, now) => {
+            Plan::Repeat
+        }
+        Some(cost) => Plan::Push(cost),
+    }
+}
+
+fn may_push(since: Option<Timestamp>, now: Timestamp) -> bool {
+    since.is_none_or(|since| now < since.plus(PUSH_REPEATED_FOR))
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// LINE took it, now or (409) at an earlier attempt.
+    Accepted,
+    /// LINE calls the reply token used, expired or unknown, which it does not tell apart (PLATFORM 7).
+    InvalidToken,
+    /// LINE cannot read the reply token, so it is none of LINE's (PLATFORM 5).
+    MalformedToken,
+    /// LINE refused it for good; `None` where the request could not even be written.
+    Refused(Option<u16>),
+    /// 429 for speed: not sent.
+    Wait(Option<Duration>),
+    /// 429 for the quota: not sent.
+    QuotaUsedUp,
+    /// It may have gone out.
+    Open,
+    /// It never left.
+    NotSent,
+    /// 401: not sent.
+    Credentials,
+}
+
+/// What an outcome makes of a send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It went out; `presumed` when LINE's answer was lost but its words leave no other reading.
+    Sent {
+        /// See [`Delivery::presumed`].
+        presumed: bool,
+    },
+    /// Plan again at that time; `open` when this or an earlier attempt may have gone out.
+    Retry {
+        /// Not before.
+        at: Timestamp,
+        /// The new value of [`Progress::open`].
+        open: bool,
+    },
+    /// The token is of no use and nothing went out: plan again at once, without it.
+    Replan,
+    /// It certainly did not go out.
+    Failed(Fault),
+    /// It may have gone out, and no repetition will tell.
+    Unknown(Fault),
+}
+
+/// Reads an outcome. `progress` is that of the attempt: its count includes it, its `open` is from before. `luck` is
+/// any number, for the jitter.
+#[must_use]
+pub fn after(progress: &Progress, outcome: &Outcome, now: Timestamp, luck: u64) -> Next {
+    let settle = |fault| if progress.open { Next::Unknown(fault) } else { Next::Failed(fault) };
+    let retry = |asked: Option<Duration>, open| {
+        let wait = backoff(progress, luck).max(asked.unwrap_or_default().min(Duration::from_secs(3600)));
+        Next::Retry { at: now.plus(wait), open }
+    };
+    match outcome {
+        Outcome::Accepted => Next::Sent { presumed: false },
+        Outcome::InvalidToken => match &progress.request {
+            Some(Request::Reply(_)) if !progress.open => Next::Replan,
+            // While the token lives, only its use by the first attempt explains these words (GOTCHAS B3); later they
+            // say nothing.
+            Some(Request::Reply(token)) if now < token.dead_at() => Next::Sent { presumed: true },
+            Some(Request::Reply(_)) => Next::Unknown(Fault::NoAnswer),
+            Some(Request::Push) | None => Next::Failed(Fault::LineRefused),
+        },
+        Outcome::MalformedToken if !progress.open => Next::Replan,
+        // A 400 judges the bytes, and an earlier attempt had the same ones; a push that was accepted before is
+        // answered 409 (PLATFORM 18).
+        Outcome::MalformedToken | Outcome::Refused(Some(400)) => Next::Failed(Fault::LineRefused),
+        // Other refusals are about the moment and tell nothing of an earlier attempt.
+        Outcome::Refused(_) => settle(Fault::LineRefused),
+        Outcome::QuotaUsedUp => settle(Fault::QuotaExhausted),
+        Outcome::Credentials => settle(Fault::Credentials),
+        Outcome::Wait(asked) => retry(*asked, progress.open),
+        Outcome::NotSent => retry(None, progress.open),
+        Outcome::Open => retry(None, true),
+    }
+}
+
+/// 1, 2, 4 … seconds, at most 5 minutes; for a reply at most 8 seconds, because its token dies. Half of it is jitter.
+fn backoff(progress: &Progress, luck: u64) -> Duration {
+    let most = if matches!(progress.request, Some(Request::Reply(_))) { 8_000 } else { 300_000 };
+    let doublings = u32::try_from(progress.attempts.saturating_sub(1).clamp(0, 20)).unwrap_or(20);
+    let full = 1_000_u64.saturating_mul(1 << doublings).min(most);
+    Duration::from_millis(full / 2 + luck % (full / 2 + 1))
+}

@@ -1,0 +1,127 @@
+//! `Idempotency-Key`: the same key and body answers the first result, waiting for it while it is still running.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::repo::{self, Before, Call};
+use super::{ApiError, Caller};
+use crate::app::Hub;
+use crate::db::{DbResult, LogAndIgnore};
+use crate::error::{AppError, AppResult};
+
+/// The longest key.
+const KEY_LENGTH: usize = 64;
+/// The largest body of a call with a key: a picture in base64.
+const MAX_BODY: usize = 16 << 20;
+/// A call that runs longer has died with its process.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often a waiting call looks whether the first is done.
+const POLL: Duration = Duration::from_millis(50);
+/// How long a call waits for the first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a call, or answers what it answered before.
+pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next) -> Result<Response, ApiError> {
+    let key = request.headers().get("idempotency-key");
+    let Some(key) = key.filter(|_| !request.method().is_safe()) else { return Ok(next.run(request).await) };
+    let key = key.to_str().ok().filter(|key| (1..=KEY_LENGTH).contains(&key.len())).ok_or_else(|| {
+        AppError::invalid_field("Idempotency-Key", "invalid", "expected up to 64 visible characters")
+    })?;
+    let key = key.to_owned();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        AppError::new(StatusCode::PAYLOAD_TOO_LARGE, "bad_body", "the body cannot be read, or is too large")
+    })?;
+    let call = Call {
+        key: caller.key.clone(),
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        idempotency_key: key,
+        body_hash: digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    if let Some(before) = begin(hub, &call).await? {
+        return Ok(before);
+    }
+    let hub = hub.clone();
+    // A task of its own: a caller who hangs up must not leave the call half known.
+    let work = tokio::spawn(async move {
+        let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+        keep(&hub, &call, response).await
+    });
+    work.await.unwrap_or_else(|error| Err(AppError::internal(error))).map_err(ApiError)
+}
+
+/// Begins the call, or waits for the result of the first.
+async fn begin(hub: &Hub, call: &Call) -> AppResult<Option<Response>> {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let mut tx = hub.db.begin().await?;
+        let begun = repo::begin(&mut tx, call, hub.now(), LEASE).await?;
+        tx.commit().await?;
+        if begun {
+            return Ok(None);
+        }
+        match repo::find(&hub.db, call).await? {
+            Some(before) if before.body_hash != call.body_hash => {
+                let detail = "this Idempotency-Key was used with another body";
+                return Err(AppError::conflict("idempotency_key_reused", detail));
+            }
+            Some(Before { status: Some(status), content_type, body, .. }) => {
+                return Ok(Some(replay(status, content_type, body)));
+            }
+            // Still running, or released just now.
+            _ if tokio::time::Instant::now() < patience => tokio::time::sleep(POLL).await,
+            _ => {
+                let detail = "the first call with this Idempotency-Key is still running";
+                return Err(AppError::conflict("idempotency_key_running", detail));
+            }
+        }
+    }
+}
+
+fn replay(status: i64, content_type: Option<String>, body: Option<Vec<u8>>) -> Response {
+    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let mut response = (status.unwrap_or(StatusCode::OK), body.unwrap_or_default()).into_response();
+    response.headers_mut().remove(CONTENT_TYPE);
+    if let Some(value) = content_type.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(CONTENT_TYPE, value);
+    }
+    response
+}
+
+/// Keeps the result; a failure of the hub or of LINE is no result, so the key is free to try again.
+async fn keep(hub: &Hub, call: &Call, response: Response) -> AppResult<Response> {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(AppError::internal)?;
+    let stored: DbResult<()> = async {
+        let mut tx = hub.db.begin().await?;
+        if parts.status.is_server_error() {
+            repo::release(&mut tx, call).await?;
+        } else {
+            let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            repo::finish(&mut tx, call, parts.status.as_u16(), content_type, &body).await?;
+        }
+        tx.commit().await
+    }
+    .await;
+    stored.log_and_ignore("keeping the result of an idempotent call");
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// Removes results that were kept long enough; called once in a while.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn expire(hub: &Hub) -> DbResult<u64> {
+    let mut tx = hub.db.begin().await?;
+    let gone = repo::expire(&mut tx, hub.now()).await?;
+    tx.commit().await?;
+    Ok(gone)
+}

@@ -1,0 +1,53 @@
+//! A typed client of LINE's Messaging API for many official accounts at once.
+//!
+//! ```no_run
+//! # use line_client::*;
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let line = LineClient::new(Endpoints::default())?;      // once for a whole process
+//! let account = line.account(Credentials {                 // once for each connected channel
+//!     channel_id: "1656000000".into(),
+//!     channel_secret: Secret::from("…"),
+//!     access_token: None,                                   // tokens are issued from ID and secret
+//! });
+//! let hello = serde_json::json!({"type": "text", "text": "Hello"});
+//! match account.push("U4af4980629…", &[hello], "123e4567-e89b-12d3-a456-426614174000", false).await {
+//!     Ok(sent) => println!("{} accepted", sent.messages.len()),
+//!     Err(LineError::Unknown { .. }) => println!("send the same body again with the same retry key"),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! [`LineClient`] holds one connection pool, [`Account`] one channel's credentials and its current token; both are
+//! cheap to clone. Nothing is stored and nothing is tried again by itself, except once after a 401: what to do next
+//! is the caller's decision, and [`LineError`] says what it can be.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `account.rs` | [`Account`] and every call but the two below |
+//! | `send.rs` | reply and push, with bodies that can be stored before the first try |
+//! | `content.rs` | pictures, videos, sounds and files that friends sent, as a stream |
+//! | `token.rs` | the token's life, and which of two pasted values is wrong |
+//! | `transport.rs` | one HTTP exchange: address, headers, time limits, log line, refusals |
+//! | `error.rs` | [`LineError`] |
+//! | `secret.rs` | [`Secret`], which does not print itself |
+
+mod account;
+mod content;
+mod error;
+mod secret;
+mod send;
+mod token;
+mod transport;
+
+pub use account::{Account, Credentials, SendKind};
+pub use content::{Content, ContentStream};
+pub use error::{BuildError, Cause, LineError};
+pub use line_api::api::{
+    BotInfo, ChatMode, Consumption, ErrorBody, GroupSummary, MarkAsReadMode, MemberProfile, Profile, Quota,
+    QuotaKind, SentMessage, Transcoding, TranscodingStatus, WebhookEndpoint, WebhookTest,
+};
+pub use secret::Secret;
+pub use send::{Sent, push_body, reply_body};
+pub use token::{CredentialFault, diagnose_credentials};
+pub use transport::{Clock, Endpoints, LineClient, Timeouts};

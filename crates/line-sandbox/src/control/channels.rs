@@ -1,0 +1,267 @@
+//! Providers and channels, as LINE's consoles make and set them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::Inner;
+use crate::control::input::{Fields, Problem, channel_mut, items};
+use crate::webhook;
+use crate::world::{AccessToken, Channel, Kind, Settings, TokenKind};
+
+pub(super) async fn create_provider(State(inner): State<Arc<Inner>>, body: Fields) -> Result<Json<Value>, Problem> {
+    let name = body.text("name")?;
+    let id = inner.ids.provider_id();
+    let mut world = inner.world();
+    for person in world.people.values_mut() {
+        person.user_ids.insert(id.clone(), inner.ids.user_id(&id, &person.user()));
+    }
+    let known: Vec<_> = world
+        .people
+        .values()
+        .filter_map(|person| Some(((id.clone(), person.user_ids.get(&id)?.clone()), person.number)))
+        .collect();
+    world.user_ids.extend(known);
+    world.providers.insert(id.clone(), name);
+    Ok(Json(json!({ "providerId": id })))
+}
+
+pub(super) async fn list_providers(State(inner): State<Arc<Inner>>) -> Json<Value> {
+    let world = inner.world();
+    items(world.providers.iter().map(|(id, name)| json!({ "providerId": id, "name": name })).collect())
+}
+
+pub(super) async fn create_channel(State(inner): State<Arc<Inner>>, body: Fields) -> Result<Json<Value>, Problem> {
+    let provider = body.text("providerId")?;
+    let kind = match body.word("type", &["messaging", "login"])?.as_deref() {
+        Some("messaging") => Kind::Messaging,
+        Some(_) => Kind::Login,
+        None => return Err(Problem::field("type", "is missing")),
+    };
+    let name = body.text("name")?;
+    let basic_id = match body.optional_text("basicId")? {
+        Some(id) if id.starts_with('@') && id.len() > 1 => id,
+        Some(_) => return Err(Problem::field("basicId", "must start with @")),
+        None => inner.ids.basic_id(),
+    };
+    let country = body.optional_text("country")?.unwrap_or_else(|| "TW".into());
+    if country.len() != 2 {
+        return Err(Problem::field("country", "must be a country code of two letters"));
+    }
+    let picture_url = body.optional_text("pictureUrl")?;
+    let mut world = inner.world();
+    if !world.providers.contains_key(&provider) {
+        return Err(Problem::field("providerId", format!("there is no provider {provider}")));
+    }
+    if kind == Kind::Messaging && world.channels.values().any(|channel| channel.basic_id == basic_id) {
+        return Err(Problem::field("basicId", "is taken by another account"));
+    }
+    let (outgoing, queue) = mpsc::unbounded_channel();
+    let channel = Channel {
+        id: inner.ids.channel_id(),
+        kind,
+        provider,
+        name,
+        secret: inner.ids.hex32(),
+        bot_user_id: inner.ids.line_id('U'),
+        basic_id,
+        picture_url,
+        country,
+        endpoint: None,
+        settings: Settings::default(),
+        bonds: Default::default(),
+        used: Default::default(),
+        outgoing,
+    };
+    tokio::spawn(webhook::run(Arc::downgrade(&inner), channel.id.clone(), queue));
+    let answer = describe(&channel);
+    world.channels.insert(channel.id.clone(), channel);
+    drop(world);
+    inner.changed(Vec::new());
+    Ok(Json(answer))
+}
+
+pub(super) async fn list_channels(State(inner): State<Arc<Inner>>) -> Json<Value> {
+    items(inner.world().channels.values().map(describe).collect())
+}
+
+pub(super) async fn show_channel(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let mut world = inner.world();
+    Ok(Json(describe(channel_mut(&mut world, &id)?)))
+}
+
+/// The settings that may be changed, so that a typing error does not pass unseen.
+const SETTINGS: [&str; 18] = [
+    "name",
+    "pictureUrl",
+    "useWebhook",
+    "redelivery",
+    "chatMode",
+    "markAsReadMode",
+    "monthlyQuota",
+    "plan",
+    "groupChats",
+    "greeting",
+    "autoReply",
+    "published",
+    "linkedBotChannelId",
+    "callbackUrls",
+    "accountType",
+    "standby",
+    "country",
+    "webhookEndpoint",
+];
+
+pub(super) async fn change_channel(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+    body: Fields,
+) -> Result<Json<Value>, Problem> {
+    if let Some(unknown) = body.names().find(|name| !SETTINGS.contains(name)) {
+        return Err(Problem::field(unknown, format!("is not a setting; settings are: {}", SETTINGS.join(", "))));
+    }
+    let mut world = inner.world();
+    let linked = body.optional_text("linkedBotChannelId")?;
+    if let Some(linked) = &linked {
+        let provider = channel_mut(&mut world, &id)?.provider.clone();
+        match world.channels.get(linked) {
+            Some(bot) if bot.kind == Kind::Messaging && bot.provider == provider => {}
+            _ => return Err(Problem::field("linkedBotChannelId", "must be a messaging channel of the same provider")),
+        }
+    }
+    let channel = channel_mut(&mut world, &id)?;
+    let mut settings = channel.settings.clone();
+    let switch = |field: &str, target: &mut bool| -> Result<(), Problem> {
+        if let Some(value) = body.boolean(field)? {
+            *target = value;
+        }
+        Ok(())
+    };
+    switch("useWebhook", &mut settings.use_webhook)?;
+    switch("redelivery", &mut settings.redelivery)?;
+    switch("groupChats", &mut settings.group_chats)?;
+    switch("greeting", &mut settings.greeting)?;
+    switch("autoReply", &mut settings.auto_reply)?;
+    switch("published", &mut settings.published)?;
+    switch("standby", &mut settings.standby)?;
+    if let Some(mode) = body.word("chatMode", &["chat", "bot"])? {
+        settings.chat_mode = mode;
+    }
+    if let Some(mode) = body.word("markAsReadMode", &["auto", "manual"])? {
+        settings.mark_as_read_mode = mode;
+    }
+    if let Some(kind) = body.word("accountType", &["unverified", "verified", "premium"])? {
+        settings.account_type = kind;
+    }
+    if let Some(plan) = body.optional_text("plan")? {
+        settings.plan = plan;
+    }
+    if body.has("monthlyQuota") {
+        settings.monthly_quota = body.whole("monthlyQuota")?;
+    }
+    if body.has("linkedBotChannelId") {
+        settings.linked_bot_channel_id = linked;
+    }
+    if body.has("callbackUrls") {
+        settings.callback_urls = body.texts("callbackUrls")?;
+    }
+    let endpoint = body.optional_text("webhookEndpoint")?;
+    if let Some(url) = &endpoint
+        && !crate::line::is_webhook_url(url)
+    {
+        return Err(Problem::field("webhookEndpoint", "must be https (or http on loopback), at most 500 characters"));
+    }
+    // Everything is read before anything is set: a refused call changes nothing.
+    let name = body.optional_text("name")?;
+    let picture_url = body.optional_text("pictureUrl")?;
+    let country = body.optional_text("country")?;
+    channel.settings = settings;
+    channel.name = name.unwrap_or_else(|| channel.name.clone());
+    channel.country = country.unwrap_or_else(|| channel.country.clone());
+    if body.has("pictureUrl") {
+        channel.picture_url = picture_url;
+    }
+    if body.has("webhookEndpoint") {
+        channel.endpoint = endpoint;
+    }
+    let answer = describe(channel);
+    drop(world);
+    inner.changed(Vec::new());
+    Ok(Json(answer))
+}
+
+/// The console's button: a token without an end; the one before it dies (PLATFORM 4).
+pub(super) async fn issue_long_lived_token(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let mut world = inner.world();
+    if channel_mut(&mut world, &id)?.kind != Kind::Messaging {
+        return Err(Problem::conflict("only a messaging channel has a long-lived token"));
+    }
+    world.tokens.retain(|_, token| token.channel != id || token.kind != TokenKind::LongLived);
+    let text = inner.ids.token(16);
+    let issued_at = inner.clock.now();
+    let token = AccessToken { channel: id, kind: TokenKind::LongLived, issued_at, expires_at: None };
+    world.tokens.insert(text.clone(), token);
+    Ok(Json(json!({ "accessToken": text })))
+}
+
+/// The console's button: the old secret is dead at once, tokens keep working (PLATFORM 4.3).
+pub(super) async fn reissue_secret(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let mut world = inner.world();
+    let channel = channel_mut(&mut world, &id)?;
+    channel.secret = inner.ids.hex32();
+    Ok(Json(json!({ "channelSecret": channel.secret })))
+}
+
+/// A channel as the console shows it.
+fn describe(channel: &Channel) -> Value {
+    let settings = &channel.settings;
+    let mut shown = json!({
+        "channelId": channel.id,
+        "channelSecret": channel.secret,
+        "providerId": channel.provider,
+        "name": channel.name,
+        "country": channel.country,
+        "published": settings.published,
+    });
+    let own = match channel.kind {
+        Kind::Messaging => json!({
+            "type": "messaging",
+            "botUserId": channel.bot_user_id,
+            "basicId": channel.basic_id,
+            "pictureUrl": channel.picture_url,
+            "webhookEndpoint": channel.endpoint,
+            "useWebhook": settings.use_webhook,
+            "redelivery": settings.redelivery,
+            "chatMode": settings.chat_mode,
+            "markAsReadMode": settings.mark_as_read_mode,
+            "monthlyQuota": settings.monthly_quota,
+            "plan": settings.plan,
+            "groupChats": settings.group_chats,
+            "greeting": settings.greeting,
+            "autoReply": settings.auto_reply,
+            "accountType": settings.account_type,
+            "standby": settings.standby,
+        }),
+        Kind::Login => json!({
+            "type": "login",
+            "linkedBotChannelId": settings.linked_bot_channel_id,
+            "callbackUrls": settings.callback_urls,
+        }),
+    };
+    if let (Some(object), Value::Object(own)) = (shown.as_object_mut(), own) {
+        object.extend(own);
+    }
+    shown
+}

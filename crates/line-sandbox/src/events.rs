@@ -1,0 +1,126 @@
+//! Makes webhook events with every field that strict parsers need (PLATFORM 16) and puts them into the channel's queue.
+
+use serde_json::{Map, Value, json};
+
+use crate::Inner;
+use crate::ids::{quote_token, read_token};
+use crate::webhook::{Parcel, REPLY_TOKEN_MS};
+use crate::world::{Chat, Message, ReplyToken, World};
+
+/// Expired reply tokens are swept once this many are kept.
+const REPLY_TOKENS_KEPT: usize = 50_000;
+/// No reply token outlives its event longer than this (PLATFORM 17).
+const REPLY_TOKEN_FORGOTTEN_MS: i64 = 20 * 60_000;
+
+/// Who or what an event speaks of.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) chat: Chat,
+    /// The person named in `source`; `None` for events without one and for people who hide their ID.
+    pub(crate) person: Option<u64>,
+}
+
+/// What became of an act: the event's ID when one was made, and whether it was queued for the webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    pub(crate) event_id: Option<String>,
+    pub(crate) delivered: bool,
+}
+
+impl Queued {
+    /// An act that changed nothing, so that LINE sends nothing.
+    pub(crate) fn nothing() -> Self {
+        Self { event_id: None, delivered: false }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "webhookEventId": self.event_id, "delivered": self.delivered })
+    }
+}
+
+/// An event kind with its own fields; replyable kinds carry a reply token (PLATFORM 16).
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) replyable: bool,
+    pub(crate) fields: Value,
+}
+
+impl Inner {
+    /// Makes the event and queues it when the webhook is switched on and has an address.
+    pub(crate) fn emit(&self, world: &mut World, channel_id: &str, origin: Origin, kind: Kind) -> Queued {
+        let now = self.clock.now();
+        let source = source(world, channel_id, &origin);
+        let Some(channel) = world.channels.get(channel_id) else { return Queued::nothing() };
+        let event_id = self.ids.event_id(now);
+        let standby = channel.settings.standby;
+        let mut event = json!({
+            "type": kind.name,
+            "mode": if standby { "standby" } else { "active" },
+            "timestamp": now,
+            "source": source,
+            "webhookEventId": event_id,
+            "deliveryContext": { "isRedelivery": false },
+        });
+        if !channel.settings.use_webhook || channel.endpoint.is_none() {
+            // Nothing is sent and nothing is queued (PLATFORM 15).
+            return Queued { event_id: Some(event_id), delivered: false };
+        }
+        let reply_token = (kind.replyable && !standby).then(|| self.ids.hex32());
+        if let Some(object) = event.as_object_mut() {
+            if let Value::Object(fields) = kind.fields {
+                object.extend(fields);
+            }
+            if let Some(token) = &reply_token {
+                object.insert("replyToken".into(), token.clone().into());
+            }
+        }
+        let sent = channel.outgoing.send(Parcel { event, reply_token: reply_token.clone() }).is_ok();
+        if let Some(token) = reply_token {
+            if world.reply_tokens.len() >= REPLY_TOKENS_KEPT {
+                world.reply_tokens.retain(|_, token| token.event_at + REPLY_TOKEN_FORGOTTEN_MS > now);
+            }
+            let channel = channel_id.to_owned();
+            let valid_until = now + REPLY_TOKEN_MS;
+            let kept = ReplyToken { channel, chat: origin.chat, event_at: now, valid_until, used: false };
+            world.reply_tokens.insert(token, kept);
+        }
+        Queued { event_id: Some(event_id), delivered: sent }
+    }
+}
+
+/// The `source` of an event (PLATFORM 16).
+fn source(world: &World, channel_id: &str, origin: &Origin) -> Value {
+    let mut source = match &origin.chat {
+        Chat::Single { .. } => json!({ "type": "user" }),
+        Chat::Group(id) if id.starts_with('R') => json!({ "type": "room", "roomId": id }),
+        Chat::Group(id) => json!({ "type": "group", "groupId": id }),
+    };
+    if let (Some(person), Some(object)) = (origin.person, source.as_object_mut())
+        && let Some(user_id) = user_id(world, channel_id, person)
+    {
+        object.insert("userId".into(), user_id.into());
+    }
+    source
+}
+
+/// A person's user ID as the channel sees it.
+pub(crate) fn user_id(world: &World, channel_id: &str, person: u64) -> Option<String> {
+    let provider = &world.channels.get(channel_id)?.provider;
+    world.people.get(&person)?.user_ids.get(provider).cloned()
+}
+
+/// The `message` of a message event, from what the phone sent (PLATFORM 16, message content).
+pub(crate) fn message_content(message: &Message) -> Value {
+    let mut content = Map::new();
+    let kind = message.value.get("type").and_then(Value::as_str).unwrap_or("text").to_owned();
+    if let Value::Object(fields) = &message.value {
+        content.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    content.insert("id".into(), message.id.clone().into());
+    content.insert("markAsReadToken".into(), read_token(&message.id).into());
+    if matches!(kind.as_str(), "text" | "image" | "video" | "sticker") {
+        content.insert("quoteToken".into(), quote_token(&message.id).into());
+    }
+    Value::Object(content)
+}

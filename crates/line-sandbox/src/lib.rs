@@ -1,0 +1,164 @@
+//! A local LINE, as strict as LINE: the Messaging API, tokens, signed webhooks with redelivery, quota and rates, faults, and
+//! virtual phones, in memory on one listener. Made for developing and testing without an account at LINE.
+//!
+//! - `line/`: LINE's own paths at the root, as PLATFORM 4–9 describe them.
+//! - `control/`: `/sandbox/v1`, what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
+//! - `phone/`: the pages on which a person chats with an account.
+//! - `world` is what exists, `acts` what people do, `events` and `webhook` how the account's server hears of it.
+//!
+//! Everything lives behind one lock that is never held across an await; time is [`Clock`](clock::Clock), ids are
+//! [`Ids`](ids::Ids). Nothing here knows the hub.
+
+mod acts;
+mod clock;
+mod control;
+mod events;
+mod faults;
+mod ids;
+mod line;
+mod log;
+mod phone;
+mod webhook;
+mod world;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::log::Entry;
+use crate::world::World;
+
+/// How a sandbox is made.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Decides every generated id: the same seed and the same acts give the same channel, user and group IDs.
+    pub seed: u64,
+    /// The origin under which the sandbox is reached, when that is not the listener's own address.
+    pub public_url: Option<Url>,
+}
+
+/// A local LINE. Cheap to clone; all clones are the same sandbox.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+/// The state that handlers share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) ids: Ids,
+    world: Mutex<World>,
+    log: Mutex<VecDeque<Entry>>,
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) http: Result<reqwest::Client, String>,
+    /// Ends open event streams and hanging calls at shutdown.
+    pub(crate) stop: CancellationToken,
+    public_url: Option<Url>,
+    address: OnceLock<SocketAddr>,
+}
+
+/// Tells the phones of some people that something they see changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// The people concerned; empty means everyone.
+    pub(crate) people: Vec<u64>,
+}
+
+impl Sandbox {
+    /// An empty sandbox; nothing is spawned before the first channel.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let inner = Inner {
+            clock: Arc::default(),
+            ids: Ids::new(config.seed),
+            world: Mutex::default(),
+            log: Mutex::default(),
+            changes: broadcast::channel(1024).0,
+            http: webhook::client(),
+            stop: CancellationToken::new(),
+            public_url: config.public_url,
+            address: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// LINE's paths at the root, `/sandbox/v1`, and the phone pages. Channels made through it need a Tokio runtime.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        Router::new()
+            .merge(control::routes(&self.inner))
+            .merge(phone::routes(&self.inner))
+            .merge(line::routes(&self.inner))
+    }
+
+    /// Serves until `shutdown` is done; then open event streams and hanging calls are released.
+    ///
+    /// # Errors
+    /// What the listener reports.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        // Only the first listener counts; a sandbox has one origin.
+        let _ = self.inner.address.set(listener.local_addr()?);
+        let stop = self.inner.stop.clone();
+        let listener = listener.tap_io(|stream| {
+            // Without it small answers wait for the client's delayed acknowledgement.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "failed to set TCP_NODELAY");
+            }
+        });
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(async move {
+                shutdown.await;
+                stop.cancel();
+            })
+            .await
+    }
+
+    /// The origin clients use: the configured one, else the listener's; `None` before [`Sandbox::serve`] without either.
+    #[must_use]
+    pub fn base_url(&self) -> Option<Url> {
+        self.inner.base_url()
+    }
+
+    /// Moves the sandbox's clock ahead, as `POST /sandbox/v1/clock` does.
+    pub fn advance(&self, by: Duration) {
+        self.inner.clock.advance(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4));
+    }
+}
+
+impl Inner {
+    /// The world, locked. Never keep the guard across an await.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log of API calls, locked.
+    pub(crate) fn log(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the phones of the given people (all when empty).
+    pub(crate) fn changed(&self, people: Vec<u64>) {
+        // Nobody listening is the usual case, not a failure.
+        let _ = self.changes.send(Change { people });
+    }
+
+    pub(crate) fn base_url(&self) -> Option<Url> {
+        self.public_url.clone().or_else(|| Url::parse(&format!("http://{}/", self.address.get()?)).ok())
+    }
+}

@@ -1,0 +1,238 @@
+//! The door of LINE's API: request ids, size limits, faults, the log, access tokens, JSON bodies (PLATFORM 5).
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::Inner;
+use crate::faults::{Fault, Kind as FaultKind, On};
+use crate::line::error::LineError;
+use crate::log::Entry;
+use crate::world::Kind;
+
+/// The largest body LINE takes.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// The `x-line-request-id` of this request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// What the door decided about a connection.
+enum Passage {
+    Answer(Response),
+    /// No answer: the connection breaks.
+    Break,
+}
+
+/// Passes a call through the door: faults first, then the work, then headers and the log.
+pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
+    let at = inner.clock.now();
+    let request_id = inner.ids.uuid();
+    let (mut parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let uri = parts.uri.clone();
+    let headers = parts.headers.clone();
+    parts.extensions.insert(RequestId(request_id.clone()));
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let (bytes, passage) = if announced.is_some_and(|length| length > BODY_LIMIT) {
+        (Bytes::new(), Passage::Answer(too_large()))
+    } else if method == Method::POST && announced.is_none() && !headers.contains_key(header::TRANSFER_ENCODING) {
+        // LINE's edge wants a length also for an empty body (PLATFORM 5).
+        (Bytes::new(), Passage::Answer(StatusCode::LENGTH_REQUIRED.into_response()))
+    } else {
+        match to_bytes(body, BODY_LIMIT).await {
+            Err(_) => (Bytes::new(), Passage::Answer(too_large())),
+            Ok(bytes) => {
+                let fault = inner.strike(On::Api, method.as_str(), uri.path());
+                let request = Request::from_parts(parts, Body::from(bytes.clone()));
+                (bytes, pass(&inner, fault, request, next).await)
+            }
+        }
+    };
+    let (response, status, answer, binary_answer) = match passage {
+        Passage::Break => (broken(), None, Bytes::new(), false),
+        Passage::Answer(response) => {
+            let (parts, body) = response.into_parts();
+            let answer = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind == "application/json");
+            let mut response = Response::from_parts(parts, Body::from(answer.clone()));
+            finish(response.headers_mut(), &request_id);
+            let status = response.status().as_u16();
+            (response, Some(status), answer, !json)
+        }
+    };
+    inner.record(Entry {
+        at,
+        method: method.to_string(),
+        path: uri.path().to_owned(),
+        query: uri.query().map(str::to_owned),
+        headers,
+        body: bytes,
+        status,
+        answer,
+        binary_answer,
+    });
+    response
+}
+
+/// Runs the call under the fault that strikes it, if any.
+async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next) -> Passage {
+    let Some(fault) = fault else { return Passage::Answer(next.run(request).await) };
+    match fault.kind {
+        FaultKind::Status => Passage::Answer(made_up(&fault)),
+        FaultKind::Delay => {
+            tokio::select! {
+                () = tokio::time::sleep(fault.delay()) => {}
+                () = fault.released.cancelled() => {}
+            }
+            Passage::Answer(next.run(request).await)
+        }
+        FaultKind::Hang => {
+            tokio::select! {
+                () = fault.released.cancelled() => {}
+                () = inner.stop.cancelled() => {}
+            }
+            Passage::Break
+        }
+        FaultKind::Reset => Passage::Break,
+        FaultKind::LoseAnswer => {
+            // On a task of its own, so that the work is done even if the client leaves first.
+            let work = tokio::spawn(async move { next.run(request).await });
+            if let Err(error) = work.await {
+                tracing::warn!(%error, "failed to do the work of a call whose answer is lost");
+            }
+            Passage::Break
+        }
+        // Not made for the API; the control refuses them.
+        FaultKind::Duplicate | FaultKind::Reorder => Passage::Answer(next.run(request).await),
+    }
+}
+
+/// The answer of a `status` fault; LINE's own text where LINE has one.
+fn made_up(fault: &Fault) -> Response {
+    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match &fault.body {
+        Some(Value::String(text)) => (status, text.clone()).into_response(),
+        Some(body) => (status, axum::Json(body.clone())).into_response(),
+        None if status == StatusCode::TOO_MANY_REQUESTS => LineError::too_fast().into_response(),
+        None => LineError::new(status, status.canonical_reason().unwrap_or("Error")).into_response(),
+    };
+    for (name, value) in &fault.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_str(value.as_str().unwrap_or_default());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A response whose body fails before its first byte: the server then closes the connection without an answer.
+fn broken() -> Response {
+    let failure = futures_util::stream::once(async {
+        Err::<Bytes, _>(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "a fault breaks the connection"))
+    });
+    Response::new(Body::from_stream(failure))
+}
+
+fn too_large() -> Response {
+    LineError::new(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large").into_response()
+}
+
+/// The headers LINE puts on every answer (PLATFORM 5).
+fn finish(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-line-request-id", id);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("x-xss-protection", HeaderValue::from_static("1; mode=block"));
+    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store, max-age=0, must-revalidate"),
+    );
+}
+
+/// A call with a valid access token of a channel that has an account, within its rate.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) channel: String,
+}
+
+impl FromRequestParts<Arc<Inner>> for Caller {
+    type Rejection = LineError;
+
+    async fn from_request_parts(parts: &mut Parts, inner: &Arc<Inner>) -> Result<Self, LineError> {
+        let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let token = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| unauthorized(
+                "Authorization header required. Must follow the scheme, 'Authorization: Bearer <ACCESS TOKEN>'",
+            ))?;
+        let now = inner.clock.now();
+        let mut world = inner.world();
+        let live = world.tokens.get(token).filter(|token| token.expires_at.is_none_or(|end| end > now));
+        let channel = live.map(|token| token.channel.clone()).ok_or_else(|| {
+            unauthorized(if template.contains("/content") {
+                // The data host words it without a reason.
+                "Authentication failed. Confirm that the access token in the authorization header is valid."
+            } else {
+                "Authentication failed due to the following reason: invalid token. \
+                 Confirm that the access token in the authorization header is valid."
+            })
+        })?;
+        if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Messaging) {
+            return Err(LineError::forbidden());
+        }
+        if !world.take_turn(&channel, parts.method.as_str(), template, now) {
+            return Err(LineError::too_fast());
+        }
+        Ok(Self { channel })
+    }
+}
+
+fn unauthorized(message: &str) -> LineError {
+    LineError::new(StatusCode::UNAUTHORIZED, message)
+}
+
+/// A JSON body, refused as LINE refuses it (PLATFORM 5).
+#[derive(Debug, Clone)]
+pub(crate) struct JsonBody(pub(crate) Value);
+
+impl FromRequest<Arc<Inner>> for JsonBody {
+    type Rejection = LineError;
+
+    async fn from_request(request: Request, state: &Arc<Inner>) -> Result<Self, LineError> {
+        let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default().to_owned());
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| LineError::bad_request("Bad request"))?;
+        let kind = kind.unwrap_or_default();
+        if !kind.to_ascii_lowercase().starts_with("application/json") {
+            let message = format!("The content type, {kind}, is not supported");
+            return Err(LineError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message));
+        }
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(value) if value.is_object() => Ok(Self(value)),
+            Ok(_) => Err(unreadable(1, 1)),
+            Err(error) => Err(unreadable(error.line(), error.column())),
+        }
+    }
+}
+
+fn unreadable(line: usize, column: usize) -> LineError {
+    LineError::bad_request(&format!(
+        "The request body could not be parsed as JSON (line: {line}, column: {column})"
+    ))
+}

@@ -1,0 +1,79 @@
+//! LINE's refusals, with LINE's texts (PLATFORM 4.1, 5).
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use line_api::validate::Refusal;
+use serde_json::{Value, json};
+
+/// A refusal as LINE words it.
+#[derive(Debug, Clone)]
+pub(crate) struct LineError {
+    status: StatusCode,
+    body: Value,
+}
+
+impl LineError {
+    pub(crate) fn new(status: StatusCode, message: &str) -> Self {
+        Self { status, body: json!({ "message": message }) }
+    }
+
+    pub(crate) fn bad_request(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// One finding about one property of the body.
+    pub(crate) fn property(property: &str, message: &str) -> Self {
+        let details = json!([{ "message": message, "property": property }]);
+        let body = json!({ "message": "The request body has 1 error(s)", "details": details });
+        Self { status: StatusCode::BAD_REQUEST, body }
+    }
+
+    /// The value of a property cannot be what it says it is.
+    pub(crate) fn invalid_property(property: &str) -> Self {
+        Self::bad_request(&format!("The property, '{property}', in the request body is invalid (line: -, column: -)"))
+    }
+
+    /// A path or query value of the wrong form.
+    pub(crate) fn invalid_parameter(name: &str) -> Self {
+        Self::bad_request(&format!("The value for the '{name}' parameter is invalid"))
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found")
+    }
+
+    /// The API needs what this channel does not have, such as an account.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Access to this API is not available for your account")
+    }
+
+    pub(crate) fn too_fast() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "The API rate limit has been exceeded. Try again later.")
+    }
+
+    pub(crate) fn month_used_up() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "You have reached your monthly limit.")
+    }
+
+    /// The form of the OAuth endpoints.
+    pub(crate) fn oauth(error: &str, description: Option<&str>) -> Self {
+        let mut body = json!({ "error": error });
+        if let (Some(description), Some(body)) = (description, body.as_object_mut()) {
+            body.insert("error_description".into(), description.into());
+        }
+        Self { status: StatusCode::BAD_REQUEST, body }
+    }
+}
+
+impl From<Refusal> for LineError {
+    fn from(refusal: Refusal) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: json!(refusal) }
+    }
+}
+
+impl IntoResponse for LineError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}

@@ -1,0 +1,124 @@
+//! The last API calls received, as `/sandbox/v1/requests` shows them, with secrets and tokens masked.
+
+use axum::http::HeaderMap;
+use serde_json::{Map, Value, json};
+
+use crate::Inner;
+
+/// How many calls are kept (CONTRACT 2).
+const KEPT: usize = 10_000;
+
+/// One API call with its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) at: i64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: bytes::Bytes,
+    /// `None` when the connection was broken instead of an answer.
+    pub(crate) status: Option<u16>,
+    pub(crate) answer: bytes::Bytes,
+    pub(crate) binary_answer: bool,
+}
+
+impl Inner {
+    /// Keeps a call, dropping the oldest beyond 10,000.
+    pub(crate) fn record(&self, entry: Entry) {
+        let mut log = self.log();
+        if log.len() >= KEPT {
+            log.pop_front();
+        }
+        log.push_back(entry);
+    }
+}
+
+impl Entry {
+    /// The item shown by `/sandbox/v1/requests`.
+    pub(crate) fn to_json(&self) -> Value {
+        let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                let text = if name == "authorization" { mask_authorization(&text) } else { text };
+                (name.as_str().to_owned(), Value::String(text))
+            })
+            .collect();
+        let answer = if self.binary_answer {
+            json!({ "bytes": self.answer.len() })
+        } else {
+            readable(&self.answer)
+        };
+        json!({
+            "at": self.at,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query.as_deref().map(mask_form),
+            "headers": headers,
+            "body": readable(&self.body),
+            "retryKey": header("x-line-retry-key"),
+            "status": self.status,
+            "answer": answer,
+        })
+    }
+}
+
+/// JSON as a value, a form as masked text, anything else as text; `null` when empty.
+fn readable(bytes: &[u8]) -> Value {
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(value) => mask_json(value),
+        Err(_) => Value::String(mask_form(&String::from_utf8_lossy(bytes))),
+    }
+}
+
+const MASK: &str = "***";
+const SECRETS: [&str; 4] = ["access_token", "client_secret", "client_assertion", "refresh_token"];
+
+fn mask_authorization(text: &str) -> String {
+    match text.split_once(' ') {
+        Some((scheme, _)) => format!("{scheme} {MASK}"),
+        None => MASK.to_owned(),
+    }
+}
+
+fn mask_json(value: Value) -> Value {
+    match value {
+        Value::Object(object) => Value::Object(
+            object
+                .into_iter()
+                .map(|(name, value)| {
+                    let value = if SECRETS.contains(&name.as_str()) { Value::from(MASK) } else { value };
+                    (name, value)
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn mask_form(text: &str) -> String {
+    let masked = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if SECRETS.contains(&name) => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    };
+    text.split('&').map(masked).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_tokens_are_masked() {
+        assert_eq!(mask_authorization("Bearer abc"), "Bearer ***");
+        assert_eq!(mask_form("client_id=1&client_secret=x"), "client_id=1&client_secret=***");
+        assert_eq!(readable(br#"{"access_token":"x","expires_in":1}"#), json!({"access_token": "***", "expires_in": 1}));
+        assert_eq!(readable(b""), Value::Null);
+    }
+}

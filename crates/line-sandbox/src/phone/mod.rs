@@ -1,0 +1,58 @@
+//! The pages on which a person chats with an account, as on a phone. They act through `/sandbox/v1` like any script and
+//! follow changes by server-sent events.
+
+mod assets;
+mod live;
+mod media;
+mod pages;
+mod transcript;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::Inner;
+use crate::control::only_local;
+
+/// Nothing from elsewhere may run; pictures and media of messages may come from anywhere.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     img-src 'self' data: http: https:; media-src 'self' http: https:; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'self'";
+
+/// The pages, their assets, and the media of messages.
+pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
+    Router::new()
+        .route("/", get(pages::index))
+        .route("/lang/{code}", get(pages::choose_language))
+        .route("/phone/{user}", get(pages::chats))
+        .route("/phone/{user}/live", get(live::follow))
+        .route("/phone/{user}/chats", get(pages::chats_fragment))
+        .route("/phone/{user}/{chat}", get(pages::chat))
+        .route("/phone/{user}/{chat}/messages", get(pages::messages_fragment))
+        .route("/phone-media/{message}", get(media::show))
+        .route("/assets/{name}", get(assets::show))
+        .layer(middleware::from_fn(protect))
+        .layer(middleware::from_fn(only_local))
+        .with_state(Arc::clone(inner))
+}
+
+/// The headers of every page; what sets its own policy keeps it.
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

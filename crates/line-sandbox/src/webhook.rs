@@ -1,0 +1,319 @@
+//! Sends webhooks as LINE does (PLATFORM 15): one address per channel, in order, signed over the exact bytes, two seconds to answer,
+//! redelivery when it is switched on.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::Inner;
+use crate::faults::{Fault, Kind, On};
+use crate::world::Delivery;
+
+/// How long the account's server may take (PLATFORM 15).
+const DEADLINE: Duration = Duration::from_secs(2);
+/// When a failed webhook is sent again, after the failure. LINE publishes no numbers; these are CONTRACT 2's.
+const REDELIVER_AFTER_MS: [i64; 3] = [1_000, 10_000, 60_000];
+/// How long a reply token lives after receipt, and at most after its event (PLATFORM 17).
+pub(crate) const REPLY_TOKEN_MS: i64 = 60_000;
+const REPLY_TOKEN_LIMIT_MS: i64 = 20 * 60_000;
+/// How many attempts are kept.
+const DELIVERIES_KEPT: usize = 100_000;
+
+/// An event on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Parcel {
+    pub(crate) event: Value,
+    pub(crate) reply_token: Option<String>,
+}
+
+/// How an attempt ended, in LINE's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: u16,
+    pub(crate) reason: &'static str,
+    pub(crate) detail: String,
+}
+
+impl Outcome {
+    fn answered(status: u16) -> Self {
+        let reason = if (200..300).contains(&status) { "OK" } else { "ERROR_STATUS_CODE" };
+        Self { status, reason, detail: status.to_string() }
+    }
+
+    fn unreachable(detail: impl Into<String>) -> Self {
+        Self { status: 0, reason: "COULD_NOT_CONNECT", detail: detail.into() }
+    }
+
+    fn timeout() -> Self {
+        Self { status: 0, reason: "REQUEST_TIMEOUT", detail: "Request timeout".into() }
+    }
+
+    fn broken() -> Self {
+        Self { status: 0, reason: "UNCLASSIFIED", detail: "Session closed unexpectedly".into() }
+    }
+
+    pub(crate) fn is_ok(&self) -> bool {
+        self.reason == "OK"
+    }
+}
+
+/// The client all webhooks go through: keep-alive connections, no proxy, no redirects.
+pub(crate) fn client() -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .user_agent("LineBotWebhook/2.0")
+        .timeout(DEADLINE)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Sends one channel's webhooks in order until the channel or the sandbox is gone.
+pub(crate) async fn run(sandbox: Weak<Inner>, channel: String, mut queue: mpsc::UnboundedReceiver<Parcel>) {
+    while let Some(parcel) = queue.recv().await {
+        let Some(inner) = sandbox.upgrade() else { return };
+        let Some(url) = inner.webhook_address(&channel) else { continue };
+        match inner.strike(On::Webhook, "POST", url.path()) {
+            Some(fault) if fault.kind == Kind::Reorder => {
+                // The next event overtakes this one; without a next one it goes out late.
+                let wait = if fault.ms > 0 { fault.delay() } else { Duration::from_secs(1) };
+                if let Ok(Some(next)) = tokio::time::timeout(wait, queue.recv()).await {
+                    inner.deliver(&channel, &next, None).await;
+                }
+                inner.deliver(&channel, &parcel, None).await;
+            }
+            fault => inner.deliver(&channel, &parcel, fault).await,
+        }
+    }
+}
+
+impl Inner {
+    /// The webhook's address, when the channel exists, has one, and "Use webhook" is on.
+    fn webhook_address(&self, channel: &str) -> Option<Url> {
+        let world = self.world();
+        let channel = world.channels.get(channel).filter(|channel| channel.settings.use_webhook)?;
+        Url::parse(channel.endpoint.as_deref()?).ok()
+    }
+
+    /// The first attempt; a failure schedules the redeliveries.
+    async fn deliver(self: &Arc<Self>, channel: &str, parcel: &Parcel, fault: Option<Fault>) {
+        let duplicate = fault.as_ref().is_some_and(|fault| fault.kind == Kind::Duplicate);
+        let Some(outcome) = self.attempt(channel, parcel, 1, fault).await else { return };
+        if duplicate {
+            self.attempt(channel, parcel, 1, None).await;
+        }
+        if !outcome.is_ok() {
+            let sandbox = Arc::downgrade(self);
+            tokio::spawn(redeliver(sandbox, channel.to_owned(), parcel.clone(), self.clock.now()));
+        }
+    }
+
+    /// One attempt, recorded; `None` when the channel no longer takes webhooks.
+    async fn attempt(&self, channel: &str, parcel: &Parcel, attempt: u32, fault: Option<Fault>) -> Option<Outcome> {
+        let (url, secret, destination) = {
+            let now = self.clock.now();
+            let mut world = self.world();
+            let found = world.channels.get(channel).filter(|channel| channel.settings.use_webhook)?;
+            let target = (found.endpoint.clone()?, found.secret.clone(), found.bot_user_id.clone());
+            if let Some(token) = parcel.reply_token.as_ref().and_then(|token| world.reply_tokens.get_mut(token)) {
+                token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
+            }
+            target
+        };
+        let mut event = parcel.event.clone();
+        if let Some(context) = event.get_mut("deliveryContext").filter(|_| attempt > 1) {
+            *context = json!({ "isRedelivery": true });
+        }
+        let body = body(&destination, &[event]);
+        Some(self.post(channel, &url, &secret, body, attempt, fault).await)
+    }
+
+    /// Posts signed bytes, waits at most two seconds, and records the attempt.
+    async fn post(
+        &self,
+        channel: &str,
+        url: &str,
+        secret: &str,
+        body: String,
+        attempt: u32,
+        fault: Option<Fault>,
+    ) -> Outcome {
+        let at = self.clock.now();
+        let signature = line_api::signature::sign(secret, body.as_bytes());
+        let started = Instant::now();
+        let outcome = match fault {
+            None => self.exchange(url, &signature, &body).await,
+            Some(fault) => self.exchange_with(&fault, url, &signature, &body).await,
+        };
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let delivery = Delivery {
+            channel: channel.to_owned(),
+            at,
+            url: url.to_owned(),
+            body,
+            signature,
+            attempt,
+            status: outcome.status,
+            reason: outcome.reason,
+            detail: outcome.detail.clone(),
+            duration_ms,
+        };
+        let mut world = self.world();
+        if world.deliveries.len() >= DELIVERIES_KEPT {
+            world.deliveries.pop_front();
+        }
+        world.deliveries.push_back(delivery);
+        outcome
+    }
+
+    /// The exchange under a fault: what LINE would see if the line or the server failed so.
+    async fn exchange_with(&self, fault: &Fault, url: &str, signature: &str, body: &str) -> Outcome {
+        match fault.kind {
+            Kind::Status => Outcome::answered(fault.status),
+            Kind::Reset => Outcome::broken(),
+            Kind::Hang => {
+                tokio::select! {
+                    () = tokio::time::sleep(DEADLINE) => Outcome::timeout(),
+                    () = fault.released.cancelled() => Outcome::broken(),
+                    () = self.stop.cancelled() => Outcome::broken(),
+                }
+            }
+            Kind::Delay => {
+                tokio::time::sleep(fault.delay()).await;
+                self.exchange(url, signature, body).await
+            }
+            Kind::LoseAnswer => {
+                self.exchange(url, signature, body).await;
+                Outcome::broken()
+            }
+            Kind::Duplicate | Kind::Reorder => self.exchange(url, signature, body).await,
+        }
+    }
+
+    /// The bare HTTP exchange.
+    async fn exchange(&self, url: &str, signature: &str, body: &str) -> Outcome {
+        let client = match &self.http {
+            Ok(client) => client,
+            Err(error) => return Outcome::unreachable(error.clone()),
+        };
+        let sent = client
+            .post(url)
+            .header("content-type", "application/json; charset=utf-8")
+            .header("x-line-signature", signature)
+            .body(body.to_owned())
+            .send()
+            .await;
+        match sent {
+            Ok(mut response) => {
+                let status = response.status().as_u16();
+                // The answer's body is ignored (PLATFORM 15) but read a little, so that the connection can be kept.
+                let mut left = 64 * 1024_usize;
+                while let Ok(Some(chunk)) = response.chunk().await {
+                    left = left.saturating_sub(chunk.len());
+                    if left == 0 {
+                        break;
+                    }
+                }
+                Outcome::answered(status)
+            }
+            Err(error) => explain(url, &error),
+        }
+    }
+
+    /// LINE's own test of an address with an empty batch, whether or not "Use webhook" is on (PLATFORM 6).
+    pub(crate) async fn test_webhook(&self, channel: &str, url: &str, secret: &str, destination: &str) -> Outcome {
+        let path = Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default();
+        let fault = self.strike(On::Webhook, "POST", &path);
+        self.post(channel, url, secret, body(destination, &[]), 1, fault).await
+    }
+}
+
+/// Sends a failed parcel again, after the times of CONTRACT 2, while the channel asks for it.
+async fn redeliver(sandbox: Weak<Inner>, channel: String, parcel: Parcel, failed_at: i64) {
+    for (attempt, wait) in (2..).zip(REDELIVER_AFTER_MS) {
+        let Some(clock) = sandbox.upgrade().map(|inner| Arc::clone(&inner.clock)) else { return };
+        clock.sleep_until(failed_at + wait).await;
+        let Some(inner) = sandbox.upgrade() else { return };
+        let wanted = inner.world().channels.get(&channel).map(|channel| channel.settings.redelivery);
+        match wanted {
+            None => return,
+            Some(false) => continue,
+            Some(true) => {}
+        }
+        let fault = inner.webhook_address(&channel).and_then(|url| inner.strike(On::Webhook, "POST", url.path()));
+        if inner.attempt(&channel, &parcel, attempt, fault).await.is_some_and(|outcome| outcome.is_ok()) {
+            return;
+        }
+    }
+}
+
+/// The body of a webhook, characters outside the BMP escaped as LINE does (PLATFORM 15).
+pub(crate) fn body(destination: &str, events: &[Value]) -> String {
+    let plain = json!({ "destination": destination, "events": events }).to_string();
+    if plain.chars().all(|c| c <= '\u{FFFF}') {
+        return plain;
+    }
+    let mut escaped = String::with_capacity(plain.len() + 16);
+    for c in plain.chars() {
+        if c <= '\u{FFFF}' {
+            escaped.push(c);
+        } else {
+            // Such characters stand only inside JSON strings, where an escape may replace them.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04X}"));
+            }
+        }
+    }
+    escaped
+}
+
+/// LINE's reason and detail for a failed exchange (PLATFORM 15, error statistics).
+fn explain(url: &str, error: &reqwest::Error) -> Outcome {
+    if error.is_timeout() {
+        return Outcome::timeout();
+    }
+    if error.is_builder() {
+        return Outcome::unreachable("Invalid URL syntax");
+    }
+    if !error.is_connect() {
+        return Outcome::broken();
+    }
+    let mut chain = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        chain.push_str(&cause.to_string().to_lowercase());
+        source = cause.source();
+    }
+    if chain.contains("dns") {
+        Outcome::unreachable("Unknown host")
+    } else if chain.contains("certificate") || chain.contains("tls") || chain.contains("handshake") {
+        Outcome::unreachable(format!("TLS handshake failure: {url}"))
+    } else {
+        Outcome::unreachable("Connection failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PLATFORM 15: emoji outside the BMP arrive as `\uD83D\uDE00`.
+    #[test]
+    fn astral_characters_are_escaped() {
+        let body = body("U1", &[json!({ "text": "hi \u{1F600} 茶" })]);
+        assert_eq!(body, r#"{"destination":"U1","events":[{"text":"hi \uD83D\uDE00 茶"}]}"#);
+        let back: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(back["events"][0]["text"], "hi \u{1F600} 茶");
+    }
+
+    /// PLATFORM 15: the empty batch of Verify, with the published signature vector.
+    #[test]
+    fn the_empty_batch_is_the_published_one() {
+        let body = body("U8e742f61d673b39c7fff3cecb7536ef0", &[]);
+        let signature = line_api::signature::sign("8c570fa6dd201bb328f1c1eac23a96d8", body.as_bytes());
+        assert_eq!(signature, "GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs=");
+    }
+}

@@ -1,0 +1,283 @@
+//! What exists in the sandbox: providers, channels, people, groups, messages and tokens. Plain data behind one lock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::faults::Fault;
+use crate::webhook::Parcel;
+
+/// Everything that a reset forgets.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) providers: BTreeMap<String, String>,
+    pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) people: BTreeMap<u64, Person>,
+    /// From (provider, user ID) to the person's number.
+    pub(crate) user_ids: HashMap<(String, String), u64>,
+    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) messages: HashMap<String, Message>,
+    /// Message IDs of each chat, oldest first.
+    pub(crate) chats: HashMap<Chat, Vec<String>>,
+    pub(crate) tokens: HashMap<String, AccessToken>,
+    pub(crate) reply_tokens: HashMap<String, ReplyToken>,
+    /// Accepted pushes by (channel, retry key).
+    pub(crate) retry_keys: HashMap<(String, String), Accepted>,
+    pub(crate) buckets: HashMap<(String, String), Bucket>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) deliveries: VecDeque<Delivery>,
+}
+
+/// Which kind of LINE channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Messaging,
+    Login,
+}
+
+/// A LINE channel with its account and the settings that LINE's consoles hold (PLATFORM 26).
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) id: String,
+    pub(crate) kind: Kind,
+    pub(crate) provider: String,
+    pub(crate) name: String,
+    pub(crate) secret: String,
+    pub(crate) bot_user_id: String,
+    pub(crate) basic_id: String,
+    pub(crate) picture_url: Option<String>,
+    pub(crate) country: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) settings: Settings,
+    /// Friendships by person.
+    pub(crate) bonds: HashMap<u64, Bond>,
+    /// Paid messages by month (`2026-11`, in the account's region).
+    pub(crate) used: HashMap<String, u64>,
+    /// The queue of webhooks, sent in order.
+    pub(crate) outgoing: mpsc::UnboundedSender<Parcel>,
+}
+
+/// What the consoles hold and no API sets.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) use_webhook: bool,
+    pub(crate) redelivery: bool,
+    pub(crate) chat_mode: String,
+    pub(crate) mark_as_read_mode: String,
+    pub(crate) monthly_quota: Option<u64>,
+    pub(crate) plan: String,
+    pub(crate) group_chats: bool,
+    pub(crate) greeting: bool,
+    pub(crate) auto_reply: bool,
+    pub(crate) account_type: String,
+    pub(crate) standby: bool,
+    pub(crate) published: bool,
+    pub(crate) linked_bot_channel_id: Option<String>,
+    pub(crate) callback_urls: Vec<String>,
+}
+
+impl Default for Settings {
+    /// A new account as at LINE (CONTRACT 2).
+    fn default() -> Self {
+        Self {
+            use_webhook: false,
+            redelivery: false,
+            chat_mode: "bot".into(),
+            mark_as_read_mode: "auto".into(),
+            monthly_quota: None,
+            plan: "free".into(),
+            group_chats: false,
+            greeting: true,
+            auto_reply: true,
+            account_type: "unverified".into(),
+            standby: false,
+            published: false,
+            linked_bot_channel_id: None,
+            callback_urls: Vec::new(),
+        }
+    }
+}
+
+/// A person with a phone; `number` is shown as `u{number}`.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    pub(crate) picture_url: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) status_message: Option<String>,
+    /// The user ID under each provider (PLATFORM 3).
+    pub(crate) user_ids: HashMap<String, String>,
+}
+
+/// What is between a person and an account.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bond {
+    pub(crate) following: bool,
+    pub(crate) blocked: bool,
+    pub(crate) wrote_at: Option<i64>,
+    /// The account shows that it is preparing an answer until then (or until its next message).
+    pub(crate) loading_until: Option<i64>,
+}
+
+/// A group chat (`C…`) or a room (`R…`) with one account in it (PLATFORM 3).
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) picture_url: Option<String>,
+    pub(crate) channel: String,
+    /// False once the account left or was removed.
+    pub(crate) bot_inside: bool,
+    pub(crate) members: Vec<u64>,
+}
+
+/// Where a message stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Chat {
+    /// A person's chat with a channel's account.
+    Single { channel: String, person: u64 },
+    /// A group or room, by its ID.
+    Group(String),
+}
+
+/// A message of either side.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) channel: String,
+    pub(crate) chat: Chat,
+    /// The person who wrote it; `None` is the account.
+    pub(crate) author: Option<u64>,
+    /// The message object: as the phone sent it (without bytes), or as the account sent it.
+    pub(crate) value: Value,
+    pub(crate) at: i64,
+    /// `reply` or `push` for the account's messages, `postback` for a tapped button's text.
+    pub(crate) via: Option<&'static str>,
+    pub(crate) read: bool,
+    pub(crate) edited: bool,
+    pub(crate) unsent: bool,
+    pub(crate) content: Option<Content>,
+}
+
+/// The bytes of a picture, video, audio or file.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) bytes: Bytes,
+    pub(crate) content_type: String,
+    /// LINE still prepares the content until then (PLATFORM 6: 202).
+    pub(crate) ready_at: i64,
+    /// Preparation ends in `failed` instead of `succeeded`.
+    pub(crate) fails: bool,
+}
+
+/// An access token and how it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessToken {
+    pub(crate) channel: String,
+    pub(crate) kind: TokenKind,
+    pub(crate) issued_at: i64,
+    /// `None` for the long-lived token.
+    pub(crate) expires_at: Option<i64>,
+}
+
+/// The kinds of channel access token (PLATFORM 4) the sandbox issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    Stateless,
+    ShortLived,
+    LongLived,
+}
+
+/// The right to one free answer (PLATFORM 17).
+#[derive(Debug, Clone)]
+pub(crate) struct ReplyToken {
+    pub(crate) channel: String,
+    pub(crate) chat: Chat,
+    pub(crate) event_at: i64,
+    pub(crate) valid_until: i64,
+    pub(crate) used: bool,
+}
+
+/// A push that was accepted under a retry key (PLATFORM 18).
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    pub(crate) at: i64,
+    pub(crate) request_id: String,
+    pub(crate) sent: Vec<Value>,
+}
+
+/// A token bucket of one channel and endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    pub(crate) tokens: f64,
+    pub(crate) at: i64,
+}
+
+/// One webhook attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) channel: String,
+    pub(crate) at: i64,
+    pub(crate) url: String,
+    pub(crate) body: String,
+    pub(crate) signature: String,
+    pub(crate) attempt: u32,
+    pub(crate) status: u16,
+    pub(crate) reason: &'static str,
+    pub(crate) detail: String,
+    pub(crate) duration_ms: u64,
+}
+
+impl Chat {
+    /// The chat of a person with a channel.
+    pub(crate) fn single(channel: &str, person: u64) -> Self {
+        Self::Single { channel: channel.to_owned(), person }
+    }
+}
+
+impl Person {
+    /// The name under which the control API and the pages know the person.
+    pub(crate) fn user(&self) -> String {
+        format!("u{}", self.number)
+    }
+}
+
+impl World {
+    /// The person behind `u…`.
+    pub(crate) fn person(&self, user: &str) -> Option<&Person> {
+        let number = user.strip_prefix('u')?.parse().ok()?;
+        self.people.get(&number)
+    }
+
+    /// The person behind a user ID as a provider's channels see it.
+    pub(crate) fn person_by_id(&self, provider: &str, user_id: &str) -> Option<u64> {
+        self.user_ids.get(&(provider.to_owned(), user_id.to_owned())).copied()
+    }
+
+    /// The bond between a channel and a person; a stranger's when none is stored.
+    pub(crate) fn bond(&self, channel: &str, person: u64) -> Bond {
+        self.channels.get(channel).and_then(|channel| channel.bonds.get(&person)).cloned().unwrap_or_default()
+    }
+
+    /// The messages of a chat, oldest first.
+    pub(crate) fn chat(&self, chat: &Chat) -> impl Iterator<Item = &Message> {
+        self.chats.get(chat).into_iter().flatten().filter_map(|id| self.messages.get(id))
+    }
+
+    /// Stores a message at the end of its chat.
+    pub(crate) fn add_message(&mut self, message: Message) {
+        self.chats.entry(message.chat.clone()).or_default().push(message.id.clone());
+        self.messages.insert(message.id.clone(), message);
+    }
+
+    /// The persons who see a chat.
+    pub(crate) fn viewers(&self, chat: &Chat) -> Vec<u64> {
+        match chat {
+            Chat::Single { person, .. } => vec![*person],
+            Chat::Group(id) => self.groups.get(id).map(|group| group.members.clone()).unwrap_or_default(),
+        }
+    }
+}
