@@ -1,12 +1,13 @@
 //! Time and randomness as inputs: nothing in the hub asks the operating system directly, so tests decide both.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
 
 /// A moment in UTC, in milliseconds since 1970; RFC 3339 with milliseconds and `Z` in JSON, an integer in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, sqlx::Type)]
@@ -112,12 +113,16 @@ impl Clock for TestClock {
     }
 }
 
-/// Where the hub takes randomness: the operating system, or a seeded sequence in tests.
+/// Where the hub takes randomness and the growing part of its ids: the operating system, or a seeded sequence in tests.
 #[derive(Debug)]
-pub enum Entropy {
-    /// The operating system's generator.
+pub struct Entropy {
+    source: Source,
+    last: Mutex<Ulid>,
+}
+
+#[derive(Debug)]
+enum Source {
     System(SystemRandom),
-    /// A repeatable sequence (not secret).
     Seeded(Mutex<u64>),
 }
 
@@ -125,13 +130,26 @@ impl Entropy {
     /// The operating system's generator.
     #[must_use]
     pub fn system() -> Self {
-        Self::System(SystemRandom::new())
+        Self { source: Source::System(SystemRandom::new()), last: Mutex::new(Ulid::nil()) }
     }
 
-    /// A repeatable sequence that starts at `seed`.
+    /// A repeatable sequence that starts at `seed`; not secret, for tests.
     #[must_use]
     pub const fn seeded(seed: u64) -> Self {
-        Self::Seeded(Mutex::new(seed))
+        Self { source: Source::Seeded(Mutex::new(seed)), last: Mutex::new(Ulid::nil()) }
+    }
+
+    /// A ULID that is greater than all before it: within one millisecond it counts up, so that what was made later
+    /// also stands later in a list ordered by id.
+    #[must_use]
+    pub fn ulid(&self, at: Timestamp) -> Ulid {
+        let ms = u64::try_from(at.millis()).unwrap_or(0);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = match last.increment() {
+            Some(next) if ms <= last.timestamp_ms() => next,
+            _ => Ulid::from_parts(ms, u128::from_le_bytes(self.bytes::<16>())),
+        };
+        *last
     }
 
     /// `N` random bytes.
@@ -141,11 +159,11 @@ impl Entropy {
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
-        match self {
+        match &self.source {
             #[expect(clippy::expect_used, reason = "without randomness no token, key or id is safe")]
-            Self::System(random) => random.fill(&mut out).expect("the operating system gives random bytes"),
-            Self::Seeded(state) => {
-                let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Source::System(random) => random.fill(&mut out).expect("the operating system gives random bytes"),
+            Source::Seeded(state) => {
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                 for chunk in out.chunks_mut(8) {
                     // SplitMix64.
                     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -185,5 +203,12 @@ mod tests {
         let t = Timestamp(1_767_225_600_120);
         assert_eq!(serde_json::to_string(&t).unwrap(), "\"2026-01-01T00:00:00.120Z\"");
         assert_eq!(Timestamp::parse("2026-01-01T00:00:00.120Z"), Some(t));
+    }
+
+    #[test]
+    fn ids_grow_also_within_a_millisecond_and_when_the_clock_goes_back() {
+        let entropy = Entropy::seeded(3);
+        let made: Vec<Ulid> = [5, 5, 5, 4, 9, 9].map(|ms| entropy.ulid(Timestamp(ms))).to_vec();
+        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
     }
 }

@@ -323,19 +323,14 @@ fn reach(ip: IpAddr) -> Reach {
 const fn reach_v4(ip: Ipv4Addr) -> Reach {
     match ip.octets() {
         // 100.100.100.200 is Alibaba Cloud's metadata service, 168.63.129.16 is Azure's.
-        [100, 100, 100, 200] | [168, 63, 129, 16] => Reach::Never,
-        [10 | 127, ..] | [192, 168, ..] => Reach::Private,
-        [172, second, ..] if second & 0xf0 == 16 => Reach::Private,
-        // Carriers' own (RFC 6598).
-        [100, second, ..] if second & 0xc0 == 64 => Reach::Private,
-        // "This network"; link-local with the metadata services; protocol assignments; documentation; 6to4 relays.
-        [0, ..] | [169, 254, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
-            Reach::Never
-        }
-        // Benchmarks (RFC 2544).
-        [198, 18 | 19, ..] => Reach::Never,
-        // Multicast, reserved, broadcast.
-        [224..=255, ..] => Reach::Never,
+        [100, 100, 100, 200] | [168, 63, 129, 16]
+        // "This network"; link-local with the metadata services; protocol assignments.
+        | [0, ..] | [169, 254, ..] | [192, 0, 0, _]
+        // Documentation; 6to4 relays; benchmarks; multicast, reserved and broadcast.
+        | [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]
+        | [192, 88, 99, _] | [198, 18 | 19, ..] | [224..=255, ..] => Reach::Never,
+        // RFC 1918, this machine, and the carriers' own (RFC 6598).
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Reach::Private,
         _ => Reach::Public,
     }
 }

@@ -9,7 +9,7 @@ pub trait Id: Sized {
     /// The text before the ULID, with its underscore.
     const PREFIX: &'static str;
 
-    /// An id made of a moment and 80 random bits.
+    /// An id made of a moment and 80 random bits, greater than all ids made before it.
     fn new(at: Timestamp, entropy: &Entropy) -> Self;
 
     /// Reads an id: the prefix and 26 characters of a ULID.
@@ -17,9 +17,7 @@ pub trait Id: Sized {
 }
 
 pub(crate) fn make(prefix: &str, at: Timestamp, entropy: &Entropy) -> String {
-    let random = entropy.bytes::<16>();
-    let ulid = Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), u128::from_le_bytes(random));
-    format!("{prefix}{ulid}")
+    format!("{prefix}{}", entropy.ulid(at))
 }
 
 pub(crate) fn is(prefix: &str, text: &str) -> bool {

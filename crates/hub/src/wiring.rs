@@ -3,62 +3,117 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Hub;
 use crate::db::{DbResult, Sql};
 use crate::jobs::Registry;
 use crate::journal::consumer::Consumer;
+use crate::outbox::dispatch::Dispatcher;
+use crate::web::Shell;
 
-/// All routes of the hub.
-pub fn routes() -> Router<Hub> {
+/// All pages of the hub.
+fn pages() -> Router<Hub> {
     Router::new()
-        .merge(crate::ingress::routes())
+        .merge(crate::web::routes())
+        .merge(crate::live::routes())
+        .merge(crate::jobs::routes())
         .merge(crate::team::routes())
         .merge(crate::accounts::routes())
 }
 
+/// What slices put into the frame of every page.
+fn shell() -> Shell {
+    Shell { nav: vec![crate::team::NAV], live: Some(crate::live::PATH), ..Shell::default() }
+}
+
+/// The calls of `/api/v1`.
+fn api() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new()
+        .merge(crate::accounts::api::routes())
+        .merge(crate::ingress::api::routes())
+        .merge(crate::contacts::api::routes())
+        .merge(crate::inbox::api::routes())
+}
+
 /// What is served: the routes with all that stands around them.
 pub fn router(hub: &Hub) -> Router {
-    routes().with_state(hub.clone())
+    let sessions = from_fn_with_state(hub.clone(), crate::team::attach_session);
+    let pages = crate::web::inside(pages(), hub, shell()).layer(sessions);
+    let watched = crate::web::outside(pages.merge(crate::web::api::routes(hub, api())), hub);
+    // The webhook door stands by itself: nothing that pages need may slow it down.
+    watched.merge(crate::ingress::routes()).with_state(hub.clone())
 }
 
 /// Reads what must be in memory before the first request.
 ///
 /// # Errors
 /// Those of the database.
-#[expect(clippy::unused_async, reason = "the slices are being put in")]
-pub async fn load(_hub: &Hub) -> DbResult<()> {
-    Ok(())
+pub async fn load(hub: &Hub) -> DbResult<()> {
+    crate::accounts::service::load(hub).await
 }
 
 /// Who reads the journal.
 #[must_use]
-pub fn consumers(_hub: &Hub) -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
+pub fn consumers(hub: &Hub) -> Vec<Arc<dyn Consumer>> {
+    vec![Arc::new(crate::inbox::consumer::Inbox::new(hub.clone()))]
 }
 
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {
+    use crate::{contacts, inbox, journal};
     Registry::new()
+        .every(journal::cleanup::EVERY, journal::cleanup::run)
+        .add(contacts::jobs::run)
+        .add(inbox::jobs::run_media)
+        .add(inbox::jobs::run_group)
+        .add(inbox::jobs::run_blank)
+        .add(inbox::jobs::run_delete_blob)
+}
+
+/// The outbox's dispatcher, with those who hear how sends end.
+#[must_use]
+pub fn dispatcher(hub: &Hub) -> Dispatcher {
+    Dispatcher::new(hub, vec![Arc::new(crate::inbox::service::Sent)])
 }
 
 /// The slices' own loops, by name; each runs until `hub.stop` and fails only when the hub must not go on.
 #[must_use]
-pub fn loops(_hub: &Hub) -> Vec<(&'static str, BoxFuture<'static, anyhow::Result<()>>)> {
-    Vec::new()
+pub fn loops(hub: &Hub) -> Vec<(&'static str, BoxFuture<'static, anyhow::Result<()>>)> {
+    vec![
+        ("outbox", Box::pin(dispatcher(hub).run(hub.stop.clone()).map(Ok))),
+        ("sessions", Box::pin(crate::team::watch(hub.clone()))),
+        ("accounts", Box::pin(crate::accounts::watch(hub.clone()))),
+        ("quarantine", Box::pin(crate::ingress::watch(hub.clone()))),
+        ("idempotency keys", Box::pin(crate::web::api::watch(hub.clone()))),
+        ("snoozes", Box::pin(crate::inbox::service::watch_snoozes(hub.clone()))),
+    ]
 }
 
 /// Every statement of the hub with the database it runs on, for the test that prepares them all.
-#[cfg(any(test, feature = "testing"))]
 #[must_use]
 pub fn statements() -> Vec<(crate::db::Set, &'static str, &'static [(&'static str, Sql)])> {
     use crate::db::Set;
     vec![
         (Set::Hub, "jobs", crate::jobs::STATEMENTS),
+        (Set::Hub, "live", crate::live::STATEMENTS),
+        (Set::Hub, "web::api", crate::web::api::STATEMENTS),
+        (Set::Hub, "team", crate::team::STATEMENTS),
+        (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),
+        (Set::Hub, "outbox", crate::outbox::STATEMENTS),
+        (Set::Hub, "inbox reading", crate::inbox::READING),
+        (Set::Hub, "inbox writing", crate::inbox::WRITING),
+        (Set::Hub, "inbox media", crate::inbox::MEDIA),
+        (Set::Hub, "journal cursors", crate::journal::CURSORS),
         (Set::Journal, "journal", crate::journal::STATEMENTS),
     ]
 }
+
+/// Who hears of connected and disconnected accounts, in order.
+pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] = &[&crate::ingress::Quarantine];

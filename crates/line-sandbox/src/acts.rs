@@ -37,7 +37,8 @@ impl Inner {
         bond.following = true;
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let fields = json!({ "follow": { "isUnblocked": unblocked } });
-        let queued = self.emit(&mut world, channel_id, origin, Kind { name: "follow", replyable: true, fields });
+        let queued =
+            self.emit(&mut world, channel_id, origin, Kind { name: "follow", replyable: true, fields });
         drop(world);
         self.changed(vec![person]);
         queued
@@ -70,16 +71,18 @@ impl Inner {
         draft: Draft,
         hide_user_id: bool,
     ) -> Result<Sent, Problem> {
-        let now = self.clock.now();
         let mut world = self.world();
+        let now = self.clock.now();
         let chat = self.open_chat(&mut world, person, channel_id, group)?;
         if let Some(quoted) = draft.value.get("quotedMessageId").and_then(Value::as_str)
             && world.messages.get(quoted).is_none_or(|message| message.chat != chat)
         {
             return Err(Problem::field("message.quotedMessageId", "is not a message of this chat"));
         }
-        let auto_read =
-            world.channels.get(channel_id).is_some_and(|channel| channel.settings.mark_as_read_mode == "auto");
+        let auto_read = world
+            .channels
+            .get(channel_id)
+            .is_some_and(|channel| channel.settings.mark_as_read_mode == "auto");
         let message = Message {
             id: self.ids.message_id(now),
             channel: channel_id.to_owned(),
@@ -98,7 +101,8 @@ impl Inner {
         world.add_message(message);
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: (!hide_user_id).then_some(person) };
-        let queued = self.emit(&mut world, channel_id, origin, Kind { name: "message", replyable: true, fields });
+        let queued =
+            self.emit(&mut world, channel_id, origin, Kind { name: "message", replyable: true, fields });
         drop(world);
         self.changed(viewers);
         Ok(Sent { message_id, queued })
@@ -124,7 +128,8 @@ impl Inner {
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "message": content });
-        let queued = self.emit(&mut world, &channel, origin, Kind { name: "messageEdited", replyable: true, fields });
+        let queued =
+            self.emit(&mut world, &channel, origin, Kind { name: "messageEdited", replyable: true, fields });
         drop(world);
         self.changed(viewers);
         Ok(queued)
@@ -139,8 +144,8 @@ impl Inner {
         postback: Value,
         display_text: Option<String>,
     ) -> Result<Queued, Problem> {
-        let now = self.clock.now();
         let mut world = self.world();
+        let now = self.clock.now();
         let chat = self.open_chat(&mut world, person, channel_id, group)?;
         if let Some(text) = display_text.filter(|text| !text.is_empty()) {
             world.add_message(Message {
@@ -159,8 +164,9 @@ impl Inner {
         }
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
-        let fields = json!({ "postback": postback });
-        let queued = self.emit(&mut world, channel_id, origin, Kind { name: "postback", replyable: true, fields });
+        let fields = Value::Object(Map::from_iter([("postback".to_owned(), postback)]));
+        let queued =
+            self.emit(&mut world, channel_id, origin, Kind { name: "postback", replyable: true, fields });
         drop(world);
         self.changed(viewers);
         Ok(queued)
@@ -182,7 +188,8 @@ impl Inner {
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "unsend": { "messageId": message_id } });
-        let queued = self.emit(&mut world, &channel, origin, Kind { name: "unsend", replyable: false, fields });
+        let queued =
+            self.emit(&mut world, &channel, origin, Kind { name: "unsend", replyable: false, fields });
         drop(world);
         self.changed(viewers);
         Ok(queued)
@@ -195,7 +202,8 @@ impl Inner {
         let ids = world.chats.get(&chat).cloned().unwrap_or_default();
         let mut count = 0;
         for id in ids {
-            if let Some(message) = world.messages.get_mut(&id).filter(|message| message.author.is_none() && !message.read)
+            if let Some(message) =
+                world.messages.get_mut(&id).filter(|message| message.author.is_none() && !message.read)
             {
                 message.read = true;
                 count += 1;

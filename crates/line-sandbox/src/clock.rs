@@ -14,7 +14,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// The present time of the sandbox.
-    #[expect(clippy::disallowed_methods, reason = "this is the sandbox's clock, the one place that reads real time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the sandbox's clock, the one place that reads real time"
+    )]
     pub(crate) fn now(&self) -> i64 {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(real.as_millis()).unwrap_or(i64::MAX / 2) + self.offset_ms.load(Ordering::Acquire)

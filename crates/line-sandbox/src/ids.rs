@@ -85,15 +85,18 @@ impl Ids {
     pub(crate) fn message_id(&self, now: i64) -> String {
         let by_time = u64::try_from(now).unwrap_or_default().wrapping_mul(100_000);
         let next = |last: u64| by_time.max(last + 1);
-        let last = self.last_message.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
+        let last =
+            self.last_message.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
         next(last.unwrap_or_default()).to_string()
     }
 
     /// A request ID (`x-line-request-id`) or another UUID.
     pub(crate) fn uuid(&self) -> String {
-        uuid::Builder::from_random_bytes((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(
+            (u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes(),
+        )
+        .into_uuid()
+        .to_string()
     }
 
     /// An opaque token of `words` times 8 random bytes, in URL-safe base64.
@@ -130,8 +133,9 @@ fn inside(token: &str, kind: &str) -> Option<String> {
 
 /// Tells whether `text` has the form of a user (`U`), group (`C`) or room (`R`) ID.
 pub(crate) fn is_line_id(text: &str, prefix: char) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    text.strip_prefix(prefix).is_some_and(|hex| {
+        hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
 }
 
 /// Tells whether `text` is a UUID in hexadecimal with dashes (PLATFORM 18).

@@ -95,7 +95,6 @@ impl Sandbox {
     }
 
     /// LINE's paths at the root, `/sandbox/v1`, and the phone pages. Channels made through it need a Tokio runtime.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .merge(control::routes(&self.inner))

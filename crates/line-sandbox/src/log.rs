@@ -47,11 +47,8 @@ impl Entry {
                 (name.as_str().to_owned(), Value::String(text))
             })
             .collect();
-        let answer = if self.binary_answer {
-            json!({ "bytes": self.answer.len() })
-        } else {
-            readable(&self.answer)
-        };
+        let answer =
+            if self.binary_answer { json!({ "bytes": self.answer.len() }) } else { readable(&self.answer) };
         json!({
             "at": self.at,
             "method": self.method,
@@ -118,7 +115,10 @@ mod tests {
     fn secrets_and_tokens_are_masked() {
         assert_eq!(mask_authorization("Bearer abc"), "Bearer ***");
         assert_eq!(mask_form("client_id=1&client_secret=x"), "client_id=1&client_secret=***");
-        assert_eq!(readable(br#"{"access_token":"x","expires_in":1}"#), json!({"access_token": "***", "expires_in": 1}));
+        assert_eq!(
+            readable(br#"{"access_token":"x","expires_in":1}"#),
+            json!({"access_token": "***", "expires_in": 1})
+        );
         assert_eq!(readable(b""), Value::Null);
     }
 }

@@ -112,13 +112,21 @@ impl Inner {
     }
 
     /// One attempt, recorded; `None` when the channel no longer takes webhooks.
-    async fn attempt(&self, channel: &str, parcel: &Parcel, attempt: u32, fault: Option<Fault>) -> Option<Outcome> {
+    async fn attempt(
+        &self,
+        channel: &str,
+        parcel: &Parcel,
+        attempt: u32,
+        fault: Option<Fault>,
+    ) -> Option<Outcome> {
         let (url, secret, destination) = {
             let now = self.clock.now();
             let mut world = self.world();
             let found = world.channels.get(channel).filter(|channel| channel.settings.use_webhook)?;
             let target = (found.endpoint.clone()?, found.secret.clone(), found.bot_user_id.clone());
-            if let Some(token) = parcel.reply_token.as_ref().and_then(|token| world.reply_tokens.get_mut(token)) {
+            if let Some(token) =
+                parcel.reply_token.as_ref().and_then(|token| world.reply_tokens.get_mut(token))
+            {
                 token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
             }
             target
@@ -224,7 +232,13 @@ impl Inner {
     }
 
     /// LINE's own test of an address with an empty batch, whether or not "Use webhook" is on (PLATFORM 6).
-    pub(crate) async fn test_webhook(&self, channel: &str, url: &str, secret: &str, destination: &str) -> Outcome {
+    pub(crate) async fn test_webhook(
+        &self,
+        channel: &str,
+        url: &str,
+        secret: &str,
+        destination: &str,
+    ) -> Outcome {
         let path = Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default();
         let fault = self.strike(On::Webhook, "POST", &path);
         self.post(channel, url, secret, body(destination, &[]), 1, fault).await
@@ -243,7 +257,8 @@ async fn redeliver(sandbox: Weak<Inner>, channel: String, parcel: Parcel, failed
             Some(false) => continue,
             Some(true) => {}
         }
-        let fault = inner.webhook_address(&channel).and_then(|url| inner.strike(On::Webhook, "POST", url.path()));
+        let fault =
+            inner.webhook_address(&channel).and_then(|url| inner.strike(On::Webhook, "POST", url.path()));
         if inner.attempt(&channel, &parcel, attempt, fault).await.is_some_and(|outcome| outcome.is_ok()) {
             return;
         }

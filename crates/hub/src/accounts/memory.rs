@@ -66,6 +66,11 @@ pub(super) struct SigningSecret {
 }
 
 impl Connected {
+    /// The channel secret as the hub knows it now.
+    pub(super) fn present_secret(&self) -> Secret {
+        self.secrets.first().map_or_else(|| Secret::from(""), |present| present.secret.clone())
+    }
+
     /// Whether `signature` belongs to `body` under a secret that is valid at `now`. Every secret is tried in constant
     /// time, so the answer's time tells nothing.
     #[must_use]
@@ -132,6 +137,12 @@ impl Seen {
         };
         let nothing = Counted { verified_at: None, event_at: None, oversized: 0, bad_signatures: 0 };
         (counted != nothing).then_some(counted)
+    }
+
+    /// The counters, for tests: they stay.
+    #[cfg(test)]
+    pub(crate) fn peek(&self) -> Option<Counted> {
+        self.take().inspect(|counted| self.put_back(*counted))
     }
 
     /// Puts back what could not be written.

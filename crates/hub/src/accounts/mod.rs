@@ -1,17 +1,82 @@
 //! Connected accounts (a LINE Official Account first): connect, credentials, tokens, webhook, disconnect.
 //!
-//! Owns `accounts` and `account_secrets`.
+//! Owns `accounts` and `account_secrets`. Promises: a channel is held by one tenant of a hub at a time; credentials are
+//! taken only after LINE accepted them, are sealed at rest and never shown again; a connecting that fails leaves nothing
+//! half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
+//! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
 
+pub(crate) mod api;
 mod memory;
+mod model;
+pub(crate) mod repo;
 pub mod service;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
+use crate::db::LogAndIgnore;
+use crate::ids::AccountId;
 
 pub use memory::{Accounts, Connected, Counted, Seen};
+pub(crate) use repo::STATEMENTS;
 
-/// Pages and API of accounts.
+pub use model::{Account, Attention, Environment, Reading, Status, normal_line_id};
+
+/// How often LINE is asked how the accounts are (GOTCHAS A8).
+const CHECK_EVERY: Duration = Duration::from_secs(300);
+/// How often the webhook door's counters are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(30);
+
+/// Hears of what happens to accounts, after it was committed. `wiring.rs` lists those who do, in order.
+pub trait AccountListener: Send + Sync + std::fmt::Debug {
+    /// An account was connected, for the first time or again.
+    fn connected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+        let _ = (hub, id);
+        Box::pin(async {})
+    }
+
+    /// An account has new credentials.
+    fn credentials_changed<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+        let _ = (hub, id);
+        Box::pin(async {})
+    }
+
+    /// An account was disconnected.
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+        let _ = (hub, id);
+        Box::pin(async {})
+    }
+}
+
+/// Watches over the connected accounts until the hub stops: asks LINE how they are, writes the webhook door's counters.
+///
+/// # Errors
+/// None: trouble is logged and passes.
+pub async fn watch(hub: Hub) -> anyhow::Result<()> {
+    let mut check = tokio::time::interval(CHECK_EVERY);
+    let mut flush = tokio::time::interval(FLUSH_EVERY);
+    loop {
+        tokio::select! {
+            _ = check.tick() => {
+                service::check_all(&hub).await;
+                service::expire_secrets(&hub).await.log_and_ignore("removing secrets that were replaced");
+            }
+            _ = flush.tick() => service::flush(&hub).await,
+            () = hub.stop.cancelled() => break,
+        }
+    }
+    service::flush(&hub).await;
+    Ok(())
+}
+
+/// Pages of accounts.
 pub fn routes() -> Router<Hub> {
     Router::new()
 }

@@ -48,12 +48,20 @@ impl TestHub {
     ///
     /// # Panics
     /// When it cannot be made.
-    #[expect(clippy::expect_used, reason = "a test without its hub has failed")]
     pub async fn with_line(engine: Engine, line: &str) -> Option<Self> {
+        Self::served(engine, line, "https://hub.example").await
+    }
+
+    /// A hub that LINE at `line` reaches at `public_url`.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[expect(clippy::expect_used, reason = "a test without its hub has failed")]
+    pub async fn served(engine: Engine, line: &str, public_url: &str) -> Option<Self> {
         let db = TestDb::new(engine).await?;
         let line = Url::parse(line).expect("LINE's address");
         let clock = Arc::new(TestClock::at(START));
-        let config = config(db.dir(), db.url.clone(), &line);
+        let config = config(db.dir(), db.url.clone(), &line, public_url);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let hub = Hub::new(Inner {
             blobs: Blobs::open(&config.data_dir).expect("the folder for media"),
@@ -114,10 +122,10 @@ impl TestHub {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a constant address")]
-fn config(dir: &Path, database: crate::db::Url, line: &Url) -> Config {
+#[expect(clippy::expect_used, reason = "a test without its hub has failed")]
+fn config(dir: &Path, database: crate::db::Url, line: &Url, public_url: &str) -> Config {
     Config {
-        public_url: Url::parse("https://hub.example").expect("a constant address"),
+        public_url: Url::parse(public_url).expect("the hub's address"),
         data_dir: dir.to_owned(),
         database,
         line: LineHosts::sandbox(line),

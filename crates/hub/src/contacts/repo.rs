@@ -19,14 +19,15 @@ macro_rules! columns {
 
 statements! {
     // Only a newer act changes the relation; everything else of a known contact stays.
-    SEE = { concat!("INSERT INTO contacts AS c (id, tenant_id, account_id, messenger, external_id, name_search, following,
+    SEE = { "INSERT INTO contacts AS c (id, tenant_id, account_id, messenger, external_id, name_search, following,
             blocked_at, relation_at, tags, attributes, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, '[]', '{}', $9, $9)
         ON CONFLICT (account_id, external_id) DO UPDATE SET
             following = CASE WHEN excluded.relation_at > c.relation_at THEN excluded.following ELSE c.following END,
             blocked_at = CASE WHEN excluded.relation_at > c.relation_at THEN excluded.blocked_at ELSE c.blocked_at END,
             relation_at = CASE WHEN excluded.relation_at > c.relation_at THEN excluded.relation_at ELSE c.relation_at END
-        RETURNING ", columns!()) };
+        RETURNING id, tenant_id, account_id, messenger, external_id, display_name, picture_url, language, status_message,
+            following, blocked_at, profile_at, tags, attributes, created_at" };
     FIND = { concat!("SELECT ", columns!(), " FROM contacts AS c WHERE c.id = $3 AND", in_scope!("c", "$1", "$2")) };
     FIND_ANY = { concat!("SELECT ", columns!(), " FROM contacts AS c WHERE c.id = $1") };
     SET_PROFILE = { "UPDATE contacts SET display_name = $2, name_search = $3, picture_url = $4,

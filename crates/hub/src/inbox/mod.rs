@@ -12,5 +12,7 @@ pub mod jobs;
 pub mod model;
 mod repo;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use repo::statements;
+pub(crate) use repo::{MEDIA, READING, WRITING};

@@ -6,7 +6,7 @@ use super::model::{Conversation, Kind, Message, State};
 use super::repo::{read, write};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::{DbResult, Tx};
+use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{ConversationId, MessageId};
 use crate::live::Notice;
@@ -325,6 +325,20 @@ pub async fn wake_snoozed(hub: &Hub) -> DbResult<usize> {
         });
     }
     Ok(woken.len())
+}
+
+/// Opens snoozed conversations in time, until the hub stops.
+///
+/// # Errors
+/// None; database trouble is logged and waits.
+pub async fn watch_snoozes(hub: Hub) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {}
+            () = hub.stop.cancelled() => return Ok(()),
+        }
+        wake_snoozed(&hub).await.map(drop).log_and_ignore("opening snoozed conversations");
+    }
 }
 
 /// What the outbox announces: LINE took a message, so that it has LINE's id and can be quoted.

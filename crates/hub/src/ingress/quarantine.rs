@@ -2,25 +2,86 @@
 //! LINE (GOTCHAS F2). They wait, bounded, until a new secret is saved; then those it signs are journaled.
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
-use crate::accounts::Connected;
+use crate::accounts::{AccountListener, Connected};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::LogAndIgnore;
-use crate::ingress::repo;
+use crate::db::{DbResult, LogAndIgnore};
+use crate::ids::AccountId;
+use crate::ingress::{endpoint, repo};
+
+/// Hears of new credentials, by which bodies may turn out to be LINE's after all.
+#[derive(Debug)]
+pub struct Quarantine;
+
+impl AccountListener for Quarantine {
+    fn credentials_changed<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+        Box::pin(async { drain(hub, id).await.log_and_ignore("going through the quarantine") })
+    }
+
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+        Box::pin(async { empty(hub, id).await.log_and_ignore("emptying the quarantine") })
+    }
+}
 
 /// Keeps a refused body if it names this account's bot and there is room. The answer to the sender is 401 all the same.
 pub(super) async fn keep(hub: &Hub, account: &Connected, body: &Bytes, signature: &str, now: Timestamp) {
     let Ok(envelope) = line_api::webhook::parse(body) else { return };
-    if signature.is_empty() || envelope.destination.as_deref() != Some(&account.bot_user_id) {
+    let is_meant = envelope.destination.as_deref() == Some(&account.bot_user_id);
+    if signature.is_empty() || !is_meant || envelope.events.is_empty() {
         return;
     }
-    let kept = async {
+    let kept: DbResult<()> = async {
         let mut tx = hub.db.begin().await?;
         let id = crate::ids::make("qrt_", now, &hub.entropy);
         let row = repo::Row { id, body: body.to_vec(), signature: signature.to_owned(), received_at: now };
         repo::keep(&mut tx, account, &row).await?;
         tx.commit().await
-    };
-    kept.await.log_and_ignore("keeping a body in quarantine");
+    }
+    .await;
+    kept.log_and_ignore("keeping a body in quarantine");
+}
+
+/// Journals the bodies of an account that one of its secrets signs by now; the others wait on.
+pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<()> {
+    let Some(account) = hub.accounts.by_id(id) else { return Ok(()) };
+    let mut after = String::new();
+    loop {
+        let rows = repo::next(&hub.db, id, &after, hub.now()).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id.clone();
+        for row in rows {
+            if !account.verify(&row.body, &row.signature, hub.now()) {
+                continue;
+            }
+            let request = endpoint::request(id.clone(), row.body.into(), &row.signature, row.received_at);
+            if let Ok(request) = request
+                && let Err(error) = hub.journal.append(request).await
+            {
+                tracing::error!(account.id = %id, %error, "a body from the quarantine was not stored; it waits on");
+                return Ok(());
+            }
+            // A crash before this journals the body again, which adds nothing.
+            let mut tx = hub.db.begin().await?;
+            repo::take(&mut tx, &row.id).await?;
+            tx.commit().await?;
+        }
+    }
+}
+
+async fn empty(hub: &Hub, id: &AccountId) -> DbResult<()> {
+    let mut tx = hub.db.begin().await?;
+    repo::empty(&mut tx, id).await?;
+    tx.commit().await
+}
+
+/// Goes through what waits, for the case that a process ended while it did, and removes what waited too long.
+pub(super) async fn tidy(hub: &Hub) -> DbResult<()> {
+    for (id,) in repo::waiting(&hub.db, hub.now()).await? {
+        drain(hub, &id).await?;
+    }
+    let mut tx = hub.db.begin().await?;
+    repo::expire(&mut tx, hub.now()).await?;
+    tx.commit().await
 }

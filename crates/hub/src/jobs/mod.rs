@@ -8,12 +8,16 @@
 
 mod backoff;
 mod cleanup;
+mod pages;
 mod registry;
 mod repo;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use axum::Router;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -23,6 +27,7 @@ use crate::clock::Timestamp;
 use crate::db::{DbResult, Tx};
 use crate::ids::{JobId, TenantId};
 
+pub use pages::PATH;
 pub use registry::{Misfit, Registry};
 pub(crate) use repo::STATEMENTS;
 pub use repo::{Counts, Cursor, Listed, State, counts, list, retry};
@@ -165,4 +170,9 @@ impl Jobs {
     fn woken(&self) -> watch::Receiver<u64> {
         self.woken.subscribe()
     }
+}
+
+/// The page of jobs, for owners.
+pub fn routes() -> Router<Hub> {
+    pages::routes()
 }

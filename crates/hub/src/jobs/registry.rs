@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::{Job, LEASE_MARGIN, Lane, Outcome, cleanup};
+use super::repo::NewRow;
+use super::{Job, LEASE_MARGIN, Lane, NewJob, Outcome, cleanup};
 use crate::app::Hub;
-use crate::db::DbError;
+use crate::db::DbResult;
 
 type Run = Arc<dyn Fn(Hub, &str) -> Result<BoxFuture<'static, Outcome>, serde_json::Error> + Send + Sync>;
+type Row = Box<dyn Fn(&Hub) -> DbResult<NewRow> + Send + Sync>;
 
 /// One kind, its limits and its handler.
 #[derive(Clone)]
@@ -25,7 +27,7 @@ pub(super) struct Entry {
 pub(super) struct Schedule {
     pub(super) kind: &'static str,
     pub(super) every: Duration,
-    pub(super) row: Box<dyn Fn(&Hub) -> Result<super::repo::NewRow, DbError> + Send + Sync>,
+    pub(super) row: Row,
 }
 
 /// Why the workers do not start: a fault in the list of jobs itself.
@@ -71,6 +73,7 @@ impl Registry {
 
     /// Adds a kind and its handler: `async fn(Hub, ProfileJob) -> Outcome`.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "it takes a handler, not an operand")]
     pub fn add<J: Job, F: Future<Output = Outcome> + Send + 'static>(
         mut self,
         handler: impl Fn(Hub, J) -> F + Send + Sync + 'static,
@@ -91,14 +94,14 @@ impl Registry {
         self
     }
 
-    /// Adds a kind that runs at start-up and then again `every` so often after it ended, once among all nodes.
+    /// Adds a kind that runs at the first start-up and then again `every` so often after it ended, once among all nodes.
     #[must_use]
     pub fn every<J: Job + Default, F: Future<Output = Outcome> + Send + 'static>(
         mut self,
         every: Duration,
         handler: impl Fn(Hub, J) -> F + Send + Sync + 'static,
     ) -> Self {
-        let row = |hub: &Hub| super::repo::NewRow::of(hub.id(), hub.now(), None, &J::default(), scheduled());
+        let row = |hub: &Hub| NewRow::of(hub.id(), hub.now(), None, &J::default(), scheduled());
         self.schedules.push(Schedule { kind: J::KIND, every, row: Box::new(row) });
         self.add(handler)
     }
@@ -141,8 +144,8 @@ impl Registry {
 }
 
 /// The dedupe key of a scheduled job: at most one waits among all nodes.
-fn scheduled() -> super::NewJob {
-    super::NewJob::once("schedule")
+fn scheduled() -> NewJob {
+    NewJob::once("schedule")
 }
 
 #[cfg(test)]

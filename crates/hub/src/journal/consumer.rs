@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::{DEDUPE_KEPT, Entry, Journal, cursors};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, DbResult, Tx};
 
 /// Events that share a transaction.
@@ -86,11 +86,14 @@ pub async fn run(reader: Reader, consumer: Arc<dyn Consumer>, stop: Cancellation
             continue;
         }
         appended.borrow_and_update();
-        // A full round goes on at once; else an append wakes the loop, and other nodes' appends are found by asking.
-        let wait = match round(&reader, consumer.as_ref(), &mut cursor).await {
-            Ok(Round::Read(_)) => Duration::ZERO,
-            Ok(Round::Idle) => Duration::from_millis(500),
-            Ok(Round::Held) => Duration::from_secs(1),
+        let (wait, listen) = match round(&reader, consumer.as_ref(), &mut cursor).await {
+            Ok(Round::Read(_)) => {
+                trouble = 0;
+                continue;
+            }
+            // An append of this node wakes the loop; other nodes' appends are found by asking.
+            Ok(Round::Idle) => (Duration::from_millis(500), true),
+            Ok(Round::Held) => (Duration::from_secs(1), false),
             Err(error) => {
                 trouble = (trouble + 1).min(6);
                 cursor = None;
@@ -99,20 +102,13 @@ pub async fn run(reader: Reader, consumer: Arc<dyn Consumer>, stop: Cancellation
                     error = &error as &dyn std::error::Error,
                     "journal consumer waits for the database"
                 );
-                Duration::from_millis(50) * 2_u32.pow(trouble)
+                (Duration::from_millis(50) * 2_u32.pow(trouble), false)
             }
         };
-        if wait.is_zero() {
-            trouble = 0;
-            continue;
-        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            changed = appended.changed(), if trouble == 0 => if changed.is_err() { return },
+            changed = appended.changed(), if listen => if changed.is_err() { return },
             () = stop.cancelled() => {}
-        }
-        if trouble > 0 && wait > Duration::from_millis(500) {
-            trouble = trouble.saturating_sub(1);
         }
     }
     if let Some(cursor) = cursor {
@@ -147,22 +143,11 @@ pub async fn round(
     let now = reader.clock.now();
     let cursor = match held.take() {
         Some(cursor) if cursor.lease_until > now.plus(LEASE / 2) => cursor,
-        _ => {
-            let steal = !reader.db.is_postgres();
-            let claim = cursors::Claim { node: &reader.node, epoch: reader.journal.epoch(), now, lease: LEASE, steal };
-            match cursors::claim(&reader.db, consumer.name(), &claim).await? {
-                Some(cursor) => cursor,
-                None => return Ok(Round::Held),
-            }
-        }
+        _ => match claim(reader, consumer.name(), now).await? {
+            Some(cursor) => cursor,
+            None => return Ok(Round::Held),
+        },
     };
-    if cursor.epoch != reader.journal.epoch() || cursor.position > reader.journal.head().await? {
-        tracing::error!(
-            consumer = consumer.name(),
-            "the cursor belongs to another journal; the consumer stands still until the operator resumes it"
-        );
-        return Ok(Round::Held);
-    }
     let entries = reader.journal.read(cursor.position, BATCH).await?;
     if entries.is_empty() {
         *held = Some(cursor);
@@ -181,6 +166,23 @@ pub async fn round(
     };
     *held = Some(moved);
     Ok(Round::Read(entries.len()))
+}
+
+/// Takes the cursor, unless another node holds it or it belongs to another journal (which was exchanged or put back).
+async fn claim(reader: &Reader, consumer: &str, now: Timestamp) -> DbResult<Option<cursors::Cursor>> {
+    let claim = cursors::Claim {
+        node: &reader.node,
+        epoch: reader.journal.epoch(),
+        now,
+        lease: LEASE,
+        steal: !reader.db.is_postgres(),
+    };
+    let Some(cursor) = cursors::claim(&reader.db, consumer, &claim).await? else { return Ok(None) };
+    if cursor.epoch != reader.journal.epoch() || cursor.position > reader.journal.head().await? {
+        tracing::error!(consumer, "the cursor belongs to another journal; the consumer stands still until resumed");
+        return Ok(None);
+    }
+    Ok(Some(cursor))
 }
 
 async fn one_by_one(
@@ -228,6 +230,55 @@ async fn batch(
     .await;
     consumer.settled(result.is_ok());
     result
+}
+
+/// What became of a parked event that was tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// It was processed and is off the list.
+    Done,
+    /// It still cannot be processed; the words tell why.
+    StillParked(String),
+    /// It was not parked, or the journal no longer has it.
+    Missing,
+}
+
+/// Tries a parked event again, as a person asked; the cursor stays where it is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay(reader: &Reader, consumer: &dyn Consumer, position: i64) -> DbResult<Replayed> {
+    let parked = cursors::parked_between(&reader.db, position, position).await?;
+    let Some(entry) = reader.journal.entry(position).await? else { return Ok(Replayed::Missing) };
+    if !parked.iter().any(|(name, _)| name == consumer.name()) {
+        return Ok(Replayed::Missing);
+    }
+    let now = reader.clock.now();
+    let mut tx = reader.db.begin().await?;
+    let outcome = match refuse(&entry) {
+        Some(reason) => Err(EventError::Park(reason)),
+        None => consumer.handle(&mut tx, &entry).await,
+    };
+    let reason = match outcome {
+        Ok(()) => {
+            cursors::unpark(&mut tx, consumer.name(), position).await?;
+            let committed = tx.commit().await;
+            consumer.settled(committed.is_ok());
+            return committed.map(|()| Replayed::Done);
+        }
+        Err(EventError::Db(error)) if error.is_transient() => {
+            consumer.settled(false);
+            return Err(error);
+        }
+        Err(EventError::Db(error)) => error.to_string(),
+        Err(EventError::Park(reason)) => reason,
+    };
+    drop(tx);
+    consumer.settled(false);
+    let mut tx = reader.db.begin().await?;
+    cursors::park(&mut tx, consumer.name(), &entry, &reason, now).await?;
+    tx.commit().await?;
+    Ok(Replayed::StillParked(reason))
 }
 
 async fn park_refused(

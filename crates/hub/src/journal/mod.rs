@@ -5,6 +5,7 @@
 //! nothing; positions become visible in order. Consumers read by cursor ([`consumer`]); the cursor lives in the hub's
 //! database, in the transaction of the work it stands for. The journal knows no consumer and no event's meaning.
 
+pub mod cleanup;
 pub mod consumer;
 mod repo;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use repo::entries;
 
 pub use repo::cursors;
 pub use repo::entries::Filter;
+pub(crate) use repo::cursors::STATEMENTS as CURSORS;
 pub(crate) use repo::entries::STATEMENTS;
 pub use writer::NotStored;
 
@@ -194,6 +196,14 @@ impl Journal {
     /// The database does not answer.
     pub async fn head(&self) -> DbResult<i64> {
         entries::head(&self.db).await
+    }
+
+    /// How many entries there are; reads all of them, so it is for measuring only.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count(&self) -> DbResult<i64> {
+        entries::count(&self.db).await
     }
 
     /// Up to `limit` entries after `position`, in order, with their JSON.

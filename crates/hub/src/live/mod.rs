@@ -5,6 +5,7 @@
 //! table. The bus between nodes is a trait: in-process here, PostgreSQL NOTIFY for several nodes ([`bus`]).
 
 pub mod bus;
+mod pages;
 mod repo;
 mod subscription;
 
@@ -12,14 +13,19 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Router;
 use axum::response::sse::Event;
 use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::Hub;
 use crate::db::Db;
 use crate::ids::{AccountId, ConversationId, TenantId, UserId};
 use bus::{Bus, InProcess, Postgres};
+
+pub use pages::PATH;
+pub(crate) use repo::STATEMENTS;
 
 /// Open streams of one user; a tab is one.
 pub const STREAMS_PER_USER: usize = 20;
@@ -104,6 +110,11 @@ impl Live {
         let seat = self.seats.take(user)?;
         Ok(subscription::stream(self.bus.listen(), tenant.clone(), seat, self.stop.clone(), resumed, sees))
     }
+}
+
+/// The browsers' stream.
+pub fn routes() -> Router<Hub> {
+    pages::routes()
 }
 
 /// Counts the open streams of each user.

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::clock::{Entropy, Timestamp};
     use crate::ids::{AccountId, Id, UserId};
-    use crate::live::bus::{Bus as _, CAPACITY, InProcess};
+    use crate::live::bus::{CAPACITY, InProcess};
     use crate::live::{Live, STREAMS_PER_USER, Seats, TooMany};
 
     type Body = Pin<Box<dyn Stream<Item = String> + Send>>;

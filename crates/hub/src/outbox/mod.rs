@@ -9,11 +9,17 @@
 //!   where paying that much is allowed;
 //! - a request that may have gone out is repeated as it is or left alone, never replaced by another.
 //!
-//! [`service`] is what other slices call; [`model`] holds the rules.
+//! [`service`] is what other slices call; [`model`] holds the rules; [`dispatch`] carries them out.
 
+pub mod api;
+pub mod dispatch;
+pub mod jobs;
+pub mod line;
 pub mod model;
-pub(crate) mod repo;
+mod repo;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -22,6 +28,8 @@ use tokio::sync::Notify;
 
 use crate::db::{DbResult, Tx};
 use model::SettledMessage;
+
+pub(crate) use repo::STATEMENTS;
 
 /// The dispatcher's wake-up.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +42,10 @@ impl Outbox {
     /// second later.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    async fn woken(&self) {
+        self.wake.notified().await;
     }
 }
 

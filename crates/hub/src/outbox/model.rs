@@ -290,6 +290,98 @@ pub struct SettledMessage {
     pub at: Timestamp,
 }
 
+/// Calls, messages and cost of some sends of a month that went out or may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Used {
+    /// Calls that LINE accepted or may have accepted.
+    pub calls: i64,
+    /// The messages in them.
+    pub messages: i64,
+    /// What they cost, in messages of the quota.
+    pub cost: i64,
+}
+
+impl Used {
+    /// Adds another count.
+    pub const fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.messages += other.messages;
+        self.cost += other.cost;
+    }
+}
+
+/// An account's month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// The account.
+    pub account: AccountId,
+    /// What LINE last said.
+    pub line: Option<Reading>,
+    /// What the hub sent, by kind and origin.
+    pub ours: Vec<(Via, Origin, Used)>,
+}
+
+/// LINE's word on an account's quota (PLATFORM 8: approximate, late, OA Manager's sends among them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// What the month may cost; `None` without a limit.
+    pub quota: Option<i64>,
+    /// What it has cost.
+    pub used: i64,
+    /// When LINE said so.
+    pub read_at: Timestamp,
+}
+
+/// A calendar month. LINE counts days in Japan's time (GOTCHAS C13); where its month begins is not published, so it is
+/// taken to begin there too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Month {
+    year: i16,
+    month: i8,
+}
+
+impl Month {
+    const ZONE: jiff::tz::Offset = jiff::tz::Offset::constant(9);
+
+    /// The month of a moment.
+    #[must_use]
+    pub fn of(at: Timestamp) -> Self {
+        let date = Self::ZONE.to_datetime(at.to_jiff()).date();
+        Self { year: date.year(), month: date.month() }
+    }
+
+    /// Reads `2026-11`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (year, month) =
+            text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2)?;
+        let month = Self { year: year.parse().ok()?, month: month.parse().ok()? };
+        month.first().map(|_| month)
+    }
+
+    fn first(self) -> Option<jiff::civil::Date> {
+        jiff::civil::Date::new(self.year, self.month, 1).ok()
+    }
+
+    /// Its first moment, and that of the next month.
+    #[must_use]
+    pub fn bounds(self) -> (Timestamp, Timestamp) {
+        let start = |year, month| {
+            let first = Self { year, month }.first().map(|date| date.at(0, 0, 0, 0));
+            let at = first.and_then(|at| Self::ZONE.to_timestamp(at).ok()).unwrap_or_default();
+            Timestamp(at.as_millisecond())
+        };
+        let next = if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
+        (start(self.year, self.month), start(next.0, next.1))
+    }
+}
+
+impl std::fmt::Display for Month {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
 /// A reply token that a send may use or uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -314,6 +406,40 @@ pub enum Request {
     Reply(Token),
     /// A push.
     Push,
+}
+
+/// A send on its way, as it is stored.
+#[derive(Debug, Clone)]
+pub struct OnItsWay {
+    /// Its id.
+    pub id: SendId,
+    /// The account that sends.
+    pub account: AccountId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The chat at LINE.
+    pub target: Target,
+    /// What decides the next step.
+    pub progress: Progress,
+    /// The members of the group or room, and when they were counted.
+    pub members: Option<(i64, Timestamp)>,
+    /// The bytes of the request on disk.
+    pub body: Option<Vec<u8>>,
+    /// The retry key of the push on disk.
+    pub retry_key: Option<String>,
+}
+
+impl OnItsWay {
+    /// What a push costs now; `None` when the members have to be counted (again).
+    #[must_use]
+    pub fn push_cost(&self, now: Timestamp) -> Option<i64> {
+        match self.target.kind {
+            TargetKind::User => Some(1),
+            TargetKind::Group | TargetKind::Room => {
+                self.members.filter(|(_, at)| now < at.plus(READING_LIFE)).map(|(members, _)| members)
+            }
+        }
+    }
 }
 
 /// What is known of a send when the next step is to be found.
@@ -349,7 +475,7 @@ pub enum Plan {
     Repeat,
     /// Write a reply with this token, then send it.
     Reply(Token),
-    /// Write a push that costs this much, then send it.
+    /// Write a push that costs this much, or keep the one on disk when nothing of it changes, then send it.
     Push(i64),
     /// Ask LINE what a push would cost, then plan again.
     Count,
@@ -388,9 +514,6 @@ pub fn plan(progress: &Progress, offer: Offer, now: Timestamp) -> Plan {
     match offer.cost {
         None => Plan::Count,
         Some(cost) if cost > progress.terms.max_cost => Plan::Fail(Fault::PaidSendRefused),
-        Some(_) if progress.request == Some(Request::Push) && may_push(progress.first_attempt_at, now) => {
-            Plan::Repeat
-        }
         Some(cost) => Plan::Push(cost),
     }
 }
@@ -420,6 +543,8 @@ pub enum Outcome {
     NotSent,
     /// 401: not sent.
     Credentials,
+    /// The account is not connected any more: not sent.
+    Disconnected,
 }
 
 /// What an outcome makes of a send.
@@ -472,6 +597,7 @@ pub fn after(progress: &Progress, outcome: &Outcome, now: Timestamp, luck: u64) 
         Outcome::Refused(_) => settle(Fault::LineRefused),
         Outcome::QuotaUsedUp => settle(Fault::QuotaExhausted),
         Outcome::Credentials => settle(Fault::Credentials),
+        Outcome::Disconnected => settle(Fault::Disconnected),
         Outcome::Wait(asked) => retry(*asked, progress.open),
         Outcome::NotSent => retry(None, progress.open),
         Outcome::Open => retry(None, true),

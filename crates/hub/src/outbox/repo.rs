@@ -1,11 +1,32 @@
 //! The outbox's SQL.
 
-use super::model::{Delivery, Fault, NewSend, NewToken, Origin, State, Target, TargetKind, Terms, Via};
+use line_client::SentMessage;
+use serde_json::Value;
+
+use super::model::{
+    Delivery, Fault, NewSend, NewToken, OnItsWay, Origin, Progress, Reading, Request, SettledMessage, State,
+    Target, TargetKind, Terms, Token, Used, Via,
+};
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
 use crate::ids::{AccountId, ConversationId, MessageId, SendId, TenantId};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
+
+macro_rules! due {
+    ($lock:literal) => {
+        concat!(
+            "SELECT s.id, s.account_id, s.conversation_id, s.target_kind, s.target, s.allow_paid, s.max_cost, s.via,
+                s.reply_token, s.token_until, s.retry_key, s.body, s.members, s.members_at, s.open_attempt, s.attempts,
+                s.first_attempt_at, s.created_at
+            FROM sends AS s WHERE s.state = 'queued' AND s.next_attempt_at <= $1
+            AND NOT EXISTS (SELECT 1 FROM sends AS e WHERE e.conversation_id = s.conversation_id
+                AND e.number < s.number AND e.state IN ('queued', 'sending'))
+            ORDER BY s.next_attempt_at, s.id LIMIT $2",
+            $lock
+        )
+    };
+}
 
 statements! {
     TOKEN_INSERT = { "INSERT INTO reply_tokens (account_id, token, tenant_id, conversation_id, position, event_at,
@@ -29,20 +50,77 @@ statements! {
     AGAIN = { concat!("SELECT s.id, s.tenant_id, s.account_id, s.conversation_id, s.target_kind, s.target, s.origin, s.state
         FROM sends AS s WHERE s.id = (SELECT d.send_id FROM deliveries AS d WHERE d.message_id = $3) AND",
         in_scope!("s", "$1", "$2")) };
-    AGAIN_CONTENT = { "SELECT message_id, content FROM deliveries WHERE send_id = $1 ORDER BY place" };
+    CONTENTS = { "SELECT message_id, content FROM deliveries WHERE send_id = $1 ORDER BY place" };
     AGAIN_MOVE = { "UPDATE deliveries SET send_id = $2, line_message_id = NULL, quote_token = NULL WHERE send_id = $1" };
+    HAS_DUE = { "SELECT 1 WHERE EXISTS (SELECT 1 FROM sends WHERE state = 'queued' AND next_attempt_at <= $1)
+        OR EXISTS (SELECT 1 FROM sends WHERE state = 'sending' AND lease_until <= $1)" };
+    RECOVER = { "UPDATE sends SET state = 'queued', open_attempt = $2, next_attempt_at = $1
+        WHERE state = 'sending' AND lease_until <= $1" };
+    RECOVER_ALL = { "UPDATE sends SET state = 'queued', open_attempt = $2, next_attempt_at = $1
+        WHERE state = 'sending'" };
+    // Of each conversation only the oldest send that has not come to its end.
+    DUE = {
+        sqlite: due!(""),
+        postgres: due!(" FOR UPDATE OF s SKIP LOCKED"),
+    };
+    TOKEN_NEWEST = { "SELECT t.token, t.usable_until FROM reply_tokens AS t
+        WHERE t.conversation_id = $1 AND t.claimed_by IS NULL AND t.usable_until > $2
+        ORDER BY t.event_at DESC, t.position DESC, t.token LIMIT 1" };
+    TOKEN_CLAIM = { "UPDATE reply_tokens SET claimed_by = $3
+        WHERE account_id = $1 AND token = $2 AND claimed_by IS NULL" };
+    TOKEN_RELEASE = { "UPDATE reply_tokens SET claimed_by = NULL
+        WHERE account_id = $1 AND token = $2 AND claimed_by = $3" };
+    TOKENS_DELETE = { "DELETE FROM reply_tokens WHERE (account_id, token) IN (
+        SELECT t.account_id, t.token FROM reply_tokens AS t WHERE t.usable_until < $1 LIMIT $2)" };
+    WRITE = { "UPDATE sends SET via = $2, reply_token = $3, token_until = $4, retry_key = $5, body = $6, cost = $7,
+        first_attempt_at = NULL WHERE id = $1 AND state = 'queued'" };
+    SET_COST = { "UPDATE sends SET cost = $2 WHERE id = $1 AND state = 'queued'" };
+    START = { "UPDATE sends SET state = 'sending', attempts = attempts + 1, attempt_started_at = $2,
+        first_attempt_at = COALESCE(first_attempt_at, $2), lease_until = $3 WHERE id = $1 AND state = 'queued'" };
+    POSTPONE = { "UPDATE sends SET next_attempt_at = $2 WHERE id = $1 AND state = 'queued'" };
+    POSTPONE_ACCOUNT = { "UPDATE sends SET next_attempt_at = $2
+        WHERE account_id = $1 AND state = 'queued' AND next_attempt_at < $2" };
+    COUNTED = { "UPDATE sends SET members = $2, members_at = $3, next_attempt_at = $3
+        WHERE id = $1 AND state = 'queued'" };
+    RETRY = { "UPDATE sends SET state = 'queued', next_attempt_at = $3, open_attempt = $4, error_detail = $5,
+        line_request_id = COALESCE($6, line_request_id)
+        WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
+    REPLAN = { "UPDATE sends SET state = 'queued', next_attempt_at = $3, open_attempt = $4, error_detail = $5,
+        line_request_id = COALESCE($6, line_request_id), via = NULL, reply_token = NULL, token_until = NULL,
+        body = NULL, cost = NULL, first_attempt_at = NULL
+        WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
+    SETTLE_SENT = { "UPDATE sends SET state = 'sent', settled_at = $2, presumed = $3, error_code = NULL,
+        error_detail = NULL, line_request_id = COALESCE($4, line_request_id)
+        WHERE id = $1 AND state IN ('queued', 'sending')" };
+    SETTLE = { "UPDATE sends SET state = $3, settled_at = $4, error_code = $5, error_detail = $6,
+        line_request_id = COALESCE($7, line_request_id)
+        WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
+    ACCEPTED_AS = { "UPDATE deliveries SET line_message_id = $3, quote_token = $4 WHERE send_id = $1 AND place = $2" };
+    SETTLED = { "SELECT d.message_id, d.send_id, d.place, d.line_message_id, d.quote_token, s.state, s.via, s.cost,
+        s.error_code, s.error_detail, s.presumed, s.tenant_id, s.account_id, s.conversation_id, s.origin, s.settled_at
+        FROM deliveries AS d JOIN sends AS s ON s.id = d.send_id WHERE s.id = $1 ORDER BY d.place" };
     FREE_UNTIL = { "SELECT MAX(t.usable_until) FROM reply_tokens AS t
         WHERE t.conversation_id = $1 AND t.claimed_by IS NULL AND t.usable_until > $2
         HAVING COUNT(*) > (SELECT COUNT(*) FROM sends AS s WHERE s.conversation_id = $1
             AND s.state IN ('queued', 'sending') AND s.via IS NULL)" };
-    QUOTA = { "SELECT q.quota, q.used, q.read_at,
-        COALESCE((SELECT CAST(SUM(COALESCE(s.cost, s.members, 1)) AS BIGINT) FROM sends AS s
-            WHERE s.account_id = q.account_id AND (
-                (s.via = 'push' AND (s.settled_at IS NULL OR (s.settled_at > q.read_at AND s.state <> 'failed')))
-                OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $2
-                    AND NOT EXISTS (SELECT 1 FROM reply_tokens AS t WHERE t.conversation_id = s.conversation_id
-                        AND t.claimed_by IS NULL AND t.usable_until > $3)))), 0) AS own
-        FROM quota_readings AS q WHERE q.account_id = $1" };
+    READING = { "SELECT quota, used, read_at FROM quota_readings WHERE account_id = $1" };
+    READING_SET = { "INSERT INTO quota_readings (account_id, tenant_id, quota, used, read_at)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE
+        SET quota = excluded.quota, used = excluded.used, read_at = excluded.read_at" };
+    READINGS = { concat!("SELECT q.account_id, q.quota, q.used, q.read_at FROM quota_readings AS q WHERE",
+        in_scope!("q", "$1", "$2"), " ORDER BY q.account_id") };
+    // What the account's sends will take from the quota or have taken since LINE's reading at $2.
+    OWN_COST = { "SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.members, 1)), 0) AS BIGINT) FROM sends AS s
+        WHERE s.account_id = $1 AND (
+            (s.via = 'push' AND (s.settled_at IS NULL OR (s.settled_at > $2 AND s.state <> 'failed')))
+            OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $4
+                AND NOT EXISTS (SELECT 1 FROM reply_tokens AS t WHERE t.conversation_id = s.conversation_id
+                    AND t.claimed_by IS NULL AND t.usable_until > $3)))" };
+    USED = { concat!("SELECT s.account_id, s.via, s.origin, COUNT(*) AS calls,
+        CAST(SUM(s.message_count) AS BIGINT) AS messages, CAST(SUM(COALESCE(s.cost, 0)) AS BIGINT) AS cost
+        FROM sends AS s WHERE s.settled_at >= $3 AND s.settled_at < $4 AND s.state IN ('sent', 'unknown')
+        AND s.via IS NOT NULL AND", in_scope!("s", "$1", "$2"), "
+        GROUP BY s.account_id, s.via, s.origin ORDER BY s.account_id, s.via, s.origin") };
 }
 
 /// Puts a token on the list. A redelivered event may bring the same token with more life.
@@ -140,16 +218,7 @@ pub(super) async fn settled_send(
     type Row = (SendId, TenantId, AccountId, ConversationId, String, String, String, String);
     let row: Option<Row> = tx.opt(&AGAIN, args![scope.tenant(), scope.viewer(), message]).await?;
     let Some((id, tenant, account, conversation, kind, target, origin, state)) = row else { return Ok(None) };
-    let contents: Vec<(MessageId, String)> = tx.all(&AGAIN_CONTENT, args![&id]).await?;
-    let mut messages = Vec::with_capacity(contents.len());
-    for (message, content) in contents {
-        let content = serde_json::from_str(&content).map_err(|_| DbError::Inconsistent {
-            table: "deliveries",
-            column: "content",
-            id: message.to_string(),
-        })?;
-        messages.push((message, content));
-    }
+    let messages = contents(tx, &id).await?;
     let new = NewSend {
         tenant,
         account,
@@ -167,6 +236,259 @@ pub(super) async fn settled_send(
 /// Gives the messages of one send to another; tells how many.
 pub(super) async fn move_deliveries(tx: &mut Tx, from: &SendId, to: &SendId) -> DbResult<u64> {
     tx.run(&AGAIN_MOVE, args![from, to]).await
+}
+
+/// Whether anything could be claimed now.
+pub(super) async fn has_due(db: &Db, now: Timestamp) -> DbResult<bool> {
+    Ok(db.opt::<(i32,)>(&HAS_DUE, args![now]).await?.is_some())
+}
+
+/// Takes back the attempts that nobody works on any more: their lease has run out, or (`all`) this process is the only
+/// one and has just started. Whether they went out is open.
+pub(super) async fn recover(tx: &mut Tx, all: bool, now: Timestamp) -> DbResult<u64> {
+    tx.run(if all { &RECOVER_ALL } else { &RECOVER }, args![now, true]).await
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct DueRow {
+    id: SendId,
+    account_id: AccountId,
+    conversation_id: ConversationId,
+    target_kind: String,
+    target: String,
+    allow_paid: bool,
+    max_cost: i64,
+    via: Option<String>,
+    reply_token: Option<String>,
+    token_until: Option<Timestamp>,
+    retry_key: Option<String>,
+    body: Option<Vec<u8>>,
+    members: Option<i64>,
+    members_at: Option<Timestamp>,
+    open_attempt: bool,
+    attempts: i64,
+    first_attempt_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl DueRow {
+    fn send(self) -> DbResult<OnItsWay> {
+        let kind = word("target_kind", &self.id, &self.target_kind, TargetKind::parse)?;
+        let via = self.via.as_deref().map(|via| word("via", &self.id, via, Via::parse)).transpose()?;
+        let request = match (via, self.reply_token, self.token_until) {
+            (None, _, _) => None,
+            (Some(Via::Push), _, _) => Some(Request::Push),
+            (Some(Via::Reply), Some(token), Some(usable_until)) => {
+                Some(Request::Reply(Token { token, usable_until }))
+            }
+            (Some(Via::Reply), _, _) => {
+                let id = self.id.to_string();
+                return Err(DbError::Inconsistent { table: "sends", column: "reply_token", id });
+            }
+        };
+        Ok(OnItsWay {
+            id: self.id,
+            account: self.account_id,
+            conversation: self.conversation_id,
+            target: Target { kind, id: self.target },
+            progress: Progress {
+                terms: Terms { allow_paid: self.allow_paid, max_cost: self.max_cost },
+                request,
+                open: self.open_attempt,
+                attempts: self.attempts,
+                first_attempt_at: self.first_attempt_at,
+                created_at: self.created_at,
+            },
+            members: self.members.zip(self.members_at),
+            body: self.body,
+            retry_key: self.retry_key,
+        })
+    }
+}
+
+/// The next sends, at most one of each conversation, held against other dispatchers until the transaction ends.
+pub(super) async fn due(tx: &mut Tx, now: Timestamp, limit: i64) -> DbResult<Vec<OnItsWay>> {
+    tx.all::<DueRow>(&DUE, args![now, limit]).await?.into_iter().map(DueRow::send).collect()
+}
+
+/// The conversation's newest usable token that nobody has claimed.
+pub(super) async fn newest_token(
+    tx: &mut Tx,
+    conversation: &ConversationId,
+    now: Timestamp,
+) -> DbResult<Option<Token>> {
+    let row: Option<(String, Timestamp)> = tx.opt(&TOKEN_NEWEST, args![conversation, now]).await?;
+    Ok(row.map(|(token, usable_until)| Token { token, usable_until }))
+}
+
+/// Claims a token; `false` when somebody was faster.
+pub(super) async fn claim_token(tx: &mut Tx, send: &OnItsWay, token: &Token) -> DbResult<bool> {
+    Ok(tx.run(&TOKEN_CLAIM, args![&send.account, &token.token, &send.id]).await? == 1)
+}
+
+/// Gives a token back that LINE has certainly not seen used.
+pub(super) async fn release_token(tx: &mut Tx, send: &OnItsWay, token: &Token) -> DbResult<()> {
+    tx.run(&TOKEN_RELEASE, args![&send.account, &token.token, &send.id]).await.map(|_| ())
+}
+
+/// Deletes up to `limit` tokens that nobody can use any more.
+pub(super) async fn delete_tokens(tx: &mut Tx, usable_before: Timestamp, limit: i64) -> DbResult<u64> {
+    tx.run(&TOKENS_DELETE, args![usable_before, limit]).await
+}
+
+/// The message objects of a send, in order.
+pub(super) async fn contents(tx: &mut Tx, send: &SendId) -> DbResult<Vec<(MessageId, Value)>> {
+    let rows: Vec<(MessageId, String)> = tx.all(&CONTENTS, args![send]).await?;
+    rows.into_iter()
+        .map(|(message, content)| match serde_json::from_str(&content) {
+            Ok(content) => Ok((message, content)),
+            Err(_) => {
+                let id = message.to_string();
+                Err(DbError::Inconsistent { table: "deliveries", column: "content", id })
+            }
+        })
+        .collect()
+}
+
+/// Puts a new request on disk in place of the one before.
+pub(super) async fn write(tx: &mut Tx, send: &OnItsWay, cost: i64) -> DbResult<()> {
+    let (via, token) = match &send.progress.request {
+        Some(Request::Reply(token)) => (Via::Reply, Some(token)),
+        Some(Request::Push) | None => (Via::Push, None),
+    };
+    let (until, token) = (token.map(|token| token.usable_until), token.map(|token| token.token.as_str()));
+    let args =
+        args![&send.id, via.as_str(), token, until, send.retry_key.as_deref(), send.body.clone(), cost];
+    one("sends", tx.run(&WRITE, args).await?)
+}
+
+/// Corrects the cost of the push on disk.
+pub(super) async fn set_cost(tx: &mut Tx, send: &SendId, cost: i64) -> DbResult<()> {
+    one("sends", tx.run(&SET_COST, args![send, cost]).await?)
+}
+
+/// Writes down that an attempt begins.
+pub(super) async fn start(
+    tx: &mut Tx,
+    send: &SendId,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> DbResult<()> {
+    one("sends", tx.run(&START, args![send, now, lease_until]).await?)
+}
+
+/// Leaves a queued send alone until then.
+pub(super) async fn postpone(tx: &mut Tx, send: &SendId, until: Timestamp) -> DbResult<()> {
+    tx.run(&POSTPONE, args![send, until]).await.map(|_| ())
+}
+
+/// Leaves all queued sends of an account alone until then.
+pub(super) async fn postpone_account(tx: &mut Tx, account: &AccountId, until: Timestamp) -> DbResult<()> {
+    tx.run(&POSTPONE_ACCOUNT, args![account, until]).await.map(|_| ())
+}
+
+/// Writes down the members of a group or room.
+pub(super) async fn counted(tx: &mut Tx, send: &SendId, members: i64, now: Timestamp) -> DbResult<()> {
+    tx.run(&COUNTED, args![send, members, now]).await.map(|_| ())
+}
+
+/// What an answer said.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words {
+    pub(super) detail: Option<String>,
+    pub(super) request_id: Option<String>,
+}
+
+/// Puts a send back until then, to `keep` its request or be planned anew; nothing when it is another attempt's by now.
+pub(super) async fn put_back(
+    tx: &mut Tx,
+    send: &OnItsWay,
+    keep: bool,
+    (at, open): (Timestamp, bool),
+    words: &Words,
+) -> DbResult<()> {
+    let args = args![
+        &send.id,
+        send.progress.attempts,
+        at,
+        open,
+        words.detail.as_deref(),
+        words.request_id.as_deref()
+    ];
+    tx.run(if keep { &RETRY } else { &REPLAN }, args).await.map(|_| ())
+}
+
+/// Ends a send as sent, whatever other attempts are under way. `false`: it had come to its end before.
+pub(super) async fn settle_sent(
+    tx: &mut Tx,
+    send: &SendId,
+    (presumed, accepted): (bool, &[SentMessage]),
+    words: &Words,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let args = args![send, now, presumed, words.request_id.as_deref()];
+    if tx.run(&SETTLE_SENT, args).await? == 0 {
+        return Ok(false);
+    }
+    for (message, place) in accepted.iter().zip(0_i64..) {
+        let args = args![send, place, message.id.as_str(), message.quote_token.as_deref()];
+        tx.run(&ACCEPTED_AS, args).await?;
+    }
+    Ok(true)
+}
+
+/// Ends a send as failed or unknown. `false`: it is no longer this attempt's.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    send: &OnItsWay,
+    (state, fault): (State, Fault),
+    words: &Words,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let detail = words.detail.as_deref().unwrap_or(fault.words());
+    let args = args![
+        &send.id,
+        send.progress.attempts,
+        state.as_str(),
+        now,
+        fault.as_str(),
+        detail,
+        words.request_id.as_deref()
+    ];
+    Ok(tx.run(&SETTLE, args).await? == 1)
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct SettledRow {
+    #[sqlx(flatten)]
+    delivery: DeliveryRow,
+    tenant_id: TenantId,
+    account_id: AccountId,
+    conversation_id: ConversationId,
+    origin: String,
+    settled_at: Timestamp,
+}
+
+/// The messages of a send that has come to its end.
+pub(super) async fn settled(tx: &mut Tx, send: &SendId) -> DbResult<Vec<SettledMessage>> {
+    let rows: Vec<SettledRow> = tx.all(&SETTLED, args![send]).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(SettledMessage {
+                tenant: row.tenant_id,
+                account: row.account_id,
+                conversation: row.conversation_id,
+                origin: word("origin", send, &row.origin, Origin::parse)?,
+                delivery: row.delivery.delivery()?,
+                at: row.settled_at,
+            })
+        })
+        .collect()
+}
+
+/// One row, or another was faster.
+fn one(table: &'static str, changed: u64) -> DbResult<()> {
+    if changed == 1 { Ok(()) } else { Err(DbError::Conflict { table }) }
 }
 
 fn count(n: usize) -> i64 {
@@ -243,15 +565,73 @@ pub(super) async fn deliveries(db: &Db, scope: &Scope, messages: &[MessageId]) -
     db.all_built::<DeliveryRow>(text, args).await?.into_iter().map(DeliveryRow::delivery).collect()
 }
 
-/// LINE's last word on the quota, and what of the account's sends it cannot hold yet.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct Reading {
-    pub(super) quota: Option<i64>,
-    pub(super) used: i64,
-    pub(super) read_at: Timestamp,
-    pub(super) own: i64,
+#[derive(Debug, sqlx::FromRow)]
+struct ReadingRow {
+    quota: Option<i64>,
+    used: i64,
+    read_at: Timestamp,
 }
 
-pub(super) async fn reading(db: &Db, account: &AccountId, now: Timestamp) -> DbResult<Option<Reading>> {
-    db.opt(&QUOTA, args![account, true, now]).await
+impl From<ReadingRow> for Reading {
+    fn from(ReadingRow { quota, used, read_at }: ReadingRow) -> Self {
+        Self { quota, used, read_at }
+    }
+}
+
+/// LINE's last word on the account's quota.
+pub(super) async fn reading(db: &Db, account: &AccountId) -> DbResult<Option<Reading>> {
+    Ok(db.opt::<ReadingRow>(&READING, args![account]).await?.map(Reading::from))
+}
+
+/// Keeps LINE's word on the account's quota.
+pub(super) async fn set_reading(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &AccountId,
+    reading: &Reading,
+) -> DbResult<()> {
+    let args = args![account, tenant, reading.quota, reading.used, reading.read_at];
+    tx.run(&READING_SET, args).await.map(|_| ())
+}
+
+/// What the account's sends take from the quota beyond the reading.
+pub(super) async fn own_cost(
+    db: &Db,
+    account: &AccountId,
+    reading: &Reading,
+    now: Timestamp,
+) -> DbResult<i64> {
+    let row: Option<(i64,)> = db.opt(&OWN_COST, args![account, reading.read_at, now, true]).await?;
+    Ok(row.map_or(0, |(cost,)| cost))
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct AccountReadingRow {
+    account_id: AccountId,
+    #[sqlx(flatten)]
+    reading: ReadingRow,
+}
+
+/// LINE's words on the quotas of the accounts in scope.
+pub(super) async fn readings(db: &Db, scope: &Scope) -> DbResult<Vec<(AccountId, Reading)>> {
+    let rows: Vec<AccountReadingRow> = db.all(&READINGS, args![scope.tenant(), scope.viewer()]).await?;
+    Ok(rows.into_iter().map(|row| (row.account_id, row.reading.into())).collect())
+}
+
+/// What went out, or may have, between two moments, by account, kind and origin.
+pub(super) async fn used(
+    db: &Db,
+    scope: &Scope,
+    (from, until): (Timestamp, Timestamp),
+) -> DbResult<Vec<(AccountId, Via, Origin, Used)>> {
+    type Row = (AccountId, String, String, i64, i64, i64);
+    let rows: Vec<Row> = db.all(&USED, args![scope.tenant(), scope.viewer(), from, until]).await?;
+    rows.into_iter()
+        .map(|(account, via, origin, calls, messages, cost)| {
+            let odd = |column| DbError::Inconsistent { table: "sends", column, id: account.to_string() };
+            let via = Via::parse(&via).ok_or_else(|| odd("via"))?;
+            let origin = Origin::parse(&origin).ok_or_else(|| odd("origin"))?;
+            Ok((account, via, origin, Used { calls, messages, cost }))
+        })
+        .collect()
 }

@@ -1,18 +1,26 @@
 //! What other slices may ask of the outbox.
 
-use axum::http::StatusCode;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use axum::http::StatusCode;
+use futures_util::TryStreamExt as _;
+
+use super::line::Lines;
 use super::model::{
-    Delivery, Fault, MESSAGES_PER_CALL, NewSend, NewToken, Origin, Price, Queued, READING_LIFE, State,
-    Target, Terms,
+    Delivery, Fault, Month, NewSend, NewToken, Origin, Price, Queued, READING_LIFE, Reading, State, Target,
+    TargetKind, Terms, Usage,
 };
 use super::repo;
 use crate::app::Hub;
-use crate::clock::{Entropy, Timestamp};
+use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
 use crate::error::{AppError, AppResult};
-use crate::ids::{AccountId, ConversationId, Id, MessageId, SendId};
+use crate::ids::{AccountId, ConversationId, MessageId, SendId, TenantId};
 use crate::scope::Scope;
+
+/// How long LINE may take to answer a question that a person or a program waits for.
+pub const ASKING: Duration = Duration::from_secs(4);
 
 /// Remembers an event's reply token, in the transaction in which the event is processed. Dummy tokens are skipped.
 ///
@@ -30,15 +38,7 @@ pub async fn remember_token(tx: &mut Tx, token: &NewToken<'_>) -> DbResult<()> {
 /// # Errors
 /// Those of the database.
 pub async fn enqueue(tx: &mut Tx, hub: &Hub, new: &NewSend) -> DbResult<Queued> {
-    enqueue_at(tx, hub.now(), &hub.entropy, new).await
-}
-
-pub(super) async fn enqueue_at(
-    tx: &mut Tx,
-    now: Timestamp,
-    entropy: &Entropy,
-    new: &NewSend,
-) -> DbResult<Queued> {
+    let now = hub.now();
     let last = repo::hold_lane(tx, new).await?;
     if new.origin == Origin::Agent
         && last > 0
@@ -48,7 +48,7 @@ pub(super) async fn enqueue_at(
         repo::insert_deliveries(tx, &send, new, place).await?;
         return Ok(Queued { send, joined: true });
     }
-    let send = SendId::new(now, entropy);
+    let send = hub.id::<SendId>();
     repo::insert(tx, &send, new, last + 1, None, now).await?;
     repo::insert_deliveries(tx, &send, new, 0).await?;
     Ok(Queued { send, joined: false })
@@ -71,18 +71,7 @@ pub async fn again(
     actor: String,
     terms: Terms,
 ) -> AppResult<Queued> {
-    again_at(tx, (hub.now(), &hub.entropy), scope, message, seen, actor, terms).await
-}
-
-pub(super) async fn again_at(
-    tx: &mut Tx,
-    (now, entropy): (Timestamp, &Entropy),
-    scope: &Scope,
-    message: &MessageId,
-    seen: State,
-    actor: String,
-    terms: Terms,
-) -> AppResult<Queued> {
+    let now = hub.now();
     let Some((old, state, wanted)) = repo::settled_send(tx, scope, message).await? else {
         return Err(AppError::not_found("outgoing message"));
     };
@@ -91,7 +80,7 @@ pub(super) async fn again_at(
     }
     let new = NewSend { actor, terms, ..wanted };
     let last = repo::hold_lane(tx, &new).await?;
-    let send = SendId::new(now, entropy);
+    let send = hub.id::<SendId>();
     repo::insert(tx, &send, &new, last + 1, Some(&old), now).await?;
     // Of two people who click at once, the later finds the messages gone, and its transaction is rolled back.
     if repo::move_deliveries(tx, &old, &send).await? == 0 {
@@ -121,7 +110,7 @@ pub async fn free_until(
 }
 
 /// What a send to the conversation would cost now. Asks LINE where that decides: for the members of a group or room,
-/// and for the quota when the last reading is older than a minute.
+/// and for the quota when the last reading is older than a minute; each for at most [`ASKING`].
 ///
 /// # Errors
 /// Those of the database. LINE's silence is none: what it would have told is `None`.
@@ -131,15 +120,102 @@ pub async fn price(
     conversation: &ConversationId,
     target: &Target,
 ) -> DbResult<Price> {
-    let now = hub.now();
-    if let Some(until) = free_until(&hub.db, conversation, now).await? {
+    price_by(hub, hub, account, conversation, target).await
+}
+
+pub(super) async fn price_by(
+    hub: &Hub,
+    lines: &dyn Lines,
+    account: &AccountId,
+    conversation: &ConversationId,
+    target: &Target,
+) -> DbResult<Price> {
+    if let Some(until) = free_until(&hub.db, conversation, hub.now()).await? {
         return Ok(Price { free_until: Some(until), cost: Some(0), quota_left: None });
     }
-    let _ = target;
-    let reading = repo::reading(&hub.db, account, now).await?;
-    let fresh = reading.filter(|reading| now < reading.read_at.plus(READING_LIFE));
-    let quota_left = fresh.and_then(|reading| Some(reading.quota? - reading.used - reading.own));
-    Ok(Price { free_until: None, cost: Some(1), quota_left })
+    let Ok(Some(line)) = lines.line(account).await else {
+        return Ok(Price {
+            free_until: None,
+            cost: (target.kind == TargetKind::User).then_some(1),
+            quota_left: None,
+        });
+    };
+    let members = async {
+        let members = tokio::time::timeout(ASKING, line.members(target)).await;
+        members.ok().and_then(Result::ok).flatten().and_then(|members| i64::try_from(members).ok())
+    };
+    let (cost, reading) = tokio::join!(members, fresh_reading(hub, lines, account));
+    let now = hub.now();
+    let quota_left = match reading? {
+        Some(Reading { quota: None, .. }) | None => None,
+        Some(reading @ Reading { quota: Some(quota), used, .. }) => {
+            Some(quota - used - repo::own_cost(&hub.db, account, &reading, now).await?)
+        }
+    };
+    Ok(Price { free_until: None, cost, quota_left })
+}
+
+/// LINE's word on the account's quota, not older than [`READING_LIFE`]; `None` when LINE does not say.
+async fn fresh_reading(hub: &Hub, lines: &dyn Lines, account: &AccountId) -> DbResult<Option<Reading>> {
+    let known = repo::reading(&hub.db, account).await?;
+    if let Some(reading) = known.filter(|reading| hub.now() < reading.read_at.plus(READING_LIFE)) {
+        return Ok(Some(reading));
+    }
+    let (Ok(Some(line)), Some(tenant)) = (lines.line(account).await, lines.tenant(account)) else {
+        return Ok(None);
+    };
+    let Ok(Ok((quota, consumption))) = tokio::time::timeout(ASKING, line.quota()).await else {
+        return Ok(None);
+    };
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let reading =
+        Reading { quota: quota.value.map(number), used: number(consumption.total_usage), read_at: hub.now() };
+    let mut tx = hub.db.begin().await?;
+    repo::set_reading(&mut tx, &tenant, account, &reading).await?;
+    tx.commit().await?;
+    Ok(Some(reading))
+}
+
+/// Reads the quota of every connected account (of one tenant) of which the last reading is older than a minute.
+///
+/// # Errors
+/// Those of the database; that LINE does not say is none.
+pub async fn read_quotas(hub: &Hub, tenant: Option<&TenantId>) -> DbResult<()> {
+    let accounts = hub.accounts.all();
+    let wanted = accounts.iter().filter(|account| tenant.is_none_or(|tenant| account.tenant == *tenant));
+    futures_util::stream::iter(wanted.map(Ok))
+        .try_for_each_concurrent(8, async |account| fresh_reading(hub, hub, &account.id).await.map(|_| ()))
+        .await
+}
+
+/// The month of the accounts in scope: LINE's word on the quota and what the hub sent.
+///
+/// # Errors
+/// Those of the database.
+pub async fn usage(hub: &Hub, scope: &Scope, month: Month) -> DbResult<Vec<Usage>> {
+    let empty = |account: &AccountId| Usage { account: account.clone(), line: None, ours: Vec::new() };
+    let mut accounts = BTreeMap::new();
+    for (account, reading) in repo::readings(&hub.db, scope).await? {
+        accounts.entry(account.clone()).or_insert_with(|| empty(&account)).line = Some(reading);
+    }
+    for (account, via, origin, used) in repo::used(&hub.db, scope, month.bounds()).await? {
+        accounts.entry(account.clone()).or_insert_with(|| empty(&account)).ours.push((via, origin, used));
+    }
+    Ok(accounts.into_values().collect())
+}
+
+/// Deletes the reply tokens that have been dead for an hour.
+pub(super) async fn delete_tokens(hub: &Hub) -> DbResult<()> {
+    const BATCH: i64 = 500;
+    let before = hub.now().minus(Duration::from_secs(3600));
+    loop {
+        let mut tx = hub.db.begin().await?;
+        let gone = repo::delete_tokens(&mut tx, before, BATCH).await?;
+        tx.commit().await?;
+        if gone < BATCH.unsigned_abs() {
+            return Ok(());
+        }
+    }
 }
 
 /// Refuses a send that cannot go out under these terms at this price.
@@ -169,10 +245,4 @@ pub fn admit(price: &Price, terms: Terms) -> AppResult<()> {
         }
         Some(_) => Ok(()),
     }
-}
-
-/// Whether the messages fit one call.
-#[must_use]
-pub const fn fits(messages: usize) -> bool {
-    messages >= 1 && messages <= MESSAGES_PER_CALL
 }

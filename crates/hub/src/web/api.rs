@@ -28,7 +28,7 @@
 //! async fn get_thing(State(hub): State<Hub>, CanRead(caller): CanRead, Ident(id): Ident<ThingId>) -> …
 //! ```
 //!
-//! Paths are written without `/api/v1`. Handlers answer [`AppError`] through `?`; [`ApiError`] draws it as a problem
+//! Paths are written without `/api/v1`. Handlers answer [`AppError`] through `?`, which answers as a problem
 //! body. `Idempotency-Key` and authentication are done around every call, a handler only names the scope it needs.
 
 mod docs;
@@ -36,15 +36,16 @@ mod idempotency;
 mod repo;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -56,15 +57,18 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::DbError;
+use crate::db::LogAndIgnore;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{ApiKeyId, Id};
 use crate::scope::Scope;
+use crate::team::{Actor, Key, KeyScope, KeyScopes};
 
 pub(crate) use repo::STATEMENTS;
 
 /// Items of a list that are answered when the caller names no `limit`.
 const DEFAULT_LIMIT: i64 = 50;
+/// How often results that were kept long enough are removed.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// The most that a caller may ask for.
 const MAX_LIMIT: i64 = 200;
 
@@ -87,6 +91,20 @@ pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
         .method_not_allowed_fallback(wrong_method)
 }
 
+/// Removes what `Idempotency-Key` kept for 24 hours, until the hub stops.
+///
+/// # Errors
+/// None: trouble is logged and passes.
+pub async fn watch(hub: Hub) -> anyhow::Result<()> {
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            _ = tidy.tick() => idempotency::expire(&hub).await.log_and_ignore("removing old idempotency keys"),
+            () = hub.stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
 /// What stands at the head of the description.
 #[derive(OpenApi)]
 #[openapi(
@@ -99,30 +117,28 @@ pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
 )]
 struct Base;
 
-async fn nothing_here() -> ApiError {
-    ApiError(AppError::new(StatusCode::NOT_FOUND, "not_found", "there is no such address"))
+async fn nothing_here() -> AppError {
+    AppError::not_found("address")
 }
 
-async fn wrong_method() -> ApiError {
+async fn wrong_method() -> AppError {
     let detail = "this address does not take this method";
-    ApiError(AppError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail))
+    AppError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 /// Around every call: who asks, and whether the same call was made before.
-async fn gate(State(hub): State<Hub>, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let caller = authenticate(&hub, request.headers()).await?;
-    request.extensions_mut().insert(caller.clone());
-    idempotency::run(&hub, &caller, request, next).await
-}
-
-async fn authenticate(hub: &Hub, headers: &HeaderMap) -> AppResult<Caller> {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (scheme, token) = value.split_once(' ').unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AppError::unauthorized());
-    }
-    let _ = (hub, token);
-    Err(AppError::unauthorized())
+async fn gate(State(hub): State<Hub>, request: Request, next: Next) -> AppResult<Response> {
+    let (mut parts, body) = request.into_parts();
+    let key = Key::from_request_parts(&mut parts, &hub).await?;
+    let caller = Caller {
+        scope: Scope::tenant_wide(key.tenant.id),
+        key: key.id,
+        name: key.name,
+        tenant_name: key.tenant.name,
+        scopes: key.scopes,
+    };
+    parts.extensions.insert(caller.clone());
+    idempotency::run(&hub, &caller, Request::from_parts(parts, body), next).await
 }
 
 /// The API key that makes a call.
@@ -136,25 +152,34 @@ pub struct Caller {
     pub name: String,
     /// The tenant's name.
     pub tenant_name: String,
-    /// The scopes given to the key.
-    pub scopes: Vec<String>,
+    /// What the key may be used for.
+    pub scopes: KeyScopes,
+}
+
+impl Caller {
+    /// The key in the audit log.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Key { id: self.key.clone(), name: self.name.clone() }
+    }
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident = $scope:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $scope:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub Caller);
 
         impl FromRequestParts<Hub> for $name {
-            type Rejection = ApiError;
+            type Rejection = AppError;
 
-            async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> Result<Self, ApiError> {
-                let caller = parts.extensions.get::<Caller>().ok_or_else(AppError::unauthorized)?;
-                if !caller.scopes.iter().any(|scope| scope == $scope) {
-                    return Err(AppError::forbidden(concat!("this key lacks the scope ", $scope)).into());
+            async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> AppResult<Self> {
+                let Anyone(caller) = Anyone::from_request_parts(parts, hub).await?;
+                if !caller.scopes.has($scope) {
+                    let detail = format!("this key lacks the scope {}", $scope.name());
+                    return Err(AppError::new(StatusCode::FORBIDDEN, "missing_scope", detail));
                 }
-                Ok(Self(caller.clone()))
+                Ok(Self(caller))
             }
         }
     )*};
@@ -162,11 +187,11 @@ macro_rules! scopes {
 
 scopes! {
     /// A caller whose key has the scope `read`.
-    CanRead = "read";
+    CanRead = KeyScope::Read;
     /// A caller whose key has the scope `send`.
-    CanSend = "send";
+    CanSend = KeyScope::Send;
     /// A caller whose key has the scope `manage`.
-    CanManage = "manage";
+    CanManage = KeyScope::Manage;
 }
 
 /// Any caller, whatever the key's scopes.
@@ -174,51 +199,32 @@ scopes! {
 pub struct Anyone(pub Caller);
 
 impl FromRequestParts<Hub> for Anyone {
-    type Rejection = ApiError;
+    type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> Result<Self, ApiError> {
-        Ok(Self(parts.extensions.get::<Caller>().cloned().ok_or_else(AppError::unauthorized)?))
+    async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> AppResult<Self> {
+        parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(AppError::unauthorized)
     }
 }
 
-/// An [`AppError`] that draws itself as a problem body (RFC 9457).
-#[derive(Debug)]
-pub struct ApiError(pub AppError);
+/// The result of an API call; an error answers as a problem body (RFC 9457).
+pub type ApiResult<T> = AppResult<T>;
 
-/// The result of an API call.
-pub type ApiResult<T> = Result<T, ApiError>;
-
-impl From<AppError> for ApiError {
-    fn from(error: AppError) -> Self {
-        Self(error)
-    }
-}
-
-impl From<DbError> for ApiError {
-    fn from(error: DbError) -> Self {
-        Self(error.into())
-    }
-}
-
-/// A refusal.
-#[derive(Debug, Serialize, ToSchema)]
+/// A refusal, as `web` draws every [`AppError`]; here for the description only.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `web::problem` writes")]
 struct Problem {
     /// `about:blank`: `code` tells more.
-    r#type: &'static str,
+    r#type: String,
     /// The status in words.
-    title: &'static str,
+    title: String,
     /// The HTTP status.
     status: u16,
     /// What happened and what to do.
     detail: String,
     /// A word for programs.
-    code: &'static str,
+    code: String,
     /// What is wrong with which field (422).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
-    #[serde(flatten)]
-    #[schema(ignore)]
-    extra: serde_json::Map<String, serde_json::Value>,
+    errors: Option<Vec<FieldError>>,
 }
 
 /// The refusals that every call may answer, for its description.
@@ -243,40 +249,14 @@ impl utoipa::IntoResponses for Problems {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let error = self.0;
-        if let Some(source) = error.source() {
-            tracing::error!(error = source as &dyn std::error::Error, code = error.code, "api call failed");
-        }
-        let status = error.status;
-        let problem = Problem {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            detail: error.detail,
-            code: error.code,
-            errors: error.fields,
-            extra: error.extra,
-        };
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            let bearer = axum::http::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
-        }
-        response
-    }
-}
-
 /// A JSON body: 400 `bad_json` when it is not JSON, 422 with the field's name when a value is missing or odd.
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Hub> for Input<T> {
-    type Rejection = ApiError;
+    type Rejection = AppError;
 
-    async fn from_request(request: Request, hub: &Hub) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, hub: &Hub) -> AppResult<Self> {
         let body = Bytes::from_request(request, hub).await.map_err(|rejection| {
             let detail = "the body cannot be read, or is too large";
             AppError::new(rejection.into_response().status(), "bad_body", detail)
@@ -313,9 +293,9 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> AppResult<T> {
 pub struct Ident<T>(pub T);
 
 impl<T: Id> FromRequestParts<Hub> for Ident<T> {
-    type Rejection = ApiError;
+    type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> AppResult<Self> {
         let id = Path::<String>::from_request_parts(parts, hub).await.ok();
         let id = id.and_then(|Path(text)| T::parse(&text)).ok_or_else(|| AppError::not_found("id"))?;
         Ok(Self(id))
@@ -327,9 +307,9 @@ impl<T: Id> FromRequestParts<Hub> for Ident<T> {
 pub struct Params(HashMap<String, String>);
 
 impl FromRequestParts<Hub> for Params {
-    type Rejection = ApiError;
+    type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> AppResult<Self> {
         Ok(Self::read(parts.uri.query().unwrap_or_default()))
     }
 }

@@ -60,7 +60,6 @@ they-unsent = { $name } unsent a message
 read = Read
 today = Today
 typing = { $name } is preparing an answer
-close = Close
 cancel = Cancel
 done = Done
 pick-date = Choose a date and time

@@ -54,7 +54,6 @@ they-unsent = { $name }さんがメッセージの送信を取り消しました
 read = 既読
 today = 今日
 typing = { $name } が返信を準備しています
-close = 閉じる
 cancel = キャンセル
 done = 完了
 pick-date = 日時を選択

@@ -54,7 +54,6 @@ they-unsent = { $name } ยกเลิกการส่งข้อควา�
 read = อ่านแล้ว
 today = วันนี้
 typing = { $name } กำลังเตรียมคำตอบ
-close = ปิด
 cancel = ยกเลิก
 done = เสร็จ
 pick-date = เลือกวันและเวลา

@@ -54,7 +54,6 @@ they-unsent = { $name } 已收回訊息
 read = 已讀
 today = 今天
 typing = { $name } 正在準備回覆
-close = 關閉
 cancel = 取消
 done = 完成
 pick-date = 選擇日期與時間

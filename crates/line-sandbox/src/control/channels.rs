@@ -12,7 +12,10 @@ use crate::control::input::{Fields, Problem, channel_mut, items};
 use crate::webhook;
 use crate::world::{AccessToken, Channel, Kind, Settings, TokenKind};
 
-pub(super) async fn create_provider(State(inner): State<Arc<Inner>>, body: Fields) -> Result<Json<Value>, Problem> {
+pub(super) async fn create_provider(
+    State(inner): State<Arc<Inner>>,
+    body: Fields,
+) -> Result<Json<Value>, Problem> {
     let name = body.text("name")?;
     let id = inner.ids.provider_id();
     let mut world = inner.world();
@@ -34,7 +37,10 @@ pub(super) async fn list_providers(State(inner): State<Arc<Inner>>) -> Json<Valu
     items(world.providers.iter().map(|(id, name)| json!({ "providerId": id, "name": name })).collect())
 }
 
-pub(super) async fn create_channel(State(inner): State<Arc<Inner>>, body: Fields) -> Result<Json<Value>, Problem> {
+pub(super) async fn create_channel(
+    State(inner): State<Arc<Inner>>,
+    body: Fields,
+) -> Result<Json<Value>, Problem> {
     let provider = body.text("providerId")?;
     let kind = match body.word("type", &["messaging", "login"])?.as_deref() {
         Some("messaging") => Kind::Messaging,
@@ -124,7 +130,10 @@ pub(super) async fn change_channel(
     body: Fields,
 ) -> Result<Json<Value>, Problem> {
     if let Some(unknown) = body.names().find(|name| !SETTINGS.contains(name)) {
-        return Err(Problem::field(unknown, format!("is not a setting; settings are: {}", SETTINGS.join(", "))));
+        return Err(Problem::field(
+            unknown,
+            format!("is not a setting; settings are: {}", SETTINGS.join(", ")),
+        ));
     }
     let mut world = inner.world();
     let linked = body.optional_text("linkedBotChannelId")?;
@@ -132,7 +141,12 @@ pub(super) async fn change_channel(
         let provider = channel_mut(&mut world, &id)?.provider.clone();
         match world.channels.get(linked) {
             Some(bot) if bot.kind == Kind::Messaging && bot.provider == provider => {}
-            _ => return Err(Problem::field("linkedBotChannelId", "must be a messaging channel of the same provider")),
+            _ => {
+                return Err(Problem::field(
+                    "linkedBotChannelId",
+                    "must be a messaging channel of the same provider",
+                ));
+            }
         }
     }
     let channel = channel_mut(&mut world, &id)?;
@@ -175,7 +189,10 @@ pub(super) async fn change_channel(
     if let Some(url) = &endpoint
         && !crate::line::is_webhook_url(url)
     {
-        return Err(Problem::field("webhookEndpoint", "must be https (or http on loopback), at most 500 characters"));
+        return Err(Problem::field(
+            "webhookEndpoint",
+            "must be https (or http on loopback), at most 500 characters",
+        ));
     }
     // Everything is read before anything is set: a refused call changes nothing.
     let name = body.optional_text("name")?;

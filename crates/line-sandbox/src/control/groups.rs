@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Inner;
 use crate::control::input::{Fields, Problem, group_mut, items, person};
 use crate::events::{Kind, Origin, user_id};
-use crate::world::{Chat, Group, World};
+use crate::world::{Chat, Group, Person, World};
 
 type Answer = Result<Json<Value>, Problem>;
 
@@ -21,10 +21,14 @@ pub(super) async fn create_group(State(inner): State<Arc<Inner>>, body: Fields) 
     let channel = body.channel(&world)?;
     let members = members(&world, &body)?;
     if !world.channels.get(&channel).is_some_and(|channel| channel.settings.group_chats) {
-        return Err(Problem::field("channelId", "does not allow group chats; set groupChats first, as in the console"));
+        return Err(Problem::field(
+            "channelId",
+            "does not allow group chats; set groupChats first, as in the console",
+        ));
     }
     let id = inner.ids.line_id(if kind.as_deref() == Some("room") { 'R' } else { 'C' });
-    let group = Group { id: id.clone(), name, picture_url, channel: channel.clone(), bot_inside: true, members };
+    let group =
+        Group { id: id.clone(), name, picture_url, channel: channel.clone(), bot_inside: true, members };
     world.groups.insert(id.clone(), group);
     let origin = Origin { chat: Chat::Group(id.clone()), person: None };
     let kind = Kind { name: "join", replyable: true, fields: json!({}) };
@@ -50,7 +54,11 @@ pub(super) async fn list_members(State(inner): State<Arc<Inner>>, Path(id): Path
 }
 
 /// People join; those already inside are left alone.
-pub(super) async fn add_members(State(inner): State<Arc<Inner>>, Path(id): Path<String>, body: Fields) -> Answer {
+pub(super) async fn add_members(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+    body: Fields,
+) -> Answer {
     let mut world = inner.world();
     let wanted = members(&world, &body)?;
     let group = group_mut(&mut world, &id)?;
@@ -118,8 +126,9 @@ fn announce(inner: &Inner, world: &mut World, id: &str, name: &'static str, peop
 fn members(world: &World, body: &Fields) -> Result<Vec<u64>, Problem> {
     let mut numbers = Vec::new();
     for user in body.texts("members")? {
-        let person =
-            world.person(&user).ok_or_else(|| Problem::field("members", format!("there is no user {user}")))?;
+        let person = world
+            .person(&user)
+            .ok_or_else(|| Problem::field("members", format!("there is no user {user}")))?;
         if !numbers.contains(&person.number) {
             numbers.push(person.number);
         }
@@ -132,7 +141,7 @@ fn members(world: &World, body: &Fields) -> Result<Vec<u64>, Problem> {
 
 fn describe(world: &World, group: &Group) -> Value {
     let members: Vec<String> =
-        group.members.iter().filter_map(|number| world.people.get(number)).map(|person| person.user()).collect();
+        group.members.iter().filter_map(|number| world.people.get(number)).map(Person::user).collect();
     json!({
         "groupId": group.id,
         "name": group.name,

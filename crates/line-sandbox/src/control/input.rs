@@ -127,7 +127,9 @@ impl Fields {
     pub(crate) fn boolean(&self, field: &str) -> Result<Option<bool>, Problem> {
         match self.value(field) {
             None => Ok(None),
-            Some(value) => value.as_bool().map(Some).ok_or_else(|| Problem::field(field, "must be true or false")),
+            Some(value) => {
+                value.as_bool().map(Some).ok_or_else(|| Problem::field(field, "must be true or false"))
+            }
         }
     }
 
@@ -184,7 +186,10 @@ impl Fields {
     /// The group named by `group`, when there is one; its channel must be `channel` and `person` a member.
     pub(crate) fn group(&self, world: &World, channel: &str, person: u64) -> Result<Option<String>, Problem> {
         let Some(id) = self.optional_text("group")? else { return Ok(None) };
-        let group = world.groups.get(&id).ok_or_else(|| Problem::field("group", format!("there is no group {id}")))?;
+        let group = world
+            .groups
+            .get(&id)
+            .ok_or_else(|| Problem::field("group", format!("there is no group {id}")))?;
         if group.channel != channel || !group.bot_inside {
             return Err(Problem::field("group", "the account is not in this group"));
         }
@@ -249,5 +254,5 @@ impl Pairs {
 
 /// A list as every control list answers it.
 pub(crate) fn items(items: Vec<Value>) -> Json<Value> {
-    Json(json!({ "items": items }))
+    Json(Value::Object(Map::from_iter([("items".to_owned(), Value::Array(items))])))
 }

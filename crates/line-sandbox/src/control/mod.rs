@@ -44,7 +44,10 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/groups/{group}/members/{user}", delete(groups::remove_member))
         .route("/deliveries", get(observe::list_deliveries))
         .route("/requests", get(observe::list_requests))
-        .route("/faults", get(observe::list_faults).post(observe::create_fault).delete(observe::delete_faults))
+        .route(
+            "/faults",
+            get(observe::list_faults).post(observe::create_fault).delete(observe::delete_faults),
+        )
         .route("/faults/{fault}", delete(observe::delete_fault))
         .route("/clock", get(observe::show_clock).post(observe::advance_clock))
         .route("/reset", post(observe::reset))
@@ -67,7 +70,8 @@ pub(crate) async fn only_local(request: Request, next: Next) -> Response {
 }
 
 fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
-    let foreign = |field| Problem::new(StatusCode::FORBIDDEN, Some(field), "only loopback names may reach the sandbox");
+    let foreign =
+        |field| Problem::new(StatusCode::FORBIDDEN, Some(field), "only loopback names may reach the sandbox");
     let host = match headers.get("host") {
         Some(host) => host.to_str().ok().and_then(|host| host.parse().ok()),
         None => uri.authority().cloned(),

@@ -126,7 +126,8 @@ pub(super) async fn delete_faults(State(inner): State<Arc<Inner>>) -> Json<Value
 
 pub(super) async fn delete_fault(State(inner): State<Arc<Inner>>, Path(id): Path<String>) -> Answer {
     let mut world = inner.world();
-    let (gone, kept) = std::mem::take(&mut world.faults).into_iter().partition::<Vec<_>, _>(|fault| fault.id == id);
+    let (gone, kept) =
+        std::mem::take(&mut world.faults).into_iter().partition::<Vec<_>, _>(|fault| fault.id == id);
     world.faults = kept;
     match release(&gone) {
         0 => Err(Problem::not_found(format!("there is no fault {id}"))),

@@ -39,17 +39,29 @@ pub(super) async fn list_users(State(inner): State<Arc<Inner>>) -> Json<Value> {
     items(inner.world().people.values().map(describe).collect())
 }
 
-pub(super) async fn follow(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn follow(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let (person, channel) = between(&inner, &user, &body)?;
     Ok(Json(inner.follow(person, &channel).to_json()))
 }
 
-pub(super) async fn unfollow(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn unfollow(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let (person, channel) = between(&inner, &user, &body)?;
     Ok(Json(inner.unfollow(person, &channel).to_json()))
 }
 
-pub(super) async fn send_message(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn send_message(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let (person, channel) = between(&inner, &user, &body)?;
     let group = body.group(&inner.world(), &channel, person)?;
     let hide = body.boolean("hideUserId")?.unwrap_or(false);
@@ -66,7 +78,11 @@ pub(super) async fn send_message(State(inner): State<Arc<Inner>>, Path(user): Pa
     Ok(Json(answer))
 }
 
-pub(super) async fn edit_message(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn edit_message(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let person = person(&inner.world(), &user)?.number;
     let text = match body.value("message") {
         Some(_) => body.nested("message", |message| message.text("text"))?,
@@ -75,7 +91,11 @@ pub(super) async fn edit_message(State(inner): State<Arc<Inner>>, Path(user): Pa
     Ok(Json(inner.edit(person, &body.text("messageId")?, &text)?.to_json()))
 }
 
-pub(super) async fn send_postback(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn send_postback(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let (person, channel) = between(&inner, &user, &body)?;
     let group = body.group(&inner.world(), &channel, person)?;
     let mut postback = json!({ "data": body.text("data")? });
@@ -86,12 +106,20 @@ pub(super) async fn send_postback(State(inner): State<Arc<Inner>>, Path(user): P
     Ok(Json(inner.postback(person, &channel, group, postback, display_text)?.to_json()))
 }
 
-pub(super) async fn unsend_message(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn unsend_message(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let person = person(&inner.world(), &user)?.number;
     Ok(Json(inner.unsend(person, &body.text("messageId")?)?.to_json()))
 }
 
-pub(super) async fn read_chat(State(inner): State<Arc<Inner>>, Path(user): Path<String>, body: Fields) -> Answer {
+pub(super) async fn read_chat(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
     let (person, channel) = between(&inner, &user, &body)?;
     Ok(Json(json!({ "read": inner.read(person, &channel) })))
 }

@@ -21,7 +21,8 @@ pub(super) async fn start_loading(
 ) -> Result<(StatusCode, Json<Value>), LineError> {
     let chat_id = body.get("chatId").and_then(Value::as_str).unwrap_or_default();
     if !is_line_id(chat_id, 'U') {
-        let message = "Only user id is acceptable, please confirm if there are any group/room ids or illegal ids.";
+        let message =
+            "Only user id is acceptable, please confirm if there are any group/room ids or illegal ids.";
         return Err(LineError::property("chatId", message));
     }
     let seconds = match body.get("loadingSeconds") {
@@ -36,7 +37,8 @@ pub(super) async fn start_loading(
     }
     let until = inner.clock.now() + seconds * 1_000;
     let mut world = inner.world();
-    let provider = world.channels.get(&caller.channel).map(|channel| channel.provider.clone()).unwrap_or_default();
+    let provider =
+        world.channels.get(&caller.channel).map(|channel| channel.provider.clone()).unwrap_or_default();
     if let Some(person) = world.person_by_id(&provider, chat_id)
         && let Some(channel) = world.channels.get_mut(&caller.channel)
     {

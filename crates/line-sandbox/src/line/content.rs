@@ -40,7 +40,10 @@ pub(super) async fn preview(
     let world = inner.world();
     let (message, content) = find(&world, &caller.channel, &id)?;
     match kind(message) {
-        "image" => Ok(([(header::CONTENT_TYPE, content.content_type.clone())], content.bytes.clone()).into_response()),
+        "image" => {
+            Ok(([(header::CONTENT_TYPE, content.content_type.clone())], content.bytes.clone())
+                .into_response())
+        }
         "video" => Ok(([(header::CONTENT_TYPE, "image/png")], VIDEO_PREVIEW).into_response()),
         _ => Err(LineError::bad_request("The content can not be previewed")),
     }
@@ -68,7 +71,8 @@ pub(super) async fn transcoding(
 
 /// The content that LINE holds for this account's message.
 fn find<'w>(world: &'w World, channel: &str, id: &str) -> Result<(&'w Message, &'w Content), LineError> {
-    let message = world.messages.get(id).filter(|message| message.channel == channel).ok_or_else(not_found)?;
+    let message =
+        world.messages.get(id).filter(|message| message.channel == channel).ok_or_else(not_found)?;
     let content = message.content.as_ref().ok_or_else(not_found)?;
     if message.unsent {
         return Err(LineError::new(StatusCode::GONE, "The content is gone"));

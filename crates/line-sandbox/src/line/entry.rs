@@ -39,12 +39,14 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
     let uri = parts.uri.clone();
     let headers = parts.headers.clone();
     parts.extensions.insert(RequestId(request_id.clone()));
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let (bytes, passage) = if announced.is_some_and(|length| length > BODY_LIMIT) {
         (Bytes::new(), Passage::Answer(too_large()))
-    } else if method == Method::POST && announced.is_none() && !headers.contains_key(header::TRANSFER_ENCODING) {
+    } else if method == Method::POST
+        && announced.is_none()
+        && !headers.contains_key(header::TRANSFER_ENCODING)
+    {
         // LINE's edge wants a length also for an empty body (PLATFORM 5).
         (Bytes::new(), Passage::Answer(StatusCode::LENGTH_REQUIRED.into_response()))
     } else {
@@ -138,7 +140,10 @@ fn made_up(fault: &Fault) -> Response {
 /// A response whose body fails before its first byte: the server then closes the connection without an answer.
 fn broken() -> Response {
     let failure = futures_util::stream::once(async {
-        Err::<Bytes, _>(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "a fault breaks the connection"))
+        Err::<Bytes, _>(std::io::Error::new(
+            std::io::ErrorKind::ConnectionReset,
+            "a fault breaks the connection",
+        ))
     });
     Response::new(Body::from_stream(failure))
 }
@@ -216,8 +221,12 @@ impl FromRequest<Arc<Inner>> for JsonBody {
     type Rejection = LineError;
 
     async fn from_request(request: Request, state: &Arc<Inner>) -> Result<Self, LineError> {
-        let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default().to_owned());
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| LineError::bad_request("Bad request"))?;
+        let kind = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(|kind| kind.to_str().unwrap_or_default().to_owned());
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|_| LineError::bad_request("Bad request"))?;
         let kind = kind.unwrap_or_default();
         if !kind.to_ascii_lowercase().starts_with("application/json") {
             let message = format!("The content type, {kind}, is not supported");

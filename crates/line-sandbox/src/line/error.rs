@@ -31,7 +31,9 @@ impl LineError {
 
     /// The value of a property cannot be what it says it is.
     pub(crate) fn invalid_property(property: &str) -> Self {
-        Self::bad_request(&format!("The property, '{property}', in the request body is invalid (line: -, column: -)"))
+        Self::bad_request(&format!(
+            "The property, '{property}', in the request body is invalid (line: -, column: -)"
+        ))
     }
 
     /// A path or query value of the wrong form.

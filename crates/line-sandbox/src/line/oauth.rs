@@ -49,7 +49,8 @@ pub(super) async fn issue_stateless(
         return Err(LineError::oauth("invalid_request", Some("Invalid 'grant_type'.")));
     }
     let id = form.get("client_id");
-    let known = inner.world().channels.get(id).is_some_and(|channel| channel.secret == form.get("client_secret"));
+    let known =
+        inner.world().channels.get(id).is_some_and(|channel| channel.secret == form.get("client_secret"));
     if !known {
         // Both a wrong ID and a wrong secret read so (PLATFORM 4.1).
         return Err(LineError::oauth("invalid_request", Some("Invalid 'client_credentials'.")));
@@ -73,9 +74,7 @@ pub(super) async fn issue_short_lived(
         match world.channels.get(id).map(|channel| channel.secret == form.get("client_secret")) {
             None => Some(LineError::oauth("invalid_client", Some("invalid client_id"))),
             Some(false) => Some(LineError::oauth("invalid_client", Some("invalid client_secret"))),
-            Some(true) => {
-                (!world.take_turn(id, "POST", path.as_str(), now)).then(LineError::too_fast)
-            }
+            Some(true) => (!world.take_turn(id, "POST", path.as_str(), now)).then(LineError::too_fast),
         }
     };
     if let Some(refusal) = refusal {
@@ -100,15 +99,21 @@ fn issue(inner: &Inner, channel: &str, kind: TokenKind, seconds: i64) -> String 
     if world.tokens.len() > 1_000 {
         world.tokens.retain(|_, token| token.expires_at.is_none_or(|end| end > now));
     }
-    let token =
-        AccessToken { channel: channel.to_owned(), kind, issued_at: now, expires_at: Some(now + seconds * 1_000) };
+    let token = AccessToken {
+        channel: channel.to_owned(),
+        kind,
+        issued_at: now,
+        expires_at: Some(now + seconds * 1_000),
+    };
     world.tokens.insert(text.clone(), token);
     if kind == TokenKind::ShortLived {
         let mut live: Vec<(i64, String)> = world
             .tokens
             .iter()
             .filter(|(_, token)| {
-                token.channel == channel && token.kind == kind && token.expires_at.is_some_and(|end| end > now)
+                token.channel == channel
+                    && token.kind == kind
+                    && token.expires_at.is_some_and(|end| end > now)
             })
             .map(|(text, token)| (token.issued_at, text.clone()))
             .collect();
@@ -121,7 +126,10 @@ fn issue(inner: &Inner, channel: &str, kind: TokenKind, seconds: i64) -> String 
     text
 }
 
-pub(super) async fn verify(State(inner): State<Arc<Inner>>, form: FormBody) -> Result<Json<Value>, LineError> {
+pub(super) async fn verify(
+    State(inner): State<Arc<Inner>>,
+    form: FormBody,
+) -> Result<Json<Value>, LineError> {
     let text = form.get("access_token");
     let well_formed = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
     if !well_formed {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
+use line_api::validate::Rules;
 use serde_json::{Value, json};
 
 use crate::Inner;
@@ -15,6 +16,8 @@ use crate::line::error::LineError;
 use crate::line::target::Target;
 use crate::world::{Accepted, Chat, World};
 
+/// Media on this machine may be plain http (CONTRACT 2); everything else is LINE's rule.
+const RULES: Rules = Rules { loopback_http: true };
 /// How long a retry key is remembered (PLATFORM 18).
 const RETRY_KEY_MS: i64 = 24 * 3_600_000;
 /// Old retry keys are swept once this many are kept.
@@ -34,8 +37,8 @@ pub(super) async fn reply(
         _ => return Err(LineError::invalid_property("replyToken")),
     };
     let messages = checked_messages(&body)?;
-    let now = inner.clock.now();
     let mut world = inner.world();
+    let now = inner.clock.now();
     let invalid = || LineError::bad_request("Invalid reply token");
     let known = world.reply_tokens.get(token).ok_or_else(invalid)?;
     if known.channel != caller.channel || known.used || now >= known.valid_until {
@@ -67,7 +70,9 @@ pub(super) async fn push(
 ) -> Result<Response, LineError> {
     let retry_key = match headers.get("x-line-retry-key").map(|key| key.to_str().unwrap_or_default()) {
         Some(key) if is_uuid(key) => Some((caller.channel.clone(), key.to_ascii_lowercase())),
-        Some(_) => return Err(LineError::bad_request("The value for the 'X-Line-Retry-Key' header is invalid")),
+        Some(_) => {
+            return Err(LineError::bad_request("The value for the 'X-Line-Retry-Key' header is invalid"));
+        }
         None => None,
     };
     let to = match body.get("to") {
@@ -77,8 +82,8 @@ pub(super) async fn push(
     };
     let messages = checked_messages(&body)?;
     check_units(&body)?;
-    let now = inner.clock.now();
     let mut world = inner.world();
+    let now = inner.clock.now();
     if let Some(accepted) = retry_key.as_ref().and_then(|key| world.retry_keys.get(key))
         && accepted.at + RETRY_KEY_MS > now
     {
@@ -118,7 +123,7 @@ pub(super) async fn validate(
 /// The body's messages, checked by the shared validator.
 fn checked_messages(body: &Value) -> Result<&[Value], LineError> {
     let messages = body.get("messages").unwrap_or(&Value::Null);
-    line_api::validate::messages(messages)?;
+    line_api::validate::messages_with(messages, RULES)?;
     if body.get("notificationDisabled").is_some_and(|value| !value.is_boolean() && !value.is_null()) {
         return Err(LineError::invalid_property("notificationDisabled"));
     }

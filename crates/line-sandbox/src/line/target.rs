@@ -31,7 +31,11 @@ impl World {
             let bond = self.bond(channel_id, person);
             let wrote_recently = bond.wrote_at.is_some_and(|at| at + WROTE_RECENTLY_MS > now);
             let delivered = !bond.blocked && (bond.following || wrote_recently);
-            return Ok(Target { chat: Chat::single(channel_id, person), cost: u64::from(delivered), delivered });
+            return Ok(Target {
+                chat: Chat::single(channel_id, person),
+                cost: u64::from(delivered),
+                delivered,
+            });
         }
         if is_line_id(to, 'C') || is_line_id(to, 'R') {
             let group = self
@@ -78,7 +82,8 @@ impl Inner {
         for value in messages {
             let id = self.ids.message_id(now);
             let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-            let quotable = matches!(kind, "text" | "textV2" | "sticker" | "image" | "video" | "template" | "flex");
+            let quotable =
+                matches!(kind, "text" | "textV2" | "sticker" | "image" | "video" | "template" | "flex");
             sent.push(if quotable {
                 json!({ "id": id, "quoteToken": quote_token(&id) })
             } else {

@@ -190,14 +190,16 @@ struct Opened {
 
 pub(super) async fn index(State(inner): State<Arc<Inner>>, headers: HeaderMap, uri: Uri) -> Response {
     let world = inner.world();
-    let accounts = world.channels.values().filter(|channel| channel.kind == Kind::Messaging).map(|channel| AccountCard {
-        channel: channel.id.clone(),
-        secret: channel.secret.clone(),
-        basic_id: channel.basic_id.clone(),
-        face: Face::of_channel(channel),
-        friends: channel.bonds.values().filter(|bond| bond.following).count(),
-        endpoint: channel.endpoint.clone(),
-        webhook_on: channel.settings.use_webhook,
+    let accounts = world.channels.values().filter(|channel| channel.kind == Kind::Messaging).map(|channel| {
+        AccountCard {
+            channel: channel.id.clone(),
+            secret: channel.secret.clone(),
+            basic_id: channel.basic_id.clone(),
+            face: Face::of_channel(channel),
+            friends: channel.bonds.values().filter(|bond| bond.following).count(),
+            endpoint: channel.endpoint.clone(),
+            webhook_on: channel.settings.use_webhook,
+        }
     });
     let accounts = accounts.collect();
     page(StatusCode::OK, &IndexPage { frame: Frame::new(&headers, &uri), people: people(&world), accounts })
@@ -229,7 +231,10 @@ pub(super) async fn chats(
     let frame = Frame::new(&headers, &uri);
     let (chats, strangers) = chat_rows(&world, person, &frame.words);
     let me = person_card(&world, person);
-    page(StatusCode::OK, &ChatsPage { frame, people: people(&world), me, stay: String::new(), chats, strangers })
+    page(
+        StatusCode::OK,
+        &ChatsPage { frame, people: people(&world), me, stay: String::new(), chats, strangers },
+    )
 }
 
 pub(super) async fn chats_fragment(
@@ -362,7 +367,8 @@ fn chat_rows(world: &World, person: &Person, words: &Words) -> (Vec<ChatRow>, Ve
     let (mut chats, mut strangers) = (Vec::new(), Vec::new());
     for channel in world.channels.values().filter(|channel| channel.kind == Kind::Messaging) {
         let bond = world.bond(&channel.id, person.number);
-        let found = row(&channel.id, Face::of_channel(channel), None, &Chat::single(&channel.id, person.number));
+        let found =
+            row(&channel.id, Face::of_channel(channel), None, &Chat::single(&channel.id, person.number));
         if bond.following || bond.blocked || found.last_at.is_some() {
             chats.push(found);
         } else {

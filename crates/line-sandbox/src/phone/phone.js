@@ -191,11 +191,17 @@ const markRead = () => {
 const follow = () => {
   const events = new EventSource(`/phone/${user}/live`);
   const notice = byId('notice');
+  let lost;
   events.addEventListener('change', refresh);
   events.addEventListener('open', () => {
+    clearTimeout(lost);
     if (notice.textContent === notice.dataset.lost) tell('');
   });
-  events.addEventListener('error', () => tell(notice.dataset.lost));
+  events.addEventListener('error', () => {
+    // A short break heals by itself.
+    clearTimeout(lost);
+    lost = setTimeout(() => tell(notice.dataset.lost), 2_000);
+  });
   addEventListener('pagehide', () => events.close());
 };
 

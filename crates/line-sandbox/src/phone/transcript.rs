@@ -61,13 +61,20 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -
             read: own && message.read,
             edited: message.edited,
             unsent: message.unsent,
-            state: format!("{}{}{}{}", u8::from(message.read), message.edited, message.unsent, text.map_or(0, str::len)),
+            state: format!(
+                "{}{}{}{}",
+                u8::from(message.read),
+                message.edited,
+                message.unsent,
+                text.map_or(0, str::len)
+            ),
             editable: editable.map(str::to_owned),
             html: if message.unsent { String::new() } else { draw(message, labels) },
         });
     }
     let last = messages.last().filter(|last| last.author.is_none() && !last.unsent);
-    let quick = last.map(|last| line_view::quick_replies(&last.value, &view(labels, None))).unwrap_or_default();
+    let quick =
+        last.map(|last| line_view::quick_replies(&last.value, &view(labels, None))).unwrap_or_default();
     Transcript { lines, quick }
 }
 

@@ -184,7 +184,9 @@ mod tests {
                 let production = text.split("#[cfg(test)]").next().unwrap_or_default();
                 for call in production.split(".say").skip(1) {
                     let Some(argument) = call.split_once('(').map(|(_, rest)| rest) else { continue };
-                    let Some(key) = argument.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+                    let Some(key) = argument.strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
+                        continue;
+                    };
                     used.insert(key.to_owned());
                 }
             }

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use line_api::schema::Schema;
 use line_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -76,6 +77,14 @@ impl Receiver {
         self.answers.lock().unwrap().extend(answers);
     }
 
+    /// Holds every webhook received so far against LINE's schema.
+    pub(crate) fn check(&self, schema: Option<&Schema>) {
+        let Some(schema) = schema else { return };
+        for (_, body) in self.got.lock().unwrap().iter() {
+            schema.check_webhook(&serde_json::from_slice(body).unwrap()).unwrap();
+        }
+    }
+
     /// All events received so far, in order of arrival.
     pub(crate) fn events(&self) -> Vec<Value> {
         let got = self.got.lock().unwrap();
@@ -114,6 +123,8 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     pub(crate) user: String,
     pub(crate) user_id: String,
+    /// LINE's own schema, against which every answer is held.
+    pub(crate) schema: Option<Schema>,
 }
 
 impl Stage {
@@ -135,6 +146,7 @@ impl Stage {
             token: String::new(),
             user: String::new(),
             user_id: String::new(),
+            schema: Schema::load(),
         };
         stage.connect().await;
         stage
@@ -142,7 +154,8 @@ impl Stage {
 
     async fn connect(&mut self) {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        self.provider = text(&self.control("POST", "/providers", json!({"name": "Tea"})).await.ok()["providerId"]);
+        self.provider =
+            text(&self.control("POST", "/providers", json!({"name": "Tea"})).await.ok()["providerId"]);
         let channel = json!({"providerId": self.provider, "type": "messaging", "name": "茶店"});
         let channel = self.control("POST", "/channels", channel).await.ok();
         self.channel = text(&channel["channelId"]);
@@ -153,7 +166,8 @@ impl Stage {
         let endpoint = json!({"endpoint": self.receiver.url});
         self.line("PUT", "/v2/bot/channel/webhook/endpoint", endpoint).await.ok();
         self.set(json!({"useWebhook": true, "groupChats": true})).await;
-        let user = self.control("POST", "/users", json!({"displayName": "小明", "language": "zh-TW"})).await.ok();
+        let user =
+            self.control("POST", "/users", json!({"displayName": "小明", "language": "zh-TW"})).await.ok();
         self.user = text(&user["user"]);
         self.user_id = text(&user["userId"][&self.provider]);
         self.act("follow", json!({})).await;
@@ -162,9 +176,29 @@ impl Stage {
 
     /// Sends a request and reads its whole answer; `Err` when the connection broke.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
-        let response = request.send().await?;
+        let request = request.build()?;
+        let (method, url) = (request.method().to_string(), request.url().clone());
+        let response = self.http.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, bytes: response.bytes().await? })
+        let answer = Answer { status, headers, bytes: response.bytes().await? };
+        if url.path().starts_with("/v2/") || url.path().starts_with("/oauth2/") {
+            self.check(&method, url.path(), &answer);
+        }
+        Ok(answer)
+    }
+
+    /// Holds an answer of LINE's paths against LINE's schema (PLATFORM 5: the request id is on every answer).
+    fn check(&self, method: &str, path: &str, answer: &Answer) {
+        assert_eq!(answer.header("x-line-request-id").len(), 36, "{method} {path}");
+        let json = answer.header("content-type") == "application/json";
+        let Some(schema) = self.schema.as_ref().filter(|_| json || answer.bytes.is_empty()) else { return };
+        let body = if json { answer.json() } else { Value::Null };
+        // The door's own refusals and unknown paths belong to no operation; the 202 of content that is not ready stands
+        // in the documentation only (PLATFORM 6, 28).
+        let unready = answer.status == 202 && path.ends_with("/content");
+        if !unready && !matches!(answer.status, 404 | 411 | 413 | 415) {
+            schema.check_response(method, path, answer.status, &body).unwrap();
+        }
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -238,7 +272,12 @@ impl Stage {
     }
 
     pub(crate) async fn push(&self, to: &str, text: &str) -> Answer {
-        self.line("POST", "/v2/bot/message/push", json!({"to": to, "messages": [{"type": "text", "text": text}]})).await
+        self.line(
+            "POST",
+            "/v2/bot/message/push",
+            json!({"to": to, "messages": [{"type": "text", "text": text}]}),
+        )
+        .await
     }
 
     pub(crate) async fn reply(&self, token: &str, text: &str) -> Answer {

@@ -4,7 +4,6 @@ pub(super) mod media;
 pub(super) mod read;
 pub(super) mod write;
 
-/// Every statement of the inbox, for the test that prepares them all.
-pub(crate) fn statements() -> Vec<(&'static str, crate::db::Sql)> {
-    [media::STATEMENTS, read::STATEMENTS, write::STATEMENTS].concat()
-}
+pub(crate) use media::STATEMENTS as MEDIA;
+pub(crate) use read::STATEMENTS as READING;
+pub(crate) use write::STATEMENTS as WRITING;

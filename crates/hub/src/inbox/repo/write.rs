@@ -15,7 +15,7 @@ statements! {
         VALUES ($1, $2, $3, 'line', $4, $5, $6, '', 'open', 0, $7, $8, 0, $9, $9)
         ON CONFLICT (account_id, external_id) DO UPDATE SET
             standby = excluded.standby, contact_id = COALESCE(c.contact_id, excluded.contact_id)
-        RETURNING c.id" };
+        RETURNING id" };
     ADD = { "INSERT INTO messages (id, tenant_id, account_id, conversation_id, contact_id, direction, origin, sender_id,
             sender_name, external_id, kind, content, content_at, sort_at, edited_at, unsent_at, image_set_id,
             quote_token, read_token, standby, journal_position, created_at)

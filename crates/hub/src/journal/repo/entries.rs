@@ -23,6 +23,7 @@ statements! {
             SELECT MAX(request_id) AS id FROM (
                 SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT 1) AS newest) AS ids" };
     DELETE_REQUEST = { "DELETE FROM journal_requests WHERE id = $1" };
+    COUNT = { "SELECT COUNT(*) FROM journal_entries" };
     READ = { "SELECT e.position, e.account_id,
             substr(r.body, CAST(e.body_start + 1 AS INTEGER), CAST(e.body_len AS INTEGER)) AS raw,
             e.dedupe_key, e.has_event_id, e.kind, e.redelivered, e.blanked, e.event_at, e.received_at
@@ -85,6 +86,10 @@ pub(in crate::journal) async fn identity(db: &Db, fresh: i64) -> DbResult<i64> {
 
 pub(in crate::journal) async fn head(db: &Db) -> DbResult<i64> {
     Ok(db.opt::<(i64,)>(&HEAD, args![]).await?.map_or(0, |(head,)| head))
+}
+
+pub(in crate::journal) async fn count(db: &Db) -> DbResult<i64> {
+    Ok(db.opt::<(i64,)>(&COUNT, args![]).await?.map_or(0, |(count,)| count))
 }
 
 pub(in crate::journal) async fn read(db: &Db, after: i64, limit: i64) -> DbResult<Vec<Entry>> {

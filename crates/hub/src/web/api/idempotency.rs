@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::repo::{self, Before, Call};
-use super::{ApiError, Caller};
+use super::Caller;
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
 use crate::error::{AppError, AppResult};
@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a call, or answers what it answered before.
-pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next) -> Result<Response, ApiError> {
+pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next) -> AppResult<Response> {
     let key = request.headers().get("idempotency-key");
     let Some(key) = key.filter(|_| !request.method().is_safe()) else { return Ok(next.run(request).await) };
     let key = key.to_str().ok().filter(|key| (1..=KEY_LENGTH).contains(&key.len())).ok_or_else(|| {
@@ -55,7 +55,7 @@ pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
         keep(&hub, &call, response).await
     });
-    work.await.unwrap_or_else(|error| Err(AppError::internal(error))).map_err(ApiError)
+    work.await.unwrap_or_else(|error| Err(AppError::internal(error)))
 }
 
 /// Begins the call, or waits for the result of the first.
@@ -115,13 +115,9 @@ async fn keep(hub: &Hub, call: &Call, response: Response) -> AppResult<Response>
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// Removes results that were kept long enough; called once in a while.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn expire(hub: &Hub) -> DbResult<u64> {
+/// Removes results that were kept long enough.
+pub(super) async fn expire(hub: &Hub) -> DbResult<()> {
     let mut tx = hub.db.begin().await?;
-    let gone = repo::expire(&mut tx, hub.now()).await?;
-    tx.commit().await?;
-    Ok(gone)
+    repo::expire(&mut tx, hub.now()).await?;
+    tx.commit().await
 }

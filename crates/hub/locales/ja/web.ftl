@@ -1,0 +1,1 @@
+web-nav-settings = Settings

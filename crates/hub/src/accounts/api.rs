@@ -1,0 +1,315 @@
+//! `/api/v1/me` and `/api/v1/accounts`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use line_client::Secret;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::model::{Account, Attention, Environment, Status};
+use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredentials};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::error::{AppError, AppResult};
+use crate::ids::AccountId;
+use crate::web::api::{
+    Anyone, ApiResult, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
+};
+
+/// The calls of accounts.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new()
+        .routes(routes!(get_me))
+        .routes(routes!(list_accounts, connect_account))
+        .routes(routes!(get_account, change_account, disconnect_account))
+        .routes(routes!(test_account_webhook))
+}
+
+/// Whose key it is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Me {
+    /// The tenant.
+    tenant: TenantView,
+    /// The key's name.
+    name: String,
+    /// `read`, `send`, `manage`.
+    scopes: Vec<&'static str>,
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+struct TenantView {
+    /// `ten_…`
+    id: String,
+    /// Its name.
+    name: String,
+}
+
+/// Whose key this is, and what it may be used for.
+#[utoipa::path(get, path = "/me", tag = "Key", responses((status = 200, body = Me), Problems))]
+async fn get_me(Anyone(caller): Anyone) -> Json<Me> {
+    let tenant = TenantView { id: caller.scope.tenant().to_string(), name: caller.tenant_name };
+    Json(Me { tenant, name: caller.name, scopes: caller.scopes.names() })
+}
+
+/// A connected account.
+#[derive(Debug, Serialize, ToSchema)]
+struct AccountView {
+    /// `acc_…`; stays when the same channel is connected again.
+    id: String,
+    /// `line`.
+    messenger: String,
+    /// The Messaging API channel's ID.
+    channel_id: String,
+    /// The official account's name.
+    display_name: String,
+    /// The basic ID, with `@`.
+    basic_id: String,
+    /// The premium ID, with `@`, where one was bought.
+    premium_id: Option<String>,
+    /// The official account's picture.
+    picture_url: Option<String>,
+    /// LINE's response mode: `chat` or `bot`.
+    chat_mode: String,
+    /// The address for LINE's events; null when disconnected.
+    webhook_url: Option<String>,
+    /// What LINE said of its webhook setting.
+    webhook: WebhookView,
+    /// How the account is.
+    status: Status,
+    /// What is to be done, when `status` is `attention`.
+    attention: Option<Attention>,
+    /// Live or test.
+    environment: Environment,
+    /// When events last came in.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_event_at: Option<Timestamp>,
+    /// When it was first connected.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// LINE's webhook setting.
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookView {
+    /// The address at LINE; null when there is none or LINE was not yet asked.
+    endpoint: Option<String>,
+    /// "Use webhook"; null when LINE was not yet asked.
+    active: Option<bool>,
+    /// When LINE was asked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    checked_at: Option<Timestamp>,
+}
+
+impl AccountView {
+    fn new(account: Account, config: &Config) -> Self {
+        Self {
+            webhook_url: account.webhook_url(config),
+            attention: account.attention(),
+            id: account.id.to_string(),
+            messenger: account.messenger,
+            channel_id: account.channel_id,
+            display_name: account.display_name,
+            basic_id: account.basic_id,
+            premium_id: account.premium_id,
+            picture_url: account.picture_url,
+            chat_mode: account.chat_mode,
+            webhook: WebhookView {
+                endpoint: account.endpoint,
+                active: account.endpoint_active,
+                checked_at: account.checked_at,
+            },
+            status: account.status,
+            environment: account.environment,
+            last_event_at: account.last_event_at,
+            created_at: account.created_at,
+        }
+    }
+}
+
+/// The accounts of the tenant, oldest first.
+#[utoipa::path(get, path = "/accounts", tag = "Accounts", params(PageParams),
+    responses((status = 200, body = Paged<AccountView>), Problems))]
+async fn list_accounts(
+    State(hub): State<Hub>,
+    CanRead(caller): CanRead,
+    params: Params,
+) -> ApiResult<Json<Paged<AccountView>>> {
+    let page = params.page()?;
+    let rows = service::list(&hub, &caller.scope, page.after()?.as_ref(), page.fetch()).await?;
+    let page = page.wrap(rows, |last| (last.created_at, last.id.clone()));
+    Ok(Json(page.map(|account| AccountView::new(account, &hub.config))))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path)),
+    responses((status = 200, body = AccountView), Problems))]
+async fn get_account(
+    State(hub): State<Hub>,
+    CanRead(caller): CanRead,
+    Ident(id): Ident<AccountId>,
+) -> ApiResult<Json<AccountView>> {
+    Ok(Json(AccountView::new(service::get(&hub, &caller.scope, &id).await?, &hub.config)))
+}
+
+/// An account to connect.
+#[derive(Debug, Deserialize, ToSchema)]
+struct NewAccountBody {
+    /// `line`.
+    #[serde(default = "line")]
+    #[schema(default = "line")]
+    messenger: String,
+    /// The Messaging API channel's ID.
+    channel_id: String,
+    /// Its secret.
+    #[schema(write_only)]
+    channel_secret: String,
+    /// A long-lived token; without one the hub issues its own.
+    #[schema(write_only)]
+    access_token: Option<String>,
+    /// The LINE ID that is expected, with or without `@`; another one is refused.
+    line_id: Option<String>,
+    /// Whether the hub sets the webhook address at LINE.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    set_webhook: bool,
+    /// Whether another system's webhook address may be replaced.
+    #[serde(default)]
+    take_over: bool,
+}
+
+fn line() -> String {
+    "line".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Connects an account. 422 names the wrong value with LINE's own reason; 409 `account_held` when it is connected
+/// already; 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another system.
+#[utoipa::path(post, path = "/accounts", tag = "Accounts", request_body = NewAccountBody,
+    responses((status = 201, body = AccountView), Problems))]
+async fn connect_account(
+    State(hub): State<Hub>,
+    CanManage(caller): CanManage,
+    Input(body): Input<NewAccountBody>,
+) -> ApiResult<(StatusCode, Json<AccountView>)> {
+    if body.messenger != "line" {
+        return Err(AppError::invalid_field("messenger", "unknown", "the only messenger is `line`"));
+    }
+    let new = NewAccount {
+        channel_id: body.channel_id.trim().to_owned(),
+        channel_secret: Secret::from(body.channel_secret.trim()),
+        access_token: body.access_token.map(|token| Secret::from(token.trim())),
+        line_id: body.line_id,
+        set_webhook: body.set_webhook,
+        take_over: body.take_over,
+    };
+    let account = service::connect(&hub, (&caller.scope, &caller.actor()), &new, &|_, _| {}).await?;
+    Ok((StatusCode::CREATED, Json(AccountView::new(account, &hub.config))))
+}
+
+/// Settings to change; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+struct AccountChange {
+    /// The channel's secret as it is now at LINE. The one before stays valid for signatures for 24 hours.
+    #[schema(write_only)]
+    channel_secret: Option<String>,
+    /// A long-lived token; null to let the hub issue its own again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(write_only, value_type = Option<String>)]
+    access_token: Option<Option<String>>,
+    /// Live or test.
+    environment: Option<Environment>,
+}
+
+/// Tells null from absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Changes settings, among them the credentials.
+#[utoipa::path(patch, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path)),
+    request_body = AccountChange, responses((status = 200, body = AccountView), Problems))]
+async fn change_account(
+    State(hub): State<Hub>,
+    CanManage(caller): CanManage,
+    Ident(id): Ident<AccountId>,
+    Input(body): Input<AccountChange>,
+) -> ApiResult<Json<AccountView>> {
+    let secret = |text: String| Secret::from(text.trim());
+    let credentials = NewCredentials {
+        channel_secret: body.channel_secret.map(secret),
+        access_token: body.access_token.map(|token| token.map(secret)),
+    };
+    let change = Change { environment: body.environment, credentials };
+    let account = service::change(&hub, (&caller.scope, &caller.actor()), &id, &change).await?;
+    Ok(Json(AccountView::new(account, &hub.config)))
+}
+
+/// Disconnects an account; its history stays. 204, or with `clean_up` 200 with what was done at LINE.
+#[utoipa::path(delete, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path),
+    ("clean_up" = Option<String>, Query, description = "`webhook`: put the address back that LINE had before connecting")),
+    responses((status = 204, description = "disconnected"), (status = 200, body = Items<CleanedUp>), Problems))]
+async fn disconnect_account(
+    State(hub): State<Hub>,
+    CanManage(caller): CanManage,
+    Ident(id): Ident<AccountId>,
+    params: Params,
+) -> ApiResult<Response> {
+    let clean_up = params.text("clean_up").map(clean_up).transpose()?;
+    let steps = clean_up.clone().unwrap_or_default();
+    let items = service::disconnect(&hub, (&caller.scope, &caller.actor()), &id, &steps).await?;
+    Ok(match clean_up {
+        Some(_) => Json(Items { items }).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+fn clean_up(text: &str) -> AppResult<Vec<CleanUp>> {
+    let step = |word: &str| match word {
+        "webhook" => Ok(CleanUp::Webhook),
+        _ => Err(AppError::invalid_field("clean_up", "unknown", format!("`{word}` cannot be cleaned up; `webhook` can"))),
+    };
+    text.split(',').map(step).collect()
+}
+
+/// What LINE's own test of the webhook said.
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookTestView {
+    /// Whether the hub answered 200.
+    success: bool,
+    /// The status LINE saw; zero or negative without an answer.
+    status_code: i32,
+    /// `OK`, `COULD_NOT_CONNECT`, `REQUEST_TIMEOUT`, `ERROR_STATUS_CODE`, `UNCLASSIFIED`.
+    reason: String,
+    /// More of it, in LINE's words.
+    detail: String,
+    /// When it ran.
+    #[schema(value_type = String, format = DateTime)]
+    checked_at: Timestamp,
+}
+
+/// Has LINE send an empty, signed webhook to the account's address.
+#[utoipa::path(post, path = "/accounts/{id}/webhook-test", tag = "Accounts", params(("id" = String, Path)),
+    responses((status = 200, body = WebhookTestView), Problems))]
+async fn test_account_webhook(
+    State(hub): State<Hub>,
+    CanManage(caller): CanManage,
+    Ident(id): Ident<AccountId>,
+) -> ApiResult<Json<WebhookTestView>> {
+    let test = service::test_webhook(&hub, &caller.scope, &id).await?;
+    Ok(Json(WebhookTestView {
+        success: test.success,
+        status_code: test.status_code,
+        reason: test.reason,
+        detail: test.detail,
+        checked_at: hub.now(),
+    }))
+}

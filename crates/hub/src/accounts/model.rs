@@ -1,0 +1,237 @@
+//! What a connected account is, and the rules that need no database and no LINE.
+
+use line_client::{BotInfo, WebhookEndpoint};
+
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::error::FieldError;
+use crate::ids::{AccountId, TenantId};
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            /// The word in the database, the API and the keys of words.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(word: String) -> Result<Self, String> {
+                match word.as_str() { $($word => Ok(Self::$variant),)* _ => Err(word) }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// How an account is.
+    Status {
+        /// Events come in and sends go out, as far as LINE tells.
+        Connected = "connected",
+        /// Something is to be done; [`Attention`] says what.
+        Attention = "attention",
+        /// Not any more: its webhook address answers 404, nothing is sent, its history stays.
+        Disconnected = "disconnected",
+    }
+
+    /// What is to be done.
+    Attention {
+        /// Connecting is under way, or its process died.
+        Connecting = "connecting",
+        /// "Use webhook" is off at LINE, which no API can change (GOTCHAS A8).
+        WebhookOff = "webhook_off",
+        /// LINE sends the events to another address.
+        WebhookElsewhere = "webhook_elsewhere",
+        /// LINE has no address to send events to.
+        WebhookMissing = "webhook_missing",
+        /// LINE no longer takes the credentials.
+        Credentials = "credentials",
+    }
+
+    /// What an account is used for; a label for people.
+    Environment {
+        /// Real friends.
+        Live = "live",
+        /// Trials, or a local LINE.
+        Test = "test",
+    }
+}
+
+/// An account's row.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Account {
+    /// Its id, which stays when the same channel is connected again.
+    pub id: AccountId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// `line`.
+    pub messenger: String,
+    /// The Messaging API channel's id.
+    pub channel_id: String,
+    /// The unguessable end of the webhook's address.
+    pub webhook_key: String,
+    /// The bot's user id.
+    pub bot_user_id: String,
+    /// The OA's name.
+    pub display_name: String,
+    /// `@` and the basic id.
+    pub basic_id: String,
+    /// `@` and the premium id, where one was bought.
+    pub premium_id: Option<String>,
+    /// The OA's picture.
+    pub picture_url: Option<String>,
+    /// LINE's word for the response mode: `chat` or `bot`.
+    pub chat_mode: String,
+    /// LINE's word for who marks messages as read: `auto` or `manual`.
+    pub mark_as_read_mode: String,
+    /// Live or test.
+    #[sqlx(try_from = "String")]
+    pub environment: Environment,
+    /// How it is.
+    #[sqlx(try_from = "String")]
+    pub status: Status,
+    attention: Option<String>,
+    /// The webhook address at LINE before connecting.
+    pub found_endpoint: Option<String>,
+    /// The webhook address at LINE when it was asked last.
+    pub endpoint: Option<String>,
+    /// LINE's "Use webhook" when it was asked last.
+    pub endpoint_active: Option<bool>,
+    /// When LINE was asked last.
+    pub checked_at: Option<Timestamp>,
+    /// When LINE last checked the line with an empty batch.
+    pub last_verified_at: Option<Timestamp>,
+    /// When events last came in.
+    pub last_event_at: Option<Timestamp>,
+    /// Webhook bodies refused for their size.
+    pub oversized: i64,
+    /// Webhook requests refused for their signature.
+    pub bad_signatures: i64,
+    /// When it was first connected.
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    pub updated_at: Timestamp,
+    /// Who changed them: a user's or an API key's id.
+    pub updated_by: Option<String>,
+    /// When it was disconnected.
+    pub disconnected_at: Option<Timestamp>,
+}
+
+impl Account {
+    /// What is to be done, when the status says that something is.
+    #[must_use]
+    pub fn attention(&self) -> Option<Attention> {
+        Attention::try_from(self.attention.clone()?).ok()
+    }
+
+    /// The LINE ID that people know: the premium one where there is one, with `@`.
+    #[must_use]
+    pub fn line_id(&self) -> &str {
+        self.premium_id.as_deref().unwrap_or(&self.basic_id)
+    }
+
+    /// The address at which a person becomes a friend (PLATFORM 25).
+    #[must_use]
+    pub fn friend_link(&self) -> String {
+        let id: String = url::form_urlencoded::byte_serialize(self.line_id().as_bytes()).collect();
+        format!("https://line.me/R/ti/p/{id}")
+    }
+
+    /// The webhook's address; `None` when disconnected, because then it answers 404.
+    #[must_use]
+    pub fn webhook_url(&self, config: &Config) -> Option<String> {
+        (self.status != Status::Disconnected).then(|| config.webhook_url(&self.webhook_key))
+    }
+}
+
+/// What LINE says of an account at a moment.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The bot.
+    pub bot: BotInfo,
+    /// The webhook's address and switch; `None` when no address was ever set.
+    pub endpoint: Option<WebhookEndpoint>,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+impl Reading {
+    /// What is to be done about the webhook, when it should be at `ours`.
+    #[must_use]
+    pub fn attention(&self, ours: &str) -> Option<Attention> {
+        match &self.endpoint {
+            None => Some(Attention::WebhookMissing),
+            Some(endpoint) if endpoint.endpoint.is_empty() => Some(Attention::WebhookMissing),
+            Some(endpoint) if endpoint.endpoint != ours => Some(Attention::WebhookElsewhere),
+            Some(endpoint) if !endpoint.active => Some(Attention::WebhookOff),
+            Some(_) => None,
+        }
+    }
+}
+
+/// LINE's word for a value that a list may grow by.
+pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A LINE ID as LINE writes it: with `@`, lower case (S1-22).
+#[must_use]
+pub fn normal_line_id(text: &str) -> String {
+    format!("@{}", text.trim().trim_start_matches('@').to_ascii_lowercase())
+}
+
+/// Whether a text can be a channel's ID: digits (PLATFORM 3).
+pub(super) fn check_channel_id(text: &str) -> Result<(), FieldError> {
+    let wrong = |code, detail| Err(FieldError::new("channel_id", code, detail));
+    if text.is_empty() {
+        return wrong("required", "give the channel ID; it stands under \"Basic settings\" in LINE Developers");
+    }
+    if text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return wrong("invalid", "a channel ID is digits only; it stands under \"Basic settings\" in LINE Developers");
+    }
+    Ok(())
+}
+
+/// Whether a text can be a secret or a token: visible ASCII. Their form is LINE's business (PLATFORM 4).
+pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldError> {
+    if text.is_empty() {
+        return Err(FieldError::new(field, "required", "this value is missing"));
+    }
+    if text.len() > 1024 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(FieldError::new(field, "invalid", "this value holds characters that LINE's never do"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_id_is_taken_with_or_without_the_at_sign() {
+        // S1-22
+        assert_eq!(normal_line_id(" 216ruABC"), "@216ruabc");
+        assert_eq!(normal_line_id("@216ruabc"), "@216ruabc");
+    }
+
+    #[test]
+    fn values_that_cannot_be_right_are_refused_before_line_is_asked() {
+        assert!(check_channel_id("1656000000").is_ok());
+        assert_eq!(check_channel_id("").unwrap_err().code, "required");
+        for wrong in ["@shop", "16560000x", "165600000016560000000", "１６５６"] {
+            assert_eq!(check_channel_id(wrong).unwrap_err().code, "invalid", "{wrong}");
+        }
+        assert!(check_secret("channel_secret", "8c570fa6dd201bb328f1c1eac23a96d8").is_ok());
+        assert_eq!(check_secret("channel_secret", "a\u{0}b").unwrap_err().code, "invalid");
+    }
+}

@@ -1,0 +1,135 @@
+//! What LINE says of an account: read now, read now and then, and LINE's own test of the webhook.
+
+use std::time::Duration;
+
+use line_client::{LineError, WebhookTest};
+use tokio::time::{Instant, timeout_at};
+
+use super::{get, unavailable};
+use crate::accounts::memory::Connected;
+use crate::accounts::model::{Account, Attention, Reading};
+use crate::accounts::repo;
+use crate::app::Hub;
+use crate::db::{DbError, DbResult, LogAndIgnore};
+use crate::error::{AppError, AppResult};
+use crate::ids::AccountId;
+use crate::scope::Scope;
+
+/// How long LINE may take with all calls of one request: the caller has an answer within 10 s (CONTRACT section 1).
+const PATIENCE: Duration = Duration::from_millis(9000);
+
+/// The moment at which a request stops waiting for LINE.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    pub(super) fn start() -> Self {
+        Self(Instant::now() + PATIENCE)
+    }
+
+    /// Waits for a call to LINE, but not beyond the deadline.
+    pub(super) async fn wait<T>(self, call: impl Future<Output = Result<T, LineError>>) -> Result<T, LineError> {
+        let silent = LineError::Unknown { cause: line_client::Cause::Timeout, request_id: None };
+        timeout_at(self.0, call).await.unwrap_or(Err(silent))
+    }
+}
+
+/// Asks LINE how an account is.
+pub(super) async fn read(hub: &Hub, line: &line_client::Account) -> Result<Reading, LineError> {
+    let bot = line.bot_info().await?;
+    let endpoint = line.webhook_endpoint().await?;
+    Ok(Reading { bot, endpoint, at: hub.now() })
+}
+
+/// Asks LINE how an account is, and keeps the answer: name, picture, response mode, webhook, status.
+///
+/// # Errors
+/// LINE does not answer (nothing is changed), or the database.
+pub async fn check(hub: &Hub, account: &Connected) -> AppResult<()> {
+    let ours = hub.config.webhook_url(&account.webhook_key);
+    match Deadline::start().wait(read(hub, &account.line)).await {
+        Ok(reading) => {
+            let mut tx = hub.db.begin().await?;
+            repo::set_reading(&mut tx, &account.id, &reading, reading.attention(&ours)).await?;
+            tx.commit().await?;
+            Ok(())
+        }
+        // An account that LINE suspended or unlinked answers 401 or 403 on everything (GOTCHAS F8).
+        Err(LineError::Credentials { .. } | LineError::Refused { status: 401 | 403, .. }) => {
+            let mut tx = hub.db.begin().await?;
+            repo::set_attention(&mut tx, &account.id, Attention::Credentials, hub.now()).await?;
+            tx.commit().await?;
+            Ok(())
+        }
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+/// Checks every connected account, one after the other; a silent LINE changes nothing.
+pub async fn check_all(hub: &Hub) {
+    for account in hub.accounts.all() {
+        if hub.stop.is_cancelled() {
+            return;
+        }
+        if let Err(error) = check(hub, &account).await {
+            tracing::warn!(account.id = %account.id, detail = error.detail, "account not checked");
+        }
+    }
+}
+
+/// Checks one account now, for somebody who waits ("check again"), and gives it as it is then.
+///
+/// # Errors
+/// 404 when there is none in the scope, 409 `disconnected`, 502 when LINE does not answer.
+pub async fn refresh(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Account> {
+    get(hub, scope, id).await?;
+    check(hub, connected(hub, id).await?.as_ref()).await?;
+    get(hub, scope, id).await
+}
+
+/// The account in memory, where it must be connected for what is asked.
+pub(super) async fn connected(hub: &Hub, id: &AccountId) -> AppResult<std::sync::Arc<Connected>> {
+    if hub.accounts.by_id(id).is_none() {
+        super::remember(hub, id).await?;
+    }
+    let gone = || AppError::conflict("disconnected", "this account is disconnected; connect it again first");
+    hub.accounts.by_id(id).ok_or_else(gone)
+}
+
+/// Has LINE send an empty, signed webhook to this account's address, and tells what came of it (PLATFORM 6).
+///
+/// # Errors
+/// 404 when there is no such account in the scope, 409 `disconnected`, 502 when LINE does not answer.
+pub async fn test_webhook(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<WebhookTest> {
+    get(hub, scope, id).await?;
+    let account = connected(hub, id).await?;
+    let ours = hub.config.webhook_url(&account.webhook_key);
+    Deadline::start().wait(account.line.test_webhook(Some(&ours))).await.map_err(|error| unavailable(&error))
+}
+
+/// Writes what the webhook door counted since the last time.
+pub async fn flush(hub: &Hub) {
+    for account in hub.accounts.all() {
+        let Some(counted) = account.seen.take() else { continue };
+        let written: DbResult<()> = async {
+            let mut tx = hub.db.begin().await?;
+            repo::count(&mut tx, &account.id, &counted).await?;
+            tx.commit().await
+        }
+        .await;
+        if written.as_ref().is_err_and(DbError::is_transient) {
+            account.seen.put_back(counted);
+        }
+        written.log_and_ignore("writing the webhook door's counters");
+    }
+}
+
+/// Removes secrets whose 24 hours are over.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn expire_secrets(hub: &Hub) -> DbResult<()> {
+    let mut tx = hub.db.begin().await?;
+    repo::expire_secrets(&mut tx, hub.now()).await?;
+    tx.commit().await
+}

@@ -1,0 +1,479 @@
+//! Connecting, in the order of CONTRACT "Connecting": LINE accepts the credentials, nobody else holds the channel, no
+//! other address is overwritten without being told; then the account is committed, LINE tests the new address, and only
+//! after that the address is set. What fails leaves nothing half made, at LINE or here.
+
+use std::time::Duration;
+
+use line_client::{BotInfo, CredentialFault, Credentials, LineError, Secret, WebhookEndpoint, WebhookTest};
+use serde_json::json;
+
+use super::check::Deadline;
+use super::{audit, author, environment, get, remember, unavailable};
+use crate::accounts::model::{Account, Reading, check_channel_id, check_secret, normal_line_id};
+use crate::accounts::repo::{self, NewRow, SecretKind};
+use crate::app::Hub;
+use crate::db::DbResult;
+use crate::error::{AppError, AppResult, FieldError};
+use crate::ids::AccountId;
+use crate::scope::Scope;
+use crate::team::Actor;
+use axum::http::StatusCode;
+
+/// A connecting that has not ended by then died with its process.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// How often and how long apart the old address is put back where LINE does not answer at first.
+const PUT_BACK: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+];
+
+/// What a person gives to connect an account.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The Messaging API channel's ID, digits.
+    pub channel_id: String,
+    /// Its secret.
+    pub channel_secret: Secret,
+    /// A long-lived token, where the person prefers a pasted one.
+    pub access_token: Option<Secret>,
+    /// The LINE ID the person expects, with or without `@`; compared with what LINE reports.
+    pub line_id: Option<String>,
+    /// Whether the hub sets the webhook address at LINE.
+    pub set_webhook: bool,
+    /// Whether an address of another system may be replaced.
+    pub take_over: bool,
+}
+
+/// The steps of connecting, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// LINE takes channel ID, secret and token.
+    Credentials,
+    /// There is an official account behind the channel.
+    Bot,
+    /// Nobody on this hub holds the channel, and no other system's webhook address stands at LINE.
+    Free,
+    /// The account is stored here.
+    Saved,
+    /// LINE reached the hub.
+    Tested,
+    /// LINE sends the events here.
+    WebhookSet,
+}
+
+impl Step {
+    /// All, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Credentials, Self::Bot, Self::Free, Self::Saved, Self::Tested, Self::WebhookSet];
+
+    /// The word in keys of words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Bot => "bot",
+            Self::Free => "free",
+            Self::Saved => "saved",
+            Self::Tested => "tested",
+            Self::WebhookSet => "webhook-set",
+        }
+    }
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepState {
+    /// Under way.
+    Running,
+    /// Done.
+    Done,
+    /// It failed; what was done before is undone.
+    Failed,
+    /// Not asked for.
+    Skipped,
+}
+
+/// Is told of every step as it begins and ends.
+pub type Progress<'a> = &'a (dyn Fn(Step, StepState) + Send + Sync);
+
+/// Connects an account, and gives it as LINE sees it then.
+///
+/// # Errors
+/// 422 naming the wrong value with LINE's own reason, or `webhook_unreachable` with LINE's `reason` and `reason_detail`;
+/// 409 `account_held`, 409 `webhook_elsewhere` with `current_endpoint` and `active`; 502 when LINE does not answer.
+/// After an error nothing has changed.
+pub async fn connect(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    new: &NewAccount,
+    progress: Progress<'_>,
+) -> AppResult<Account> {
+    let run = Run { hub, who, new, progress, deadline: Deadline::start() };
+    run.check_input()?;
+    let line = run.step(Step::Credentials, run.credentials()).await?;
+    let bot = run.step(Step::Bot, run.bot(&line)).await?;
+    let current = run.step(Step::Free, run.free(&line)).await?;
+    let Saved { id, is_new } = run.step(Step::Saved, run.save(&bot, current.as_ref())).await?;
+    match run.webhook(&id, &line, bot, current.as_ref()).await {
+        Ok(()) => {
+            for listener in crate::wiring::ACCOUNT_LISTENERS {
+                listener.connected(hub, &id).await;
+            }
+            get(hub, who.0, &id).await
+        }
+        Err(error) => {
+            run.undo(&id, is_new).await?;
+            Err(error)
+        }
+    }
+}
+
+/// An account that is stored while its connecting goes on.
+struct Saved {
+    id: AccountId,
+    is_new: bool,
+}
+
+struct Run<'a> {
+    hub: &'a Hub,
+    who: (&'a Scope, &'a Actor),
+    new: &'a NewAccount,
+    progress: Progress<'a>,
+    deadline: Deadline,
+}
+
+impl Run<'_> {
+    async fn step<T>(&self, step: Step, work: impl Future<Output = AppResult<T>>) -> AppResult<T> {
+        (self.progress)(step, StepState::Running);
+        let result = work.await;
+        (self.progress)(step, if result.is_ok() { StepState::Done } else { StepState::Failed });
+        result
+    }
+
+    /// Everything that can be told without asking LINE, all at once.
+    fn check_input(&self) -> AppResult<()> {
+        let token = self.new.access_token.as_ref().map(|token| check_secret("access_token", token.expose()));
+        let mut wrong: Vec<FieldError> = [
+            check_channel_id(&self.new.channel_id),
+            check_secret("channel_secret", self.new.channel_secret.expose()),
+            token.unwrap_or(Ok(())),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+        if self.new.set_webhook && !self.hub.config.is_reachable_by_line() {
+            let detail = format!(
+                "this hub's public address is {}, and LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https \
+                 address that leads here",
+                self.hub.config.public_url
+            );
+            wrong.push(FieldError::new("set_webhook", "public_url", detail));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(AppError::invalid(wrong)) }
+    }
+
+    /// Has LINE accept ID and secret, and the pasted token where there is one.
+    async fn credentials(&self) -> AppResult<line_client::Account> {
+        let given = Credentials {
+            channel_id: self.new.channel_id.clone(),
+            channel_secret: self.new.channel_secret.clone(),
+            access_token: None,
+        };
+        let issued = self.hub.line.account(given.clone());
+        accepted(self.hub, &issued, &given, self.deadline).await?;
+        let Some(token) = &self.new.access_token else { return Ok(issued) };
+        let pasted = Credentials { access_token: Some(token.clone()), ..given };
+        let pasted = self.hub.line.account(pasted);
+        same_channel(&pasted, &issued, self.deadline).await?;
+        Ok(pasted)
+    }
+
+    /// Finds the official account behind the channel, and that it is the expected one.
+    async fn bot(&self, line: &line_client::Account) -> AppResult<BotInfo> {
+        let bot = self.deadline.wait(line.bot_info()).await.map_err(|error| no_bot(&error))?;
+        let Some(expected) = self.new.line_id.as_deref().filter(|id| !id.trim().is_empty()) else { return Ok(bot) };
+        let expected = normal_line_id(expected);
+        let is_it = |id: &str| normal_line_id(id) == expected;
+        if is_it(&bot.basic_id) || bot.premium_id.as_deref().is_some_and(is_it) {
+            return Ok(bot);
+        }
+        let actual = bot.premium_id.as_deref().unwrap_or(&bot.basic_id);
+        let detail = format!("this channel belongs to {actual} ({}), not to {expected}", bot.display_name);
+        Err(AppError::invalid_field("line_id", "other_account", detail))
+    }
+
+    /// Finds out that nobody holds the channel and that no other system's address is overwritten unasked.
+    async fn free(&self, line: &line_client::Account) -> AppResult<Option<WebhookEndpoint>> {
+        let dead = self.hub.now().minus(DEAD_AFTER);
+        if repo::is_held(&self.hub.db, &self.new.channel_id, dead).await? {
+            return Err(held());
+        }
+        if !self.new.set_webhook {
+            return Ok(None);
+        }
+        let current = self.deadline.wait(line.webhook_endpoint()).await.map_err(|error| unavailable(&error))?;
+        let current = current.filter(|current| !current.endpoint.is_empty());
+        match current {
+            Some(current) if !self.new.take_over && !self.is_this_hub(&current.endpoint) => {
+                let detail = "LINE sends this account's events to another system; connect again with `take_over` to \
+                    replace its address";
+                Err(AppError::conflict("webhook_elsewhere", detail)
+                    .with("current_endpoint", current.endpoint)
+                    .with("active", current.active))
+            }
+            current => Ok(current),
+        }
+    }
+
+    /// Whether an address is one of this hub's, left over from an earlier connecting.
+    fn is_this_hub(&self, endpoint: &str) -> bool {
+        endpoint.starts_with(&self.hub.config.webhook_url(""))
+    }
+
+    /// Stores the account, new or back again, and opens its webhook address.
+    async fn save(&self, bot: &BotInfo, current: Option<&WebhookEndpoint>) -> AppResult<Saved> {
+        let (hub, (scope, actor), now) = (self.hub, self.who, self.hub.now());
+        let webhook_key = hub.entropy.token();
+        let found = current.map(|current| current.endpoint.as_str()).filter(|address| !self.is_this_hub(address));
+        let fresh: AccountId = hub.id();
+        let mut tx = hub.db.begin().await?;
+        let saved: DbResult<Saved> = async {
+            repo::free_dead(&mut tx, &self.new.channel_id, now, now.minus(DEAD_AFTER)).await?;
+            let before = repo::find_by_channel(&mut tx, scope.tenant(), &self.new.channel_id).await?;
+            let id = before.as_ref().map_or(&fresh, |before| &before.id).clone();
+            let found_before = before.as_ref().and_then(|before| before.found_endpoint.as_deref());
+            let row = NewRow {
+                id: &id,
+                tenant: scope.tenant(),
+                channel_id: &self.new.channel_id,
+                webhook_key: &webhook_key,
+                bot,
+                environment: environment(hub),
+                found_endpoint: found.or(found_before),
+                now,
+                by: author(actor),
+            };
+            if before.is_none() {
+                repo::insert(&mut tx, &row).await?;
+            } else if !repo::revive(&mut tx, &row).await? {
+                return Err(crate::db::DbError::Unique { constraint: "accounts_held".to_owned() });
+            }
+            repo::drop_secrets(&mut tx, &id).await?;
+            let owner = (&id, scope.tenant());
+            super::add_secret(&mut tx, hub, owner, SecretKind::ChannelSecret, &self.new.channel_secret).await?;
+            if let Some(token) = &self.new.access_token {
+                super::add_secret(&mut tx, hub, owner, SecretKind::AccessToken, token).await?;
+            }
+            let detail = json!({ "channel_id": self.new.channel_id, "replaced_endpoint": found });
+            audit(&mut tx, hub, self.who, "account.connected", &id, detail).await?;
+            Ok(Saved { id, is_new: before.is_none() })
+        }
+        .await;
+        // Another connecting of the same channel was faster.
+        let saved = saved.map_err(|error| if error.is_unique() { held() } else { error.into() })?;
+        tx.commit().await.map_err(|error| if error.is_unique() { held() } else { AppError::from(error) })?;
+        remember(hub, &saved.id).await?;
+        Ok(saved)
+    }
+
+    /// Tests the new address, sets it, reads it back, and keeps what LINE says.
+    async fn webhook(
+        &self,
+        id: &AccountId,
+        line: &line_client::Account,
+        bot: BotInfo,
+        current: Option<&WebhookEndpoint>,
+    ) -> AppResult<()> {
+        let account = super::check::connected(self.hub, id).await?;
+        let ours = self.hub.config.webhook_url(&account.webhook_key);
+        let endpoint = if self.new.set_webhook {
+            self.step(Step::Tested, self.test(line, &ours)).await?;
+            Some(self.step(Step::WebhookSet, self.set(line, &ours, current)).await?)
+        } else {
+            (self.progress)(Step::Tested, StepState::Skipped);
+            (self.progress)(Step::WebhookSet, StepState::Skipped);
+            // Only shown: nothing is compared.
+            self.deadline.wait(line.webhook_endpoint()).await.unwrap_or_default()
+        };
+        let reading = Reading { bot, endpoint, at: self.hub.now() };
+        let stored: DbResult<()> = async {
+            let mut tx = self.hub.db.begin().await?;
+            repo::set_reading(&mut tx, id, &reading, reading.attention(&ours)).await?;
+            tx.commit().await
+        }
+        .await;
+        if stored.is_err() {
+            self.put_back(line, current).await;
+        }
+        Ok(stored?)
+    }
+
+    /// LINE's own test, with the new address in its body.
+    async fn test(&self, line: &line_client::Account, ours: &str) -> AppResult<()> {
+        match self.deadline.wait(line.test_webhook(Some(ours))).await {
+            Ok(test) if test.success => Ok(()),
+            Ok(test) => Err(unreachable_hub(ours, &test)),
+            Err(LineError::Refused { status: 400, body, .. }) => {
+                let detail = format!("LINE does not take the address {ours}: {}", body.message);
+                Err(AppError::invalid_field("set_webhook", "webhook_refused", detail))
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Sets the new address and reads it back; where that fails, the old one is put back.
+    async fn set(
+        &self,
+        line: &line_client::Account,
+        ours: &str,
+        current: Option<&WebhookEndpoint>,
+    ) -> AppResult<WebhookEndpoint> {
+        let set = async {
+            line.set_webhook_endpoint(ours).await?;
+            line.webhook_endpoint().await
+        };
+        let error = match self.deadline.wait(set).await {
+            Ok(Some(read)) if read.endpoint == ours => return Ok(read),
+            Ok(read) => {
+                let read = read.map_or_else(|| "none".to_owned(), |read| read.endpoint);
+                let detail = format!("LINE took the address {ours}, but reads back {read}; try again in a minute");
+                AppError::invalid_field("set_webhook", "webhook_not_set", detail)
+            }
+            Err(LineError::Refused { status: 400, body, .. }) => {
+                let detail = format!("LINE does not take the address {ours}: {}", body.message);
+                AppError::invalid_field("set_webhook", "webhook_refused", detail)
+            }
+            Err(error) => unavailable(&error),
+        };
+        self.put_back(line, current).await;
+        Err(error)
+    }
+
+    /// Puts the address back that stood at LINE before; where LINE does not answer, later, beside everything else.
+    async fn put_back(&self, line: &line_client::Account, current: Option<&WebhookEndpoint>) {
+        let Some(old) = current.map(|current| current.endpoint.clone()) else { return };
+        let (line, stop) = (line.clone(), self.hub.stop.clone());
+        let work = self.hub.tasks.spawn(async move {
+            for pause in PUT_BACK {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = stop.cancelled() => return,
+                }
+                match line.set_webhook_endpoint(&old).await {
+                    Ok(()) => return,
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(%error, "the former webhook address is not yet put back");
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the former webhook address could not be put back");
+                        return;
+                    }
+                }
+            }
+        });
+        // Usually LINE answers at once, and the caller then finds the old address in place.
+        drop(tokio::time::timeout(Duration::from_millis(500), work).await);
+    }
+
+    /// Takes back what was stored: a new account is gone, one that was there before is disconnected as it was.
+    async fn undo(&self, id: &AccountId, is_new: bool) -> AppResult<()> {
+        let (hub, (_, actor)) = (self.hub, self.who);
+        hub.accounts.remove(id);
+        let mut tx = hub.db.begin().await?;
+        repo::drop_secrets(&mut tx, id).await?;
+        audit(&mut tx, hub, self.who, "account.connect_undone", id, json!({})).await?;
+        if is_new {
+            repo::delete(&mut tx, id).await?;
+        } else {
+            repo::disconnect(&mut tx, id, hub.now(), author(actor)).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Has LINE issue a token; where it refuses, finds out which value is wrong.
+pub(super) async fn accepted(
+    hub: &Hub,
+    line: &line_client::Account,
+    given: &Credentials,
+    deadline: Deadline,
+) -> AppResult<()> {
+    let Err(error) = deadline.wait(line.token()).await else { return Ok(()) };
+    let LineError::Credentials { .. } = &error else { return Err(unavailable(&error)) };
+    let fault = line_client::diagnose_credentials(&hub.line, &given.channel_id, &given.channel_secret);
+    let (field, code, words) = match deadline.wait(fault).await.map_err(|error| unavailable(&error))? {
+        CredentialFault::WrongId(words) => ("channel_id", "wrong_id", words),
+        CredentialFault::WrongSecret(words) => ("channel_secret", "wrong_secret", words),
+        CredentialFault::Unnamed(words) => ("channel_secret", "refused", words),
+        CredentialFault::NoFault => return Err(unavailable(&error)),
+    };
+    let advice = match code {
+        "wrong_id" => "no channel has this ID; copy it again from \"Basic settings\" in LINE Developers",
+        "wrong_secret" => {
+            "the secret does not belong to this channel; copy it again from \"Basic settings\" in LINE Developers"
+        }
+        _ => "check both values in LINE Developers, \"Basic settings\"",
+    };
+    Err(AppError::invalid_field(field, code, format!("LINE says: {words}; {advice}")))
+}
+
+/// Has LINE accept a pasted token, and finds out that it is the same channel's as ID and secret.
+pub(super) async fn same_channel(
+    pasted: &line_client::Account,
+    issued: &line_client::Account,
+    deadline: Deadline,
+) -> AppResult<()> {
+    let wrong = |code, detail: String| AppError::invalid_field("access_token", code, detail);
+    let by_token = deadline.wait(pasted.bot_info()).await.map_err(|error| match &error {
+        LineError::Credentials { body, .. } => {
+            wrong("invalid_token", format!("LINE says: {}; issue a new token in LINE Developers", body.message))
+        }
+        LineError::Refused { body, .. } => wrong("invalid_token", format!("LINE says: {}", body.message)),
+        _ => unavailable(&error),
+    })?;
+    let by_secret = deadline.wait(issued.bot_info()).await.map_err(|error| no_bot(&error))?;
+    if by_token.user_id == by_secret.user_id {
+        return Ok(());
+    }
+    let detail = format!("this token belongs to another official account, {}", by_token.basic_id);
+    Err(wrong("other_channel", detail))
+}
+
+/// Credentials that work, but no official account behind them: most likely a LINE Login channel's (GOTCHAS F4).
+pub(super) fn no_bot(error: &LineError) -> AppError {
+    match error {
+        LineError::Refused { body, .. } | LineError::Credentials { body, .. } => {
+            let detail = format!(
+                "there is no official account behind this channel (LINE says: {}); it may be a LINE Login channel: \
+                 copy the ID and secret of the Messaging API channel",
+                body.message
+            );
+            AppError::invalid_field("channel_id", "not_messaging", detail)
+        }
+        _ => unavailable(error),
+    }
+}
+
+fn held() -> AppError {
+    AppError::conflict("account_held", "this account is already connected on this hub; disconnect it there first")
+}
+
+fn unreachable_hub(ours: &str, test: &WebhookTest) -> AppError {
+    let advice = match test.reason.as_str() {
+        "COULD_NOT_CONNECT" => {
+            "make sure that the address is reachable from the internet with a complete certificate chain"
+        }
+        "REQUEST_TIMEOUT" => "make sure that nothing between LINE and the hub holds requests back",
+        "ERROR_STATUS_CODE" => "make sure that the address leads to this hub, and that no firewall answers for it",
+        _ => "look at what stands between LINE and the hub",
+    };
+    let detail = format!("LINE could not reach {ours}: {} ({}); {advice}", test.reason, test.detail);
+    let field = FieldError::new("set_webhook", "webhook_unreachable", detail.clone());
+    let mut error = AppError::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook_unreachable", detail);
+    error.fields = vec![field];
+    error.with("reason", test.reason.clone()).with("reason_detail", test.detail.clone()).with("webhook_url", ours)
+}

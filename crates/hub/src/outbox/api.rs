@@ -1,0 +1,123 @@
+//! `GET /usage` (CONTRACT section 1).
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::model::{Month, Usage, Used, Via};
+use super::service;
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::error::AppError;
+use crate::web::api::{ApiResult, CanRead, Params, Problems};
+
+/// The calls.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new().routes(routes!(get_usage))
+}
+
+/// All accounts' months.
+#[derive(Debug, Serialize, ToSchema)]
+struct UsageList {
+    /// One for each account.
+    items: Vec<UsageView>,
+}
+
+/// One account's month.
+#[derive(Debug, Serialize, ToSchema)]
+struct UsageView {
+    /// The account.
+    account_id: String,
+    /// The month, `2026-11`, in Japan's time.
+    month: String,
+    /// What LINE said last; null before the first reading.
+    line: Option<LineView>,
+    /// What the hub sent in the month.
+    used: ByKind,
+    /// The same by origin: `agent`, `automation`, `campaign`, `api`, `proxy`, `system`.
+    by_origin: BTreeMap<&'static str, ByKind>,
+}
+
+/// LINE's own figures, of the present month. They are approximate and late and hold what OA Manager sent.
+#[derive(Debug, Serialize, ToSchema)]
+struct LineView {
+    /// Messages that the month may cost; null without a limit.
+    quota: Option<i64>,
+    /// Messages that it has cost.
+    used: i64,
+    /// When LINE said so.
+    #[schema(value_type = String, format = DateTime)]
+    read_at: Timestamp,
+}
+
+/// Calls, messages and cost by the way of sending. Only the cost counts against the quota.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct ByKind {
+    /// Free answers.
+    reply: Used,
+    /// To one chat.
+    push: Used,
+    /// To many friends.
+    multicast: Used,
+    /// To every friend.
+    broadcast: Used,
+}
+
+impl ByKind {
+    const fn add(&mut self, via: Via, used: Used) {
+        match via {
+            Via::Reply => self.reply.add(used),
+            Via::Push => self.push.add(used),
+        }
+    }
+}
+
+impl UsageView {
+    fn new(usage: &Usage, month: Month) -> Self {
+        let mut view = Self {
+            account_id: usage.account.to_string(),
+            month: month.to_string(),
+            line: usage.line.map(|line| LineView {
+                quota: line.quota,
+                used: line.used,
+                read_at: line.read_at,
+            }),
+            used: ByKind::default(),
+            by_origin: BTreeMap::new(),
+        };
+        for (via, origin, used) in &usage.ours {
+            view.used.add(*via, *used);
+            view.by_origin.entry(origin.as_str()).or_default().add(*via, *used);
+        }
+        view
+    }
+}
+
+/// What each account sent and what it cost, beside LINE's own figures.
+#[utoipa::path(get, path = "/usage", tag = "Usage",
+    params(("month" = Option<String>, Query, description = "`2026-11`; the present month unless given"),
+        ("account_id" = Option<String>, Query, description = "only this account")),
+    responses((status = 200, body = UsageList), Problems))]
+async fn get_usage(
+    State(hub): State<Hub>,
+    CanRead(caller): CanRead,
+    params: Params,
+) -> ApiResult<Json<UsageList>> {
+    let month = match params.text("month") {
+        None => Month::of(hub.now()),
+        Some(text) => Month::parse(text).ok_or_else(|| {
+            AppError::invalid_field("month", "malformed", "a month is written like 2026-11")
+        })?,
+    };
+    service::read_quotas(&hub, Some(caller.scope.tenant())).await?;
+    let account = params.text("account_id");
+    let usages = service::usage(&hub, &caller.scope, month).await?;
+    let wanted =
+        usages.iter().filter(|usage| account.is_none_or(|account| usage.account.as_str() == account));
+    Ok(Json(UsageList { items: wanted.map(|usage| UsageView::new(usage, month)).collect() }))
+}

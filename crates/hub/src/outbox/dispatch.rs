@@ -1,0 +1,429 @@
+//! The loop that carries sends to LINE: claim and commit, call, record and commit.
+//!
+//! A claim decides the next step by [`plan`], writes the request and the attempt's start, and commits before LINE is
+//! called. Any number of dispatchers may work on one PostgreSQL. What a killed one leaves behind is an open attempt.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use line_client::{LineError, SentMessage, push_body, reply_body};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::SendListener;
+use super::line::{Lines, outcome, words};
+use super::model::{
+    Fault, Next, Offer, OnItsWay, Outcome, Plan, Request, SettledMessage, State, after, plan,
+};
+use super::repo::{self, Words};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::{DbResult, Tx};
+use crate::live::Notice;
+
+/// Calls under way at once.
+const IN_FLIGHT: usize = 32;
+/// How often the table is looked at without being woken.
+const POLL: Duration = Duration::from_secs(1);
+/// The longest a call may take; LINE's client gives up earlier.
+const CALL_LIMIT: Duration = Duration::from_secs(90);
+/// How long an attempt is left to the dispatcher that began it: longer than any call.
+const LEASE: Duration = Duration::from_secs(120);
+/// How long a member count that failed is left alone.
+const COUNT_AGAIN: Duration = Duration::from_secs(5);
+/// How long an account's other sends wait when LINE said that it is asked too fast.
+const ACCOUNT_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause when the database does not answer.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The loop that `wiring.rs` starts: sends until the hub stops; see [`Dispatcher::new`].
+///
+/// # Errors
+/// None; what goes wrong is tried again.
+pub async fn run(hub: Hub, listeners: Vec<Arc<dyn SendListener>>) -> anyhow::Result<()> {
+    Dispatcher::new(&hub, listeners).run(hub.stop.clone()).await;
+    Ok(())
+}
+
+/// Carries the hub's sends to LINE; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Dispatcher {
+    hub: Hub,
+    lines: Arc<dyn Lines>,
+    listeners: Vec<Arc<dyn SendListener>>,
+}
+
+/// What is to be done about a send after the claim is committed.
+#[derive(Debug)]
+enum Step {
+    /// Call LINE: the attempt has begun.
+    Call(OnItsWay),
+    /// Count the members of its group or room.
+    Count(OnItsWay),
+    /// Nothing can be done for it any more.
+    End(OnItsWay, State, Fault, Words),
+}
+
+/// What is to be recorded.
+#[derive(Debug)]
+enum Finding {
+    Answer(OnItsWay, Answer),
+    Members(OnItsWay, i64),
+    /// The members could not be counted for now.
+    Later(OnItsWay),
+    End(OnItsWay, State, Fault, Words),
+}
+
+/// What LINE answered to a send.
+#[derive(Debug)]
+struct Answer {
+    outcome: Outcome,
+    accepted: Vec<SentMessage>,
+    words: Words,
+}
+
+impl Dispatcher {
+    /// The hub's dispatcher; `listeners` hear how sends end, in the transaction that records it, in this order.
+    #[must_use]
+    pub fn new(hub: &Hub, listeners: Vec<Arc<dyn SendListener>>) -> Self {
+        Self { hub: hub.clone(), lines: Arc::new(hub.clone()), listeners }
+    }
+
+    /// The same with another way to LINE, for tests.
+    #[must_use]
+    pub fn with_lines(self, lines: Arc<dyn Lines>) -> Self {
+        Self { lines, ..self }
+    }
+
+    /// Sends what is queued until `stop`; then waits for the calls under way and records what came of them.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut pause = Duration::from_millis(100);
+        // Only one process works on an SQLite file, so what is "sending" there at the start is an earlier one's.
+        let mut recover_all = !self.hub.db.is_postgres();
+        let mut under_way = JoinSet::new();
+        while !stop.is_cancelled() {
+            let free = IN_FLIGHT - under_way.len().min(IN_FLIGHT);
+            let claimed = if free == 0 { Ok(Vec::new()) } else { self.claim(free, recover_all).await };
+            let mut wait = POLL;
+            match claimed {
+                Ok(steps) => {
+                    recover_all = false;
+                    pause = Duration::from_millis(100);
+                    if !steps.is_empty() {
+                        wait = Duration::ZERO;
+                    }
+                    for step in steps {
+                        let (dispatcher, stop) = (self.clone(), stop.clone());
+                        under_way.spawn(async move { dispatcher.take(step, &stop).await });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "sends could not be claimed; trying again");
+                    wait = pause;
+                    pause = (pause * 2).min(TROUBLE_PAUSE);
+                }
+            }
+            if wait.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.hub.outbox.woken() => {}
+                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// Sends what is due now, and what becomes due by it, until nothing is; for tests and for a first start.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn run_pending(&self) -> DbResult<()> {
+        let stop = CancellationToken::new();
+        loop {
+            let steps = self.claim(IN_FLIGHT, false).await?;
+            if steps.is_empty() {
+                return Ok(());
+            }
+            join_all(steps.into_iter().map(|step| self.take(step, &stop))).await;
+        }
+    }
+
+    /// Decides the next step of up to `limit` sends and commits it.
+    async fn claim(&self, limit: usize, recover_all: bool) -> DbResult<Vec<Step>> {
+        let now = self.hub.now();
+        if !recover_all && !repo::has_due(&self.hub.db, now).await? {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.hub.db.begin().await?;
+        let recovered = repo::recover(&mut tx, recover_all, now).await?;
+        if recovered > 0 {
+            tracing::warn!(recovered, "attempts were left open by a dispatcher that ended");
+        }
+        let mut steps = Vec::new();
+        for send in repo::due(&mut tx, now, i64::try_from(limit).unwrap_or(i64::MAX)).await? {
+            steps.push(self.begin(&mut tx, send, now).await?);
+        }
+        tx.commit().await?;
+        Ok(steps)
+    }
+
+    /// Decides one send's next step. Only an attempt changes its state; for the others it is left alone for a while,
+    /// so that one whose end cannot be recorded holds up no other.
+    async fn begin(&self, tx: &mut Tx, mut send: OnItsWay, now: Timestamp) -> DbResult<Step> {
+        let push_cost = send.push_cost(now);
+        loop {
+            let token = repo::newest_token(tx, &send.conversation, now).await?;
+            match plan(&send.progress, Offer { token, cost: push_cost }, now) {
+                Plan::Repeat => {}
+                Plan::Reply(token) => {
+                    if !repo::claim_token(tx, &send, &token).await? {
+                        continue;
+                    }
+                    send.body = Some(reply_body(&token.token, &self.messages(tx, &send).await?, false));
+                    send.retry_key = None;
+                    send.progress.request = Some(Request::Reply(token));
+                    send.progress.first_attempt_at = None;
+                    repo::write(tx, &send, 0).await?;
+                }
+                Plan::Push(cost) => {
+                    let body = push_body(&send.target.id, &self.messages(tx, &send).await?, false);
+                    if send.progress.request == Some(Request::Push) && send.body.as_ref() == Some(&body) {
+                        repo::set_cost(tx, &send.id, cost).await?;
+                    } else {
+                        let key = uuid::Builder::from_random_bytes(self.hub.entropy.bytes()).into_uuid();
+                        send.body = Some(body);
+                        send.retry_key = Some(key.hyphenated().to_string());
+                        send.progress.request = Some(Request::Push);
+                        send.progress.first_attempt_at = None;
+                        repo::write(tx, &send, cost).await?;
+                    }
+                }
+                Plan::Count => {
+                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    return Ok(Step::Count(send));
+                }
+                Plan::Fail(fault) => {
+                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    let most = send.progress.terms.max_cost;
+                    let detail =
+                        push_cost.filter(|cost| send.progress.terms.allow_paid && *cost > most).map(|cost| {
+                            format!(
+                                "it would cost {cost} messages of the quota, and at most {most} are allowed"
+                            )
+                        });
+                    return Ok(Step::End(send, State::Failed, fault, Words { detail, request_id: None }));
+                }
+                Plan::GiveUp => {
+                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    return Ok(Step::End(send, State::Unknown, Fault::NoAnswer, Words::default()));
+                }
+            }
+            repo::start(tx, &send.id, now, now.plus(LEASE)).await?;
+            send.progress.attempts += 1;
+            send.progress.first_attempt_at.get_or_insert(now);
+            return Ok(Step::Call(send));
+        }
+    }
+
+    async fn messages(&self, tx: &mut Tx, send: &OnItsWay) -> DbResult<Vec<serde_json::Value>> {
+        Ok(repo::contents(tx, &send.id).await?.into_iter().map(|(_, content)| content).collect())
+    }
+
+    /// Ends a send as failed or unknown and tells the listeners.
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        send: &OnItsWay,
+        end: (State, Fault),
+        words: &Words,
+        now: Timestamp,
+    ) -> DbResult<Vec<SettledMessage>> {
+        if repo::settle(tx, send, end, words, now).await? {
+            self.tell(tx, send).await
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    async fn tell(&self, tx: &mut Tx, send: &OnItsWay) -> DbResult<Vec<SettledMessage>> {
+        let messages = repo::settled(tx, &send.id).await?;
+        for listener in &self.listeners {
+            listener.settled(tx, &messages).await?;
+        }
+        Ok(messages)
+    }
+
+    /// Asks LINE and records what came of it, insisting: an answer that is known must not become an open attempt
+    /// because the database is away for a moment. At the end of the process it does.
+    async fn take(&self, step: Step, stop: &CancellationToken) {
+        let finding = match step {
+            Step::Call(send) => {
+                let answer = self.call(&send).await;
+                Finding::Answer(send, answer)
+            }
+            Step::Count(send) => self.count(send).await,
+            Step::End(send, state, fault, words) => Finding::End(send, state, fault, words),
+        };
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.record(&finding).await {
+                Ok(settled) => {
+                    self.announce(&settled);
+                    break;
+                }
+                Err(error) if error.is_transient() && !stop.is_cancelled() => {
+                    tracing::warn!(
+                        error = &error as &dyn Error,
+                        "an answer of LINE was not recorded; trying again"
+                    );
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn Error, "an answer of LINE could not be recorded");
+                    break;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            pause = (pause * 2).min(TROUBLE_PAUSE);
+        }
+        self.hub.outbox.wake();
+    }
+
+    async fn call(&self, send: &OnItsWay) -> Answer {
+        let nothing = |outcome| Answer { outcome, accepted: Vec::new(), words: Words::default() };
+        let line = match self.lines.line(&send.account).await {
+            Ok(Some(line)) => line,
+            Ok(None) => return nothing(Outcome::Disconnected),
+            Err(error) => {
+                tracing::warn!(send = %send.id, detail = error.detail, "the account could not be read; trying again");
+                return nothing(Outcome::NotSent);
+            }
+        };
+        let body = Bytes::from(send.body.clone().unwrap_or_default());
+        let call = async {
+            match (&send.progress.request, &send.retry_key) {
+                (Some(Request::Push), Some(key)) => line.push(body, key).await,
+                _ => line.reply(body).await,
+            }
+        };
+        match tokio::time::timeout(CALL_LIMIT, call).await {
+            Ok(Ok(sent)) => {
+                let words = Words { detail: None, request_id: sent.request_id };
+                Answer { outcome: Outcome::Accepted, accepted: sent.messages, words }
+            }
+            Ok(Err(error)) => {
+                tracing::info!(send = %send.id, attempt = send.progress.attempts, error = &error as &dyn Error, "not sent");
+                if matches!(error, LineError::Credentials { .. }) {
+                    self.lines.credentials_refused(&send.account).await;
+                }
+                Answer { outcome: outcome(&error), accepted: Vec::new(), words: said(&error) }
+            }
+            Err(_) => nothing(Outcome::Open),
+        }
+    }
+
+    async fn count(&self, send: OnItsWay) -> Finding {
+        let failed = |send, fault, words| Finding::End(send, State::Failed, fault, words);
+        let line = match self.lines.line(&send.account).await {
+            Ok(Some(line)) => line,
+            Ok(None) => return failed(send, Fault::Disconnected, Words::default()),
+            Err(_) => return Finding::Later(send),
+        };
+        match tokio::time::timeout(CALL_LIMIT, line.members(&send.target)).await {
+            Ok(Ok(Some(members))) => Finding::Members(send, i64::try_from(members).unwrap_or(i64::MAX)),
+            Ok(Ok(None)) => {
+                let detail = Some("the account is not in this group or room".to_owned());
+                failed(send, Fault::LineRefused, Words { detail, request_id: None })
+            }
+            Ok(Err(error @ LineError::Refused { .. })) => failed(send, Fault::LineRefused, said(&error)),
+            Ok(Err(error @ LineError::Credentials { .. })) => {
+                self.lines.credentials_refused(&send.account).await;
+                failed(send, Fault::Credentials, said(&error))
+            }
+            Ok(Err(_)) | Err(_) => Finding::Later(send),
+        }
+    }
+
+    /// Records a finding in one transaction; gives the messages that came to their end by it.
+    async fn record(&self, finding: &Finding) -> DbResult<Vec<SettledMessage>> {
+        let now = self.hub.now();
+        let mut tx = self.hub.db.begin().await?;
+        let settled = match finding {
+            Finding::Answer(send, answer) => self.record_answer(&mut tx, send, answer, now).await?,
+            Finding::End(send, state, fault, words) => {
+                self.end(&mut tx, send, (*state, *fault), words, now).await?
+            }
+            Finding::Members(send, members) => {
+                repo::counted(&mut tx, &send.id, *members, now).await?;
+                Vec::new()
+            }
+            Finding::Later(send) => {
+                repo::postpone(&mut tx, &send.id, now.plus(COUNT_AGAIN)).await?;
+                Vec::new()
+            }
+        };
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    async fn record_answer(
+        &self,
+        tx: &mut Tx,
+        send: &OnItsWay,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> DbResult<Vec<SettledMessage>> {
+        let words = &answer.words;
+        match after(&send.progress, &answer.outcome, now, self.hub.entropy.below(1 << 20)) {
+            Next::Sent { presumed } => {
+                let accepted = (presumed, answer.accepted.as_slice());
+                if repo::settle_sent(tx, &send.id, accepted, words, now).await? {
+                    return self.tell(tx, send).await;
+                }
+            }
+            Next::Retry { at, open } => {
+                repo::put_back(tx, send, true, (at, open), words).await?;
+                if matches!(answer.outcome, Outcome::Wait(_)) {
+                    repo::postpone_account(tx, &send.account, now.plus(ACCOUNT_PAUSE)).await?;
+                }
+            }
+            Next::Replan => repo::put_back(tx, send, false, (now, false), words).await?,
+            Next::Failed(fault) => {
+                if let Some(Request::Reply(token)) = &send.progress.request
+                    && !send.progress.open
+                {
+                    // The message was refused, not the token: the next answer may still be free.
+                    repo::release_token(tx, send, token).await?;
+                }
+                return self.end(tx, send, (State::Failed, fault), words, now).await;
+            }
+            Next::Unknown(fault) => return self.end(tx, send, (State::Unknown, fault), words, now).await,
+        }
+        Ok(Vec::new())
+    }
+
+    /// Tells the browsers, after the commit.
+    fn announce(&self, settled: &[SettledMessage]) {
+        for message in settled {
+            self.hub.live.publish(Notice {
+                tenant: message.tenant.clone(),
+                account: Some(message.account.clone()),
+                kind: "delivery",
+                id: message.delivery.message.as_str().to_owned(),
+                conversation: Some(message.conversation.clone()),
+            });
+        }
+    }
+}
+
+fn said(error: &LineError) -> Words {
+    Words { detail: Some(words(error)), request_id: error.request_id().map(str::to_owned) }
+}

@@ -1,0 +1,165 @@
+//! One error, three shapes: a whole page, a fragment that htmx puts in place, or RFC 9457 JSON.
+//!
+//! Handlers return [`AppError`]; its response carries the problem body and, out of sight, the error itself. Pages' routes
+//! are wrapped by [`draw`], which replaces the body by what the request can show.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::shell::Ui;
+use super::{Page, RequestId};
+use crate::error::{AppError, FieldError};
+
+/// The error behind a response, for [`draw`].
+#[derive(Clone)]
+struct Cause(Arc<AppError>);
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let mut response = problem(&self);
+        response.extensions_mut().insert(Cause(Arc::new(self)));
+        response
+    }
+}
+
+/// The JSON of an error: `type, title, status, detail, code`, `errors` of a 422, and further members.
+#[must_use]
+pub fn problem(error: &AppError) -> Response {
+    let mut body = error.extra.clone();
+    let mut put = |name: &str, value: serde_json::Value| body.insert(name.to_owned(), value);
+    put("type", "about:blank".into());
+    put("title", error.status.canonical_reason().unwrap_or("Error").into());
+    put("status", error.status.as_u16().into());
+    put("detail", error.detail.as_str().into());
+    put("code", error.code.into());
+    if !error.fields.is_empty() {
+        let fields: Vec<_> = error.fields.iter().map(field_json).collect();
+        put("errors", fields.into());
+    }
+    let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
+    (error.status, kind, Json(body)).into_response()
+}
+
+fn field_json(error: &FieldError) -> serde_json::Value {
+    serde_json::json!({ "field": error.field, "code": error.code, "detail": error.detail })
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    ui: Ui,
+    status: u16,
+    title: String,
+    detail: String,
+    request_id: String,
+}
+
+#[derive(Template)]
+#[template(path = "error_partial.html")]
+struct ErrorPartial {
+    ui: Ui,
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "error_toast_partial.html")]
+struct ErrorToast {
+    ui: Ui,
+    detail: String,
+    request_id: String,
+}
+
+/// Gives a failed response the shape its page can show; others pass unchanged.
+pub(super) fn draw(response: Response, ui: &Ui) -> Response {
+    let Some(Cause(error)) = response.extensions().get::<Cause>().cloned() else { return response };
+    let status = error.status;
+    if status == StatusCode::UNAUTHORIZED {
+        return to_sign_in(ui);
+    }
+    let (title, detail) = (ui.t(title_key(status)), detail(&error, ui));
+    let (ui, request_id) = (ui.clone(), ui.request_id().to_owned());
+    let mut drawn = if !ui.is_htmx() {
+        (status, Page(ErrorPage { ui, status: status.as_u16(), title, detail, request_id })).into_response()
+    } else if status.is_server_error() {
+        let headers = [("hx-retarget", "#toasts"), ("hx-reswap", "beforeend")];
+        (status, headers, Page(ErrorToast { ui, detail, request_id })).into_response()
+    } else {
+        (status, Page(ErrorPartial { ui, detail })).into_response()
+    };
+    drawn.extensions_mut().insert(Cause(error));
+    drawn
+}
+
+/// Logs the private cause of a server error, once, where the response leaves.
+pub(super) fn log(response: &Response, id: &RequestId) {
+    let Some(Cause(error)) = response.extensions().get::<Cause>() else { return };
+    if error.status.is_server_error() {
+        let cause = error.source().map_or_else(String::new, chain);
+        tracing::error!(
+            request.id = id.as_str(),
+            code = error.code,
+            cause,
+            "a request failed: {}",
+            error.detail
+        );
+    }
+}
+
+/// An error and what lies beneath it, in one line.
+fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+/// Sends the reader to the sign-in page, and from there back to where they were.
+fn to_sign_in(ui: &Ui) -> Response {
+    let mut address = String::from("/sign-in");
+    if let Some(back) = ui.return_address() {
+        let back: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
+        address.push_str("?next=");
+        address.push_str(&back);
+    }
+    let address = HeaderValue::from_str(&address).unwrap_or(HeaderValue::from_static("/sign-in"));
+    if ui.is_htmx() {
+        (StatusCode::UNAUTHORIZED, [("hx-redirect", address)]).into_response()
+    } else {
+        (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()
+    }
+}
+
+fn title_key(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN => "web-error-forbidden-title",
+        StatusCode::NOT_FOUND => "web-error-not-found-title",
+        StatusCode::CONFLICT => "web-error-conflict-title",
+        status if status.is_server_error() => "web-error-internal-title",
+        _ => "web-error-bad-request-title",
+    }
+}
+
+/// Words in the reader's language where the error's code has them, else by its status: the English detail is for the API.
+fn detail(error: &AppError, ui: &Ui) -> String {
+    let key = match (error.code, error.status) {
+        ("csrf", _) => "web-error-csrf",
+        ("line_unavailable", _) => "web-error-line-unavailable",
+        ("unavailable", _) => "web-error-unavailable",
+        (_, StatusCode::FORBIDDEN) => "web-error-forbidden",
+        (_, StatusCode::NOT_FOUND) => "web-error-not-found",
+        (_, StatusCode::CONFLICT) => "web-error-conflict",
+        (_, status) if status.is_server_error() => "web-error-internal",
+        _ => "web-error-bad-request",
+    };
+    ui.t(key)
+}

@@ -1,0 +1,63 @@
+//! An id for every request, and one line in the log when it is answered. No query strings, no bodies: they hold names.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::errors;
+use crate::app::Hub;
+
+/// Under which a request is found in the log, and which an error page shows.
+#[derive(Debug, Clone)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Outermost: gives the request its id, logs and counts the answer.
+pub(super) async fn requests(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+    let id = RequestId(format!("{:016x}", u64::from_le_bytes(hub.entropy.bytes::<8>())));
+    request.extensions_mut().insert(id.clone());
+    let method = request.method().clone();
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    let route = response.extensions().get::<Route>().map_or("", |Route(path)| path.as_str()).to_owned();
+    let (status, taken) = (response.status().as_u16(), started.elapsed());
+    let milliseconds = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        request.id = id.as_str(),
+        http.route = route,
+        http.status = status,
+        duration_ms = milliseconds,
+        "{method} {route} {status} in {milliseconds} ms",
+    );
+    let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
+    metrics::histogram!("trunkline_http_request_seconds", &labels).record(taken.as_secs_f64());
+    errors::log(&response, &id);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// The matched route's template, carried out to [`requests`].
+#[derive(Clone)]
+struct Route(String);
+
+/// Innermost, where the route is known: tells it to [`requests`].
+pub(super) async fn note_route(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|path| Route(path.as_str().to_owned()));
+    let mut response = next.run(request).await;
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
+    response
+}

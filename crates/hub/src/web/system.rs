@@ -1,0 +1,67 @@
+//! Choices of look and language, and what machines ask: is the process up, is it ready, how is it doing.
+
+use axum::Form;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::cookies;
+use super::i18n::Language;
+use super::shell::{Theme, Ui};
+use crate::app::Hub;
+use crate::db::LogAndIgnore as _;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ThemeForm {
+    theme: String,
+}
+
+/// Keeps the colours in a cookie and shows the page again.
+pub(super) async fn set_theme(State(hub): State<Hub>, ui: Ui, Form(form): Form<ThemeForm>) -> Response {
+    let cookie = match Theme::parse(&form.theme) {
+        Theme::System => cookies::remove(&hub.config, cookies::THEME),
+        theme => cookies::set(&hub.config, cookies::THEME, theme.name(), cookies::YEAR),
+    };
+    ([(SET_COOKIE, cookie)], Redirect::to(ui.return_address().unwrap_or("/"))).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LanguageForm {
+    language: String,
+}
+
+/// Keeps the language of a visitor in a cookie and shows the page again. A user's own is set in the profile.
+pub(super) async fn set_language(State(hub): State<Hub>, ui: Ui, Form(form): Form<LanguageForm>) -> Response {
+    let back = Redirect::to(ui.return_address().unwrap_or("/"));
+    let Some(language) = Language::parse(&form.language) else { return back.into_response() };
+    let cookie = cookies::set(&hub.config, cookies::LANGUAGE, language.tag(), cookies::YEAR);
+    ([(SET_COOKIE, cookie)], back).into_response()
+}
+
+/// The process is up.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The database and the journal answer.
+pub(super) async fn readyz(State(hub): State<Hub>) -> Response {
+    let answers = async {
+        hub.db.check().await?;
+        hub.journal.check().await
+    };
+    let answers = answers.await;
+    let is_ready = answers.is_ok();
+    answers.log_and_ignore("asking the databases whether they answer");
+    if is_ready {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+/// Figures for Prometheus.
+pub(super) async fn metrics() -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], super::metrics::render()).into_response()
+}

@@ -1,0 +1,99 @@
+// The running demo, and browsers on it. Everything that is started here is ended here.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(`${process.env.BROWSER_PACKAGES}/`);
+const { chromium } = require('playwright-core');
+
+/** How long the demo may take to tell its story and be ready, in milliseconds. */
+const READY_WITHIN = 60_000;
+
+/** Starts `trunkline demo` on free ports, with data that is gone afterwards. */
+export async function startDemo() {
+  const process_ = spawn(
+    process.env.TRUNKLINE,
+    ['demo', '--listen', '127.0.0.1:0', '--sandbox-listen', '127.0.0.1:0', '--log', 'warn'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const said = [];
+  const links = {};
+  const ready = new Promise((resolve, reject) => {
+    const fail = (why) => reject(new Error(`${why}; it said:\n${said.join('\n')}`));
+    const timer = setTimeout(() => fail('the demo was not ready in time'), READY_WITHIN);
+    const read = (line) => {
+      said.push(line);
+      const found = /^\s*(Inbox|Phone)\s+(http:\S+)/.exec(line);
+      if (found) links[found[1].toLowerCase()] = found[2];
+      if (links.inbox && links.phone) {
+        clearTimeout(timer);
+        resolve();
+      }
+    };
+    createInterface({ input: process_.stdout }).on('line', read);
+    createInterface({ input: process_.stderr }).on('line', (line) => said.push(line));
+    process_.once('error', (error) => fail(error.message));
+    process_.once('exit', (code) => fail(`the demo ended with ${code}`));
+  });
+  const stop = async () => {
+    if (process_.exitCode !== null || process_.signalCode !== null) return;
+    process_.kill('SIGTERM');
+    const timer = setTimeout(() => process_.kill('SIGKILL'), 25_000);
+    await once(process_, 'exit');
+    clearTimeout(timer);
+  };
+  try {
+    await ready;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { inbox: links.inbox, phone: links.phone, sandbox: new URL(links.phone).origin, hub: new URL(links.inbox).origin, said, stop };
+}
+
+/** Starts Chromium with a profile of its own. */
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/**
+ * Opens a browser window (cookies of its own) that collects into `trouble` whatever a person would call broken: errors on
+ * the console, among them violations of the content security policy, exceptions, failed requests, and requests that leave
+ * this machine.
+ */
+export async function openWindow(browser, trouble, options = {}) {
+  const window_ = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-US',
+    timezoneId: 'Asia/Taipei',
+    ...options,
+  });
+  window_.setDefaultTimeout(10_000);
+  const at = (page) => (page ? new URL(page.url()).pathname : '?');
+  window_.on('console', (message) => {
+    if (message.type() === 'error') trouble.push(`${at(message.page())}: console: ${message.text()}`);
+  });
+  window_.on('weberror', (error) => trouble.push(`${at(error.page())}: ${error.error().stack}`));
+  window_.on('request', (request) => {
+    const url = new URL(request.url());
+    const isLocal = ['data:', 'blob:', 'about:'].includes(url.protocol) || url.hostname === '127.0.0.1';
+    if (!isLocal) trouble.push(`left this machine: ${request.url()}`);
+  });
+  window_.on('response', (response) => {
+    if (response.status() >= 400) trouble.push(`${response.status()} ${response.request().method()} ${response.url()}`);
+  });
+  return window_;
+}

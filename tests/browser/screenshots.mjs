@@ -1,0 +1,69 @@
+// Pictures of the demo: `node screenshots.mjs FOLDER README_FOLDER`; called by scripts/screenshots.sh.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openWindow, startBrowser, startDemo } from './demo.mjs';
+
+const [folder, readmeFolder] = process.argv.slice(2);
+const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const LANGUAGES = { 'zh-Hant': 'zh-TW', en: 'en-US' };
+const THEMES = ['light', 'dark'];
+
+const settle = async (page) => {
+  await page.waitForLoadState('load');
+  await page.evaluate(() => document.fonts.ready);
+  await page.waitForTimeout(500);
+};
+
+mkdirSync(folder, { recursive: true });
+mkdirSync(readmeFolder, { recursive: true });
+const trouble = [];
+let demo;
+let browser;
+try {
+  [demo, browser] = await Promise.all([startDemo(), startBrowser()]);
+  const first = await openWindow(browser, trouble);
+  const signIn = await first.newPage();
+  await signIn.goto(demo.inbox);
+  const storageState = await first.storageState();
+  await first.close();
+
+  // Each view: its name, and how a page gets there.
+  const talk = async (page) => {
+    await page.goto(`${demo.hub}/inbox`);
+    await page.locator('.inbox-row-link', { hasText: '王思妤' }).click();
+    await page.locator('#inbox-turns').waitFor();
+  };
+  const views = {
+    inbox: (page) => page.goto(`${demo.hub}/inbox`),
+    talk,
+    connect: (page) => page.goto(`${demo.hub}/accounts/connect`),
+    phone: (page) => page.goto(demo.phone),
+  };
+  const shoot = async (open, file, options) => {
+    const window_ = await openWindow(browser, trouble, { storageState, ...options });
+    const page = await window_.newPage();
+    await open(page);
+    await settle(page);
+    await page.screenshot({ path: file });
+    await window_.close();
+  };
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    for (const [language, locale] of Object.entries(LANGUAGES)) {
+      for (const colorScheme of THEMES) {
+        for (const [view, open] of Object.entries(views)) {
+          const isMobile = size === 'phone';
+          const file = join(folder, `${view}-${size}-${colorScheme}-${language}.png`);
+          await shoot(open, file, { viewport, locale, colorScheme, isMobile, hasTouch: isMobile });
+        }
+      }
+    }
+  }
+  const viewport = { width: 1280, height: 800 };
+  await shoot(talk, join(readmeFolder, 'inbox.png'), { viewport, colorScheme: 'light' });
+  await shoot(talk, join(readmeFolder, 'inbox.zh-Hant.png'), { viewport, colorScheme: 'light', locale: 'zh-TW' });
+} finally {
+  await browser?.close();
+  await demo?.stop();
+}
+for (const line of new Set(trouble)) console.error(line);

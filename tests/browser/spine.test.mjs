@@ -1,0 +1,222 @@
+// The way of a message, as people walk it: a friend writes on the phone, an agent answers in the inbox, the friend reads it.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { openWindow, startBrowser, startDemo } from './demo.mjs';
+
+/** What "at once" means: a message, a state or a count appears elsewhere within this time, in milliseconds. */
+const AT_ONCE = 1_000;
+/** A red square, 64 by 64. */
+const PICTURE = {
+  name: 'red.png',
+  mimeType: 'image/png',
+  buffer: Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAT0lEQVR42u3PQQkAAAgEsItz/VMYywi+hcEKLNO+FgEBAQEBAQEBAQEBAQEBAQEBAQEBAQ' +
+      'EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGBywLvDoEAVSaz4wAAAABJRU5ErkJggg==',
+    'base64',
+  ),
+};
+
+describe('the spine', () => {
+  const trouble = [];
+  let demo;
+  let browser;
+  /** The agent's window and the friends' (their phones). */
+  let agent;
+  let friends;
+  /** The agent's page, and the phone of the friend whose link the demo prints. */
+  let inbox;
+  let phone;
+
+  const row = (page, name) => page.locator('.inbox-row', { has: page.locator('.inbox-row-name', { hasText: name }) });
+  const said = (page, text) => page.locator('.inbox-turn', { hasText: text });
+  const unread = async (page, name) => Number(await row(page, name).getAttribute('data-unread'));
+  const soon = (locator, state = 'visible') => locator.waitFor({ state, timeout: AT_ONCE });
+  /** Waits until `check` gives what is expected. */
+  const becomes = async (check, expected, within = AT_ONCE) => {
+    const end = Date.now() + within;
+    let seen = await check();
+    while (seen !== expected && Date.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      seen = await check();
+    }
+    assert.equal(seen, expected);
+  };
+  const write = async (page, text) => {
+    await page.locator('#text').fill(text);
+    await page.locator('#text').press('Enter');
+  };
+  const answer = async (page, text) => {
+    await page.locator('#inbox-text').fill(text);
+    await page.locator('#inbox-text').press('Enter');
+  };
+  /** Opens another friend's phone, in the chat with the shop. */
+  const phoneOf = async (name) => {
+    const page = await friends.newPage();
+    await page.goto(demo.phone);
+    const link = page.locator('.side-people a', { hasText: name });
+    await page.goto(new URL(await link.getAttribute('href'), demo.sandbox).href);
+    const chat = page.locator('.chat-row').first();
+    if (await chat.isVisible()) await chat.click();
+    await page.locator('#text').waitFor();
+    return page;
+  };
+  const isShown = (image) => image.evaluate((image) => image.complete && image.naturalWidth > 0);
+
+  before(async () => {
+    [demo, browser] = await Promise.all([startDemo(), startBrowser()]);
+    agent = await openWindow(browser, trouble);
+    friends = await openWindow(browser, trouble);
+    inbox = await agent.newPage();
+    await inbox.goto(demo.inbox);
+    phone = await friends.newPage();
+    await phone.goto(demo.phone);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  afterEach(() => {
+    assert.deepEqual(trouble.splice(0), [], 'nothing breaks on the way');
+  });
+
+  it('shows five friends and a group, the newest on top', async () => {
+    await inbox.goto(`${demo.hub}/inbox`);
+    await row(inbox, '林小晴').waitFor();
+    assert.equal(await inbox.locator('.inbox-row').count(), 6);
+    assert.match(await inbox.locator('.inbox-row').first().innerText(), /林小晴/);
+  });
+
+  it('shows a message from the phone in the inbox at once, without a reload', async () => {
+    await inbox.evaluate(() => { window.neverReloaded = true; });
+    await row(inbox, '林小晴').locator('.inbox-row-link').click();
+    await said(inbox, '大概六點過去拿').waitFor();
+    await write(phone, '我到門口了 🙋');
+    await soon(said(inbox, '我到門口了 🙋'));
+    assert.match(await row(inbox, '林小晴').innerText(), /我到門口了 🙋/);
+    assert.equal(await inbox.evaluate(() => window.neverReloaded), true);
+  });
+
+  it('shows the answer on the phone at once, and that it was free', async () => {
+    await answer(inbox, '馬上出來！');
+    await soon(phone.locator('.line.theirs', { hasText: '馬上出來！' }));
+    const state = said(inbox, '馬上出來！').locator('.inbox-sending.is-sent');
+    await soon(state);
+    assert.match(await state.innerText(), /free/i);
+    assert.doesNotMatch(await state.getAttribute('class'), /is-paid/);
+  });
+
+  it('counts what is unread, in every open browser', async () => {
+    const other = await openWindow(browser, trouble, { storageState: await agent.storageState() });
+    const page = await other.newPage();
+    await page.goto(`${demo.hub}/inbox`);
+    await row(page, '王思妤').waitFor();
+    const before = await unread(page, '王思妤');
+    const thePhone = await phoneOf('王思妤');
+    await write(thePhone, '包裹寄出了嗎？');
+    await Promise.all([
+      becomes(() => unread(page, '王思妤'), before + 1),
+      becomes(() => unread(inbox, '王思妤'), before + 1),
+    ]);
+    await row(inbox, '王思妤').locator('.inbox-row-link').click();
+    await becomes(() => unread(page, '王思妤'), 0, 2 * AT_ONCE);
+    await other.close();
+    await thePhone.close();
+  });
+
+  it('shows pictures of both sides', async () => {
+    await row(inbox, '林小晴').locator('.inbox-row-link').click();
+    await said(inbox, '馬上出來！').waitFor();
+    await phone.locator('#file').setInputFiles(PICTURE);
+    const theirs = inbox.locator('.inbox-turn.is-in img:not(.inbox-face img)').last();
+    await becomes(() => theirs.count().then((count) => count > 0 && isShown(theirs)), true, 5_000);
+
+    await write(phone, '收到照片了嗎？');
+    await soon(said(inbox, '收到照片了嗎？'));
+    const before = await phone.locator('.line.theirs .line-body img').count();
+    await inbox.locator('#inbox-file').setInputFiles(PICTURE);
+    await inbox.locator('#inbox-chips li').waitFor();
+    await inbox.locator('.inbox-send').click();
+    const ours = phone.locator('.line.theirs .line-body img');
+    await becomes(() => ours.count(), before + 1, 5_000);
+    await becomes(() => isShown(ours.last()), true, 5_000);
+  });
+
+  it('leaves a mark where a message was unsent', async () => {
+    await write(phone, '這句打錯了');
+    await soon(said(inbox, '這句打錯了'));
+    const marks = await inbox.locator('.inbox-unsent').count();
+    const line = phone.locator('.line', { hasText: '這句打錯了' });
+    await line.locator('.line-menu summary').click();
+    await line.locator('[data-unsend]').click();
+    await soon(said(inbox, '這句打錯了'), 'detached');
+    assert.equal(await inbox.locator('.inbox-unsent').count(), marks + 1);
+    assert.doesNotMatch(await row(inbox, '林小晴').innerText(), /這句打錯了/);
+  });
+
+  it('is worked by keyboard alone', async () => {
+    await inbox.goto(`${demo.hub}/inbox`);
+    await inbox.locator('.inbox-row').first().waitFor();
+    await inbox.keyboard.press('j');
+    await inbox.keyboard.press('Enter');
+    await inbox.locator('#inbox-text').waitFor();
+    await inbox.keyboard.press('r');
+    await becomes(() => inbox.evaluate(() => document.activeElement.id), 'inbox-text');
+    await inbox.keyboard.type('第一行');
+    await inbox.keyboard.press('Shift+Enter');
+    await inbox.keyboard.type('第二行');
+    assert.equal(await inbox.locator('#inbox-text').inputValue(), '第一行\n第二行');
+    await inbox.keyboard.press('Enter');
+    await soon(said(inbox, '第二行').locator('.inbox-sending.is-sent'));
+    await inbox.keyboard.press('Escape');
+    await inbox.keyboard.press('/');
+    await becomes(() => inbox.evaluate(() => document.activeElement.type), 'search');
+    await inbox.keyboard.type('張家豪');
+    await becomes(() => inbox.locator('.inbox-row:visible').count(), 1, 2 * AT_ONCE);
+    await inbox.locator('input[type=search][name=q]').first().fill('');
+    await becomes(() => inbox.locator('.inbox-row:visible').count(), 6, 2 * AT_ONCE);
+  });
+
+  it('speaks four languages', async () => {
+    const choose = async (tag) => {
+      await inbox.locator('.user-menu summary').click();
+      await inbox.locator(`form[action="/language"] button[value="${tag}"]`).click();
+      await inbox.locator(`html[lang="${tag}"]`).waitFor();
+      return inbox.title();
+    };
+    const titles = new Set();
+    for (const tag of ['zh-Hant', 'ja', 'th', 'en']) titles.add(await choose(tag));
+    assert.equal(titles.size, 4, [...titles].join(' | '));
+  });
+
+  it('shows one pane at a time on a phone', async () => {
+    const small = await openWindow(browser, trouble, {
+      storageState: await agent.storageState(),
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+      isMobile: true,
+    });
+    const page = await small.newPage();
+    await page.goto(`${demo.hub}/inbox`);
+    const list = page.locator('#inbox-list');
+    const talk = page.locator('#inbox-talk');
+    await row(page, '張家豪').waitFor();
+    assert.equal(await talk.isVisible(), false);
+    await row(page, '張家豪').locator('.inbox-row-link').click();
+    await talk.waitFor();
+    await list.waitFor({ state: 'hidden' });
+    await page.locator('#inbox-head .inbox-who').click();
+    await page.locator('#inbox-person').waitFor();
+    await talk.waitFor({ state: 'hidden' });
+    await page.goBack();
+    await talk.waitFor();
+    await page.locator('#inbox-head .inbox-back').click();
+    await list.waitFor();
+    await talk.waitFor({ state: 'hidden' });
+    const isTooWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
+    assert.equal(await page.evaluate(isTooWide), false);
+    await small.close();
+  });
+});
