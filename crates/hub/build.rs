@@ -18,7 +18,7 @@ const SCRIPTS: [(&str, &str); 2] =
     [("htmx.js", "htmx.org/dist/htmx.min.js"), ("sse.js", "htmx-ext-sse/dist/sse.min.js")];
 
 /// How templates and sources name an icon; the build fails on one that the set does not have.
-const ICON_CALLS: [&str; 2] = ["icon(\"", "icon: \""];
+const ICON_CALLS: [&str; 3] = ["icon(\"", "icon: \"", "icon=\""];
 
 fn main() -> ExitCode {
     match gather() {

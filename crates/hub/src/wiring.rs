@@ -27,7 +27,7 @@ fn pages() -> Router<Hub> {
 
 /// What slices put into the frame of every page.
 fn shell() -> Shell {
-    Shell { nav: vec![crate::team::NAV], live: Some(crate::live::PATH), ..Shell::default() }
+    Shell { nav: vec![crate::team::NAV], settings: crate::team::SETTINGS.to_vec(), live: Some(crate::live::PATH), ..Shell::default() }
 }
 
 /// The calls of `/api/v1`.
@@ -36,6 +36,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::accounts::api::routes())
         .merge(crate::ingress::api::routes())
         .merge(crate::contacts::api::routes())
+        .merge(crate::outbox::api::routes())
         .merge(crate::inbox::api::routes())
 }
 
@@ -65,10 +66,12 @@ pub fn consumers(hub: &Hub) -> Vec<Arc<dyn Consumer>> {
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {
-    use crate::{contacts, inbox, journal};
+    use crate::{contacts, inbox, journal, outbox};
     Registry::new()
         .every(journal::cleanup::EVERY, journal::cleanup::run)
         .add(contacts::jobs::run)
+        .every(outbox::jobs::EVERY, outbox::jobs::read_quotas)
+        .every(outbox::jobs::EVERY, outbox::jobs::delete_tokens)
         .add(inbox::jobs::run_media)
         .add(inbox::jobs::run_group)
         .add(inbox::jobs::run_blank)

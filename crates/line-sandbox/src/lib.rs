@@ -6,8 +6,7 @@
 //! - `phone/`: the pages on which a person chats with an account.
 //! - `world` is what exists, `acts` what people do, `events` and `webhook` how the account's server hears of it.
 //!
-//! Everything lives behind one lock that is never held across an await; time is [`Clock`](clock::Clock), ids are
-//! [`Ids`](ids::Ids). Nothing here knows the hub.
+//! Everything lives behind one lock that is never held across an await; time is `Clock`, ids are `Ids`. Nothing here knows the hub.
 
 mod acts;
 mod clock;

@@ -8,6 +8,14 @@ use crate::Inner;
 /// How many calls are kept (CONTRACT 2).
 const KEPT: usize = 10_000;
 
+/// The body of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Text(bytes::Bytes),
+    /// Media: only its length is kept.
+    Binary(usize),
+}
+
 /// One API call with its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -19,8 +27,7 @@ pub(crate) struct Entry {
     pub(crate) body: bytes::Bytes,
     /// `None` when the connection was broken instead of an answer.
     pub(crate) status: Option<u16>,
-    pub(crate) answer: bytes::Bytes,
-    pub(crate) binary_answer: bool,
+    pub(crate) answer: Answer,
 }
 
 impl Inner {
@@ -47,8 +54,10 @@ impl Entry {
                 (name.as_str().to_owned(), Value::String(text))
             })
             .collect();
-        let answer =
-            if self.binary_answer { json!({ "bytes": self.answer.len() }) } else { readable(&self.answer) };
+        let answer = match &self.answer {
+            Answer::Text(bytes) => readable(bytes),
+            Answer::Binary(length) => json!({ "bytes": length }),
+        };
         json!({
             "at": self.at,
             "method": self.method,

@@ -51,3 +51,53 @@ impl From<TooMany> for AppError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::http::header::{CONTENT_TYPE, COOKIE};
+    use axum::middleware::from_fn_with_state;
+    use futures_util::StreamExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::app::testing::TestHub;
+    use crate::db::testing::Engine;
+    use crate::live::Notice;
+    use crate::team::{Actor, NewUser, Role, attach_session, service};
+
+    async fn open(hub: &Hub, cookie: &str) -> Response {
+        let sessions = from_fn_with_state(hub.clone(), attach_session);
+        let request = Request::builder().uri(PATH).header(COOKIE, cookie).body(Body::empty()).unwrap();
+        routes().layer(sessions).with_state(hub.clone()).oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_signed_in_browser_hears_until_it_is_signed_out() {
+        let Some(test) = TestHub::new(Engine::Sqlite).await else { return };
+        let hub = &test.hub;
+        let actor = Actor::System("test");
+        let tenant = service::create_tenant(hub, "Tea", Some("Asia/Taipei"), &actor).await.unwrap().id;
+        let user =
+            NewUser { email: "a@example.com", name: "", role: Role::Owner, password: "a long password" };
+        let user = service::create_user(hub, &tenant, &user, &actor).await.unwrap();
+        let token = service::open_session(hub, &tenant, &user).await.unwrap();
+        let cookie = cookies::set_session(&hub.config, &token).to_str().unwrap().to_owned();
+        assert_eq!(open(hub, "").await.status(), StatusCode::UNAUTHORIZED);
+        let response = open(hub, cookie.split(';').next().unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("text/event-stream"));
+        let mut body = response.into_body().into_data_stream();
+        let mut next = async || String::from_utf8(body.next().await?.ok()?.to_vec()).ok();
+        assert!(next().await.unwrap().contains("retry"));
+        let notice = Notice { tenant, account: None, kind: "counts", id: "inbox".to_owned(), conversation: None };
+        hub.live.publish(notice.clone());
+        assert!(next().await.unwrap().contains("event: counts"));
+        // The session ends; with the next news the stream does too.
+        test.clock.advance(hub.config.session_life * 2);
+        hub.live.publish(Notice { kind: crate::live::GRANTS, ..notice });
+        assert_eq!(next().await, None);
+        test.close().await;
+    }
+}

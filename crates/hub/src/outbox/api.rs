@@ -121,3 +121,33 @@ async fn get_usage(
         usages.iter().filter(|usage| account.is_none_or(|account| usage.account.as_str() == account));
     Ok(Json(UsageList { items: wanted.map(|usage| UsageView::new(usage, month)).collect() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ids::Id as _;
+    use crate::outbox::model::{Origin, Reading};
+
+    #[test]
+    fn a_month_is_told_by_kind_and_origin_beside_lines_figure() {
+        let used = |calls, cost| Used { calls, messages: calls, cost };
+        let usage = Usage {
+            account: crate::ids::AccountId::parse("acc_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
+            line: Some(Reading { quota: Some(200), used: 9, read_at: Timestamp(1_767_225_600_000) }),
+            ours: vec![
+                (Via::Push, Origin::Agent, used(1, 1)),
+                (Via::Push, Origin::Api, used(2, 6)),
+                (Via::Reply, Origin::Agent, used(3, 0)),
+            ],
+        };
+        let view = serde_json::to_value(UsageView::new(&usage, Month::parse("2026-01").unwrap())).unwrap();
+        assert_eq!(view["line"], json!({ "quota": 200, "used": 9, "read_at": "2026-01-01T00:00:00.000Z" }));
+        assert_eq!(view["used"]["push"], json!({ "calls": 3, "messages": 3, "cost": 7 }));
+        assert_eq!(view["used"]["reply"]["calls"], 3);
+        assert_eq!(view["used"]["broadcast"], json!({ "calls": 0, "messages": 0, "cost": 0 }));
+        assert_eq!(view["by_origin"]["agent"]["push"]["cost"], 1);
+        assert_eq!((&view["month"], view["by_origin"].as_object().unwrap().len()), (&json!("2026-01"), 2));
+    }
+}

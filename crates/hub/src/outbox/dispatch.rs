@@ -28,25 +28,16 @@ use crate::live::Notice;
 const IN_FLIGHT: usize = 32;
 /// How often the table is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest a call may take; LINE's client gives up earlier.
-const CALL_LIMIT: Duration = Duration::from_secs(90);
+/// The longest a call may take, with the token that it may need first; a single answer is awaited for 30 s.
+const CALL_LIMIT: Duration = Duration::from_secs(45);
 /// How long an attempt is left to the dispatcher that began it: longer than any call.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_secs(60);
 /// How long a member count that failed is left alone.
 const COUNT_AGAIN: Duration = Duration::from_secs(5);
 /// How long an account's other sends wait when LINE said that it is asked too fast.
 const ACCOUNT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause when the database does not answer.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
-
-/// The loop that `wiring.rs` starts: sends until the hub stops; see [`Dispatcher::new`].
-///
-/// # Errors
-/// None; what goes wrong is tried again.
-pub async fn run(hub: Hub, listeners: Vec<Arc<dyn SendListener>>) -> anyhow::Result<()> {
-    Dispatcher::new(&hub, listeners).run(hub.stop.clone()).await;
-    Ok(())
-}
 
 /// Carries the hub's sends to LINE; cheap to clone.
 #[derive(Debug, Clone)]
@@ -322,7 +313,7 @@ impl Dispatcher {
             Ok(Err(error)) => {
                 tracing::info!(send = %send.id, attempt = send.progress.attempts, error = &error as &dyn Error, "not sent");
                 if matches!(error, LineError::Credentials { .. }) {
-                    self.lines.credentials_refused(&send.account).await;
+                    self.lines.credentials_refused(&send.account);
                 }
                 Answer { outcome: outcome(&error), accepted: Vec::new(), words: said(&error) }
             }
@@ -345,7 +336,7 @@ impl Dispatcher {
             }
             Ok(Err(error @ LineError::Refused { .. })) => failed(send, Fault::LineRefused, said(&error)),
             Ok(Err(error @ LineError::Credentials { .. })) => {
-                self.lines.credentials_refused(&send.account).await;
+                self.lines.credentials_refused(&send.account);
                 failed(send, Fault::Credentials, said(&error))
             }
             Ok(Err(_)) | Err(_) => Finding::Later(send),

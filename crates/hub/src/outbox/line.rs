@@ -59,8 +59,8 @@ pub trait Lines: Send + Sync + Debug {
     fn line<'a>(&'a self, account: &'a AccountId) -> BoxFuture<'a, AppResult<Option<Arc<dyn Line>>>>;
     /// Whose the account is; `None` when it is not connected.
     fn tenant(&self, account: &AccountId) -> Option<TenantId>;
-    /// LINE did not take the account's credentials.
-    fn credentials_refused<'a>(&'a self, account: &'a AccountId) -> BoxFuture<'a, ()>;
+    /// LINE did not take the account's credentials; returns at once.
+    fn credentials_refused(&self, account: &AccountId);
 }
 
 impl Lines for Hub {
@@ -79,8 +79,15 @@ impl Lines for Hub {
         self.accounts.by_id(account).map(|account| account.tenant.clone())
     }
 
-    fn credentials_refused<'a>(&'a self, account: &'a AccountId) -> BoxFuture<'a, ()> {
-        async move { tracing::warn!(%account, "LINE does not accept the account's credentials") }.boxed()
+    fn credentials_refused(&self, account: &AccountId) {
+        let Some(account) = self.accounts.by_id(account) else { return };
+        let hub = self.clone();
+        // The check asks LINE itself and marks the account, so that a person sees it there as well.
+        self.tasks.spawn(async move {
+            if let Err(error) = accounts::service::check(&hub, &account).await {
+                tracing::warn!(account = %account.id, detail = error.detail, "the account could not be checked");
+            }
+        });
     }
 }
 

@@ -111,8 +111,8 @@ statements! {
         in_scope!("q", "$1", "$2"), " ORDER BY q.account_id") };
     // What the account's sends will take from the quota or have taken since LINE's reading at $2.
     OWN_COST = { "SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.members, 1)), 0) AS BIGINT) FROM sends AS s
-        WHERE s.account_id = $1 AND (
-            (s.via = 'push' AND (s.settled_at IS NULL OR (s.settled_at > $2 AND s.state <> 'failed')))
+        WHERE s.account_id = $1 AND (s.settled_at IS NULL OR s.settled_at > $2) AND (
+            (s.via = 'push' AND s.state <> 'failed')
             OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $4
                 AND NOT EXISTS (SELECT 1 FROM reply_tokens AS t WHERE t.conversation_id = s.conversation_id
                     AND t.claimed_by IS NULL AND t.usable_until > $3)))" };

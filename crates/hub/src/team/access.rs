@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, SET_COOKIE};
 use axum::http::request::Parts;
@@ -92,6 +92,15 @@ impl FromRequestParts<Hub> for Viewer {
             return Err(AppError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail));
         }
         parts.extensions.get::<Self>().cloned().ok_or_else(AppError::unauthorized)
+    }
+}
+
+/// `Option<Viewer>`: pages that are also for those who are not signed in.
+impl OptionalFromRequestParts<Hub> for Viewer {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Hub) -> AppResult<Option<Self>> {
+        Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 

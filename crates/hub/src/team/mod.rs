@@ -9,26 +9,37 @@
 
 mod access;
 mod model;
+mod pages;
 mod password;
 mod repo;
 pub mod service;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use axum::Router;
 
 pub use access::{Key, Viewer, attach_session};
-pub use model::{Actor, AuditEntry, KeyScope, KeyScopes, NewUser, Role, Tenant};
 pub(crate) use repo::STATEMENTS;
+pub use model::{Actor, AuditEntry, KeyScope, KeyScopes, NewUser, Role, Tenant};
 
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
-use crate::web::NavEntry;
+use crate::web::{NavEntry, SettingsEntry};
 
 /// Where profile, people, keys and the audit log are.
 pub const NAV: NavEntry =
     NavEntry { href: "/settings", icon: "settings", label_key: "team-nav-settings", count: None };
+
+/// The team's pages of the settings.
+pub const SETTINGS: [SettingsEntry; 4] = [
+    SettingsEntry { href: "/settings/profile", icon: "user", label_key: "team-profile-title", owners_only: false },
+    SettingsEntry { href: "/settings/people", icon: "users", label_key: "team-people-title", owners_only: true },
+    SettingsEntry { href: "/settings/api-keys", icon: "key-round", label_key: "team-keys-title", owners_only: true },
+    SettingsEntry { href: "/settings/audit-log", icon: "history", label_key: "team-audit-title", owners_only: true },
+];
 
 /// How often what is over is removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -49,5 +60,5 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
 
 /// Sign-in, one-time links, profile, people, API keys, audit log.
 pub fn routes() -> Router<Hub> {
-    Router::new()
+    pages::routes()
 }

@@ -21,9 +21,14 @@ statements! {
     MEMBERS = { "SELECT id, email, name, role, last_seen_at, disabled_at FROM users
         WHERE tenant_id = $1 ORDER BY created_at, id" };
     GRANTS = { "SELECT user_id, account_id FROM account_grants WHERE tenant_id = $1 ORDER BY user_id, account_id" };
+    // reads: accounts (for the names beside the grants)
+    ACCOUNTS = { "SELECT id, display_name FROM accounts WHERE tenant_id = $1 AND status <> 'disconnected'
+        ORDER BY display_name, id" };
     CLEAR_GRANTS = { "DELETE FROM account_grants WHERE tenant_id = $1 AND user_id = $2" };
+    // reads: accounts (only the tenant's own can be granted)
     INSERT_GRANT = { "INSERT INTO account_grants (tenant_id, user_id, account_id)
-        SELECT u.tenant_id, u.id, $3 FROM users AS u WHERE u.tenant_id = $1 AND u.id = $2
+        SELECT u.tenant_id, u.id, a.id FROM users AS u JOIN accounts AS a ON a.tenant_id = u.tenant_id
+        WHERE u.tenant_id = $1 AND u.id = $2 AND a.id = $3
         ON CONFLICT (user_id, account_id) DO NOTHING" };
     SET_ROLE = { "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2" };
     SET_PROFILE = { "UPDATE users SET name = $3, language = $4 WHERE tenant_id = $1 AND id = $2" };
@@ -193,7 +198,12 @@ pub(super) async fn members(db: &Db, scope: &Scope) -> DbResult<Vec<Member>> {
     Ok(members)
 }
 
-/// Sets which accounts an agent may see; false when the tenant has no such user.
+/// Id and name of the tenant's accounts.
+pub(super) async fn accounts(db: &Db, scope: &Scope) -> DbResult<Vec<(String, String)>> {
+    db.all(&ACCOUNTS, args![scope.tenant()]).await
+}
+
+/// Sets which accounts an agent may see; of another tenant's user or account nothing is kept.
 pub(super) async fn set_grants(
     tx: &mut Tx,
     scope: &Scope,

@@ -233,6 +233,14 @@ pub async fn members(hub: &Hub, scope: &Scope) -> AppResult<Vec<Member>> {
     Ok(repo::members(&hub.db, scope).await?)
 }
 
+/// Id and name of the accounts that can be granted to an agent.
+///
+/// # Errors
+/// Those of the database.
+pub async fn grantable_accounts(hub: &Hub, scope: &Scope) -> AppResult<Vec<(String, String)>> {
+    Ok(repo::accounts(&hub.db, scope).await?)
+}
+
 /// Sets a user's role, and for an agent the accounts they may see.
 ///
 /// # Errors

@@ -71,8 +71,7 @@ struct ErrorPartial {
 #[template(path = "error_toast_partial.html")]
 struct ErrorToast {
     ui: Ui,
-    detail: String,
-    request_id: String,
+    text: String,
 }
 
 /// Gives a failed response the shape its page can show; others pass unchanged.
@@ -87,8 +86,9 @@ pub(super) fn draw(response: Response, ui: &Ui) -> Response {
     let mut drawn = if !ui.is_htmx() {
         (status, Page(ErrorPage { ui, status: status.as_u16(), title, detail, request_id })).into_response()
     } else if status.is_server_error() {
+        let text = ui.t2("web-error-with-request", ("detail", detail), ("id", request_id));
         let headers = [("hx-retarget", "#toasts"), ("hx-reswap", "beforeend")];
-        (status, headers, Page(ErrorToast { ui, detail, request_id })).into_response()
+        (status, headers, Page(ErrorToast { ui, text })).into_response()
     } else {
         (status, Page(ErrorPartial { ui, detail })).into_response()
     };
@@ -149,17 +149,16 @@ fn title_key(status: StatusCode) -> &'static str {
     }
 }
 
-/// Words in the reader's language where the error's code has them, else by its status: the English detail is for the API.
+/// Words in the reader's language where the error's code has them (`error-<code>`, in the language file of the slice that
+/// makes it), else by its status: the English detail is for the API.
 fn detail(error: &AppError, ui: &Ui) -> String {
-    let key = match (error.code, error.status) {
-        ("csrf", _) => "web-error-csrf",
-        ("line_unavailable", _) => "web-error-line-unavailable",
-        ("unavailable", _) => "web-error-unavailable",
-        (_, StatusCode::FORBIDDEN) => "web-error-forbidden",
-        (_, StatusCode::NOT_FOUND) => "web-error-not-found",
-        (_, StatusCode::CONFLICT) => "web-error-conflict",
-        (_, status) if status.is_server_error() => "web-error-internal",
+    let by_status = match error.status {
+        StatusCode::FORBIDDEN => "web-error-forbidden",
+        StatusCode::NOT_FOUND => "web-error-not-found",
+        StatusCode::CONFLICT => "web-error-conflict",
+        status if status.is_server_error() => "web-error-internal",
         _ => "web-error-bad-request",
     };
-    ui.t(key)
+    let key = format!("error-{}", error.code.replace('_', "-"));
+    ui.maybe(&key).unwrap_or_else(|| ui.t(by_status))
 }

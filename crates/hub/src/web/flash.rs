@@ -4,7 +4,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::cookies;
-use super::i18n::{Language, words};
+use super::i18n::{Language, maybe_words};
 use crate::config::Config;
 
 /// How long the words wait for their page.
@@ -19,5 +19,5 @@ pub fn redirect_with_toast(config: &Config, address: &str, key: &'static str) ->
 
 /// Whether a cookie's value is a key of such words; nothing else from a cookie ever reaches a page.
 pub(super) fn is_key(key: &str) -> bool {
-    key.contains("-toast-") && !words(Language::En, key, &[]).is_empty()
+    key.contains("-toast-") && maybe_words(Language::En, key).is_some()
 }

@@ -150,6 +150,12 @@ pub fn words(language: Language, key: &str, arguments: &[(&'static str, Word)]) 
     })
 }
 
+/// The words of a key that need not exist (one made from an error's code or an action's name).
+#[must_use]
+pub fn maybe_words(language: Language, key: &str) -> Option<String> {
+    LOCALES.try_lookup_complete(language.id(), key, None)
+}
+
 /// A number with its thousands set apart by commas, as all four languages write it.
 #[must_use]
 pub fn number(value: i64) -> String {

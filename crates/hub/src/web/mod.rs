@@ -22,6 +22,7 @@ mod headers;
 pub mod i18n;
 mod log;
 pub mod metrics;
+mod peer;
 mod shell;
 mod system;
 mod time;
@@ -42,16 +43,24 @@ use tower_http::timeout::TimeoutLayer;
 
 pub use errors::problem;
 pub use flash::redirect_with_toast;
-pub use forms::FormState;
+pub use forms::{Fields, FormState};
 pub use headers::content_security_policy;
 pub use log::RequestId;
-pub use shell::{NavEntry, Person, Shell, Theme, Ui};
+pub use peer::Peer;
+pub use shell::{NavEntry, Person, SettingsEntry, Shell, Theme, Ui};
 
 use crate::app::Hub;
 use crate::error::AppError;
 
 /// No page takes longer. Streams are not cut: their answer has begun.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// An address that leads nowhere but into this hub, for a redirect that a query asks for.
+#[must_use]
+pub fn local_address(address: &str) -> Option<&str> {
+    let is_local = address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t']);
+    is_local.then_some(address)
+}
 
 /// A page or fragment to be drawn from its template.
 #[derive(Debug)]
@@ -74,10 +83,11 @@ impl<T: Template> IntoResponse for Page<T> {
     }
 }
 
-/// The engine's own routes: assets, theme and language, `/healthz`, `/readyz`, `/metrics`.
+/// The engine's own routes: home, assets, theme and language, `/healthz`, `/readyz`, `/metrics`.
 pub fn routes() -> Router<Hub> {
     Router::new()
         .route(assets::PATH, get(assets::serve))
+        .route("/", get(system::home))
         .route("/theme", post(system::set_theme))
         .route("/language", post(system::set_language))
         .route("/healthz", get(system::healthz))

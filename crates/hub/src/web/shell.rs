@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::i18n::{Language, Word, number, words};
+use super::i18n::{Language, Word, maybe_words, number, words};
 use super::time::Calendar;
 use super::{RequestId, assets, cookies, csrf, errors};
 use crate::app::Hub;
@@ -31,11 +31,26 @@ pub struct NavEntry {
     pub count: Option<&'static str>,
 }
 
+/// A page of the settings; slices give theirs in `wiring`.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingsEntry {
+    /// Its address: `/settings/people`.
+    pub href: &'static str,
+    /// The icon's name in the icon set.
+    pub icon: &'static str,
+    /// The key of its name.
+    pub label_key: &'static str,
+    /// Whether agents do not see it.
+    pub owners_only: bool,
+}
+
 /// What slices put into the frame of every page. The addresses give fragments and are loaded after the page.
 #[derive(Debug, Clone, Default)]
 pub struct Shell {
     /// Where one can go, in order.
     pub nav: Vec<NavEntry>,
+    /// The pages of the settings, in order.
+    pub settings: Vec<SettingsEntry>,
     /// The account switcher.
     pub switcher: Option<&'static str>,
     /// Banners about the hub's health.
@@ -124,12 +139,18 @@ impl Ui {
         words(self.0.language, key, &[])
     }
 
+    /// The words of `key`, if the reader's language has them: for keys made from codes.
+    #[must_use]
+    pub fn maybe(&self, key: &str) -> Option<String> {
+        maybe_words(self.0.language, key)
+    }
+
     /// The words of `key` with one argument.
     pub fn t1(&self, key: &str, name: &'static str, value: impl Into<Word>) -> String {
         words(self.0.language, key, &[(name, value.into())])
     }
 
-    /// The words of `key` with two arguments.
+    /// The words of `key` with two arguments. (For Rust: a template would move the tuples.)
     pub fn t2(
         &self,
         key: &str,
@@ -173,6 +194,13 @@ impl Ui {
     #[must_use]
     pub fn shell(&self) -> &Shell {
         &self.0.shell
+    }
+
+    /// The pages of the settings that the reader may see.
+    #[must_use]
+    pub fn settings(&self) -> Vec<SettingsEntry> {
+        let is_owner = self.0.person.as_ref().is_some_and(|person| person.is_owner);
+        self.0.shell.settings.iter().filter(|entry| is_owner || !entry.owners_only).copied().collect()
     }
 
     /// Whether an address of the rail is where the reader is.

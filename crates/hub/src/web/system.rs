@@ -1,41 +1,34 @@
 //! Choices of look and language, and what machines ask: is the process up, is it ready, how is it doing.
 
-use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
 
-use super::cookies;
+use super::{Fields, cookies};
 use super::i18n::Language;
 use super::shell::{Theme, Ui};
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
 
-#[derive(Debug, Deserialize)]
-pub(super) struct ThemeForm {
-    theme: String,
+/// The first place of the rail.
+pub(super) async fn home(ui: Ui) -> Redirect {
+    Redirect::to(ui.shell().nav.first().map_or("/settings", |entry| entry.href))
 }
 
 /// Keeps the colours in a cookie and shows the page again.
-pub(super) async fn set_theme(State(hub): State<Hub>, ui: Ui, Form(form): Form<ThemeForm>) -> Response {
-    let cookie = match Theme::parse(&form.theme) {
+pub(super) async fn set_theme(State(hub): State<Hub>, ui: Ui, form: Fields) -> Response {
+    let cookie = match Theme::parse(form.text("theme")) {
         Theme::System => cookies::remove(&hub.config, cookies::THEME),
         theme => cookies::set(&hub.config, cookies::THEME, theme.name(), cookies::YEAR),
     };
     ([(SET_COOKIE, cookie)], Redirect::to(ui.return_address().unwrap_or("/"))).into_response()
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct LanguageForm {
-    language: String,
-}
-
 /// Keeps the language of a visitor in a cookie and shows the page again. A user's own is set in the profile.
-pub(super) async fn set_language(State(hub): State<Hub>, ui: Ui, Form(form): Form<LanguageForm>) -> Response {
+pub(super) async fn set_language(State(hub): State<Hub>, ui: Ui, form: Fields) -> Response {
     let back = Redirect::to(ui.return_address().unwrap_or("/"));
-    let Some(language) = Language::parse(&form.language) else { return back.into_response() };
+    let Some(language) = Language::parse(form.text("language")) else { return back.into_response() };
     let cookie = cookies::set(&hub.config, cookies::LANGUAGE, language.tag(), cookies::YEAR);
     ([(SET_COOKIE, cookie)], back).into_response()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{MatchedPath, Path, State};
 use serde_json::{Map, Value, json};
 
 use crate::Inner;
@@ -61,10 +61,11 @@ pub(super) async fn profile(
 pub(super) async fn group_summary(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
+    path: MatchedPath,
     Path(id): Path<String>,
 ) -> Answer {
     let world = inner.world();
-    let group = joined_group(&world, &caller.channel, &id)?;
+    let group = joined_group(&world, &caller.channel, &path, &id)?;
     let mut answer = Map::new();
     answer.insert("groupId".into(), group.id.clone().into());
     answer.insert("groupName".into(), group.name.clone().into());
@@ -76,10 +77,11 @@ pub(super) async fn group_summary(
 pub(super) async fn count_members(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
+    path: MatchedPath,
     Path(id): Path<String>,
 ) -> Answer {
     let world = inner.world();
-    let group = joined_group(&world, &caller.channel, &id)?;
+    let group = joined_group(&world, &caller.channel, &path, &id)?;
     Ok(Json(json!({ "count": group.members.len() })))
 }
 
@@ -87,10 +89,11 @@ pub(super) async fn count_members(
 pub(super) async fn member_profile(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
+    path: MatchedPath,
     Path((id, user_id)): Path<(String, String)>,
 ) -> Answer {
     let world = inner.world();
-    let group = joined_group(&world, &caller.channel, &id)?;
+    let group = joined_group(&world, &caller.channel, &path, &id)?;
     let person = find(&world, &caller.channel, &user_id)?;
     if !group.members.contains(&person.number) {
         return Err(LineError::not_found());
@@ -98,9 +101,14 @@ pub(super) async fn member_profile(
     Ok(Json(Value::Object(short_profile(person, &user_id))))
 }
 
-pub(super) async fn leave(State(inner): State<Arc<Inner>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub(super) async fn leave(
+    State(inner): State<Arc<Inner>>,
+    caller: Caller,
+    path: MatchedPath,
+    Path(id): Path<String>,
+) -> Answer {
     let mut world = inner.world();
-    joined_group(&world, &caller.channel, &id)?;
+    joined_group(&world, &caller.channel, &path, &id)?;
     if let Some(group) = world.groups.get_mut(&id) {
         group.bot_inside = false;
     }
@@ -118,9 +126,19 @@ fn find<'w>(world: &'w World, channel: &str, user_id: &str) -> Result<&'w Person
     world.people.get(&number).ok_or_else(LineError::not_found)
 }
 
-fn joined_group<'w>(world: &'w World, channel: &str, id: &str) -> Result<&'w Group, LineError> {
-    if !is_line_id(id, 'C') && !is_line_id(id, 'R') {
-        return Err(LineError::invalid_parameter(if id.starts_with('R') { "roomId" } else { "groupId" }));
+/// The group or room of a path, while the account is in it.
+fn joined_group<'w>(
+    world: &'w World,
+    channel: &str,
+    path: &MatchedPath,
+    id: &str,
+) -> Result<&'w Group, LineError> {
+    let (prefix, name) = match path.as_str().starts_with("/v2/bot/room/") {
+        true => ('R', "roomId"),
+        false => ('C', "groupId"),
+    };
+    if !is_line_id(id, prefix) {
+        return Err(LineError::invalid_parameter(name));
     }
     let group = world.groups.get(id).filter(|group| group.channel == channel && group.bot_inside);
     group.ok_or_else(LineError::not_found)

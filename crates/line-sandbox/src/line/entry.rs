@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::Inner;
 use crate::faults::{Fault, Kind as FaultKind, On};
 use crate::line::error::LineError;
-use crate::log::Entry;
+use crate::log::{Answer, Entry};
 use crate::world::Kind;
 
 /// The largest body LINE takes.
@@ -59,16 +59,17 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
             }
         }
     };
-    let (response, status, answer, binary_answer) = match passage {
-        Passage::Break => (broken(), None, Bytes::new(), false),
+    let (response, status, answer) = match passage {
+        Passage::Break => (broken(), None, Answer::Text(Bytes::new())),
         Passage::Answer(response) => {
             let (parts, body) = response.into_parts();
-            let answer = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            let json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind == "application/json");
-            let mut response = Response::from_parts(parts, Body::from(answer.clone()));
+            let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let text = parts.headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind == "application/json");
+            let answer = if text { Answer::Text(bytes.clone()) } else { Answer::Binary(bytes.len()) };
+            let mut response = Response::from_parts(parts, Body::from(bytes));
             finish(response.headers_mut(), &request_id);
             let status = response.status().as_u16();
-            (response, Some(status), answer, !json)
+            (response, Some(status), answer)
         }
     };
     inner.record(Entry {
@@ -80,7 +81,6 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         body: bytes,
         status,
         answer,
-        binary_answer,
     });
     response
 }
@@ -201,6 +201,10 @@ impl FromRequestParts<Arc<Inner>> for Caller {
         })?;
         if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Messaging) {
             return Err(LineError::forbidden());
+        }
+        if parts.headers.contains_key("x-line-retry-key") && template != "/v2/bot/message/push" {
+            // Only sends that cost take a retry key (PLATFORM 18).
+            return Err(LineError::bad_request("The retry key is not supported by this API"));
         }
         if !world.take_turn(&channel, parts.method.as_str(), template, now) {
             return Err(LineError::too_fast());

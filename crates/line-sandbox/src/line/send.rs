@@ -26,12 +26,8 @@ const RETRY_KEYS_KEPT: usize = 100_000;
 pub(super) async fn reply(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
-    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, LineError> {
-    if headers.contains_key("x-line-retry-key") {
-        return Err(LineError::bad_request("The retry key is not supported by this API"));
-    }
     let token = match body.get("replyToken") {
         Some(Value::String(token)) if !token.is_empty() => token,
         _ => return Err(LineError::invalid_property("replyToken")),

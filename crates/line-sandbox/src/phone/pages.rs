@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use line_view::Labels;
 
 use crate::Inner;
 use crate::phone::transcript::{self, Line};
@@ -142,31 +143,14 @@ struct ChatPage {
     stay: String,
     stickers: Vec<StickerChoice>,
     chat_id: String,
-    members: Option<usize>,
-    title: Face,
-    group: bool,
-    channel: String,
-    following: bool,
-    blocked: bool,
-    left: bool,
-    lines: Vec<Line>,
-    quick: String,
-    loading_ms: Option<i64>,
+    screen: Screen,
 }
 
 #[derive(Template)]
 #[template(path = "messages_partial.html")]
 struct MessagesPartial {
     frame: Frame,
-    title: Face,
-    group: bool,
-    channel: String,
-    following: bool,
-    blocked: bool,
-    left: bool,
-    lines: Vec<Line>,
-    quick: String,
-    loading_ms: Option<i64>,
+    screen: Screen,
 }
 
 #[derive(Debug)]
@@ -176,16 +160,22 @@ struct StickerChoice {
     html: String,
 }
 
-/// An open chat, whichever kind.
-struct Opened {
-    chat: Chat,
-    channel: String,
+/// An open chat, whichever kind, as the person sees it.
+#[derive(Debug)]
+struct Screen {
     title: Face,
+    group: bool,
+    /// How many are in the group, the account included.
     members: Option<usize>,
+    channel: String,
     following: bool,
     blocked: bool,
+    /// The account is no longer in the group.
     left: bool,
     loading_ms: Option<i64>,
+    lines: Vec<Line>,
+    /// The quick reply buttons of the last message, as HTML.
+    quick: String,
 }
 
 pub(super) async fn index(State(inner): State<Arc<Inner>>, headers: HeaderMap, uri: Uri) -> Response {
@@ -258,36 +248,23 @@ pub(super) async fn chat(
 ) -> Response {
     let now = inner.clock.now();
     let world = inner.world();
-    let found = world.person(&user).and_then(|person| Some((person, open(&world, person, &chat, now)?)));
-    let Some((person, opened)) = found else { return missing(&headers, &uri) };
     let frame = Frame::new(&headers, &uri);
     let labels = frame.words.labels();
-    let drawn = transcript::transcript(&world, &opened.chat, person.number, &labels);
-    let stickers = STICKERS.map(|(package, id)| StickerChoice {
-        package,
-        id,
-        html: transcript::sticker(package, id, &labels),
-    });
-    let group = matches!(opened.chat, Chat::Group(_));
+    let found = world.person(&user).and_then(|me| Some((me, open(&world, me, &chat, now, &labels)?)));
+    let Some((me, screen)) = found else { return missing(&headers, &uri) };
+    let sticker =
+        |(package, id)| StickerChoice { package, id, html: transcript::sticker(package, id, &labels) };
     page(
         StatusCode::OK,
         &ChatPage {
             frame,
             people: people(&world),
-            me: person_card(&world, person),
-            stay: if group { String::new() } else { format!("/{chat}") },
-            stickers: stickers.into(),
+            me: person_card(&world, me),
+            // Others are not in this group, but may chat with the same account.
+            stay: if screen.group { String::new() } else { format!("/{chat}") },
+            stickers: STICKERS.map(sticker).into(),
             chat_id: chat,
-            members: opened.members,
-            title: opened.title,
-            group,
-            channel: opened.channel,
-            following: opened.following,
-            blocked: opened.blocked,
-            left: opened.left,
-            lines: drawn.lines,
-            quick: drawn.quick,
-            loading_ms: opened.loading_ms,
+            screen,
         },
     )
 }
@@ -300,52 +277,43 @@ pub(super) async fn messages_fragment(
 ) -> Response {
     let now = inner.clock.now();
     let world = inner.world();
-    let found = world.person(&user).and_then(|person| Some((person, open(&world, person, &chat, now)?)));
-    let Some((person, opened)) = found else { return StatusCode::NOT_FOUND.into_response() };
     let frame = Frame::new(&headers, &uri);
-    let drawn = transcript::transcript(&world, &opened.chat, person.number, &frame.words.labels());
-    page(
-        StatusCode::OK,
-        &MessagesPartial {
-            frame,
-            title: opened.title,
-            group: matches!(opened.chat, Chat::Group(_)),
-            channel: opened.channel,
-            following: opened.following,
-            blocked: opened.blocked,
-            left: opened.left,
-            lines: drawn.lines,
-            quick: drawn.quick,
-            loading_ms: opened.loading_ms,
-        },
-    )
+    let found = world.person(&user).and_then(|me| open(&world, me, &chat, now, &frame.words.labels()));
+    let Some(screen) = found else { return StatusCode::NOT_FOUND.into_response() };
+    page(StatusCode::OK, &MessagesPartial { frame, screen })
 }
 
-/// Opens a chat by channel ID or group ID.
-fn open(world: &World, person: &Person, id: &str, now: i64) -> Option<Opened> {
+/// Opens a chat by channel ID or group ID; `None` when the person has no such chat.
+fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels) -> Option<Screen> {
     if let Some(group) = world.groups.get(id) {
-        return group.members.contains(&person.number).then(|| Opened {
-            chat: Chat::Group(id.to_owned()),
-            channel: group.channel.clone(),
+        let drawn = transcript::transcript(world, &Chat::Group(id.to_owned()), me.number, labels);
+        return group.members.contains(&me.number).then(|| Screen {
             title: Face::new(&group.name, group.picture_url.clone()),
+            group: true,
             members: Some(group.members.len() + usize::from(group.bot_inside)),
+            channel: group.channel.clone(),
             following: true,
             blocked: false,
             left: !group.bot_inside,
             loading_ms: None,
+            lines: drawn.lines,
+            quick: drawn.quick,
         });
     }
     let channel = world.channels.get(id).filter(|channel| channel.kind == Kind::Messaging)?;
-    let bond = world.bond(id, person.number);
-    Some(Opened {
-        chat: Chat::single(id, person.number),
-        channel: id.to_owned(),
+    let bond = world.bond(id, me.number);
+    let drawn = transcript::transcript(world, &Chat::single(id, me.number), me.number, labels);
+    Some(Screen {
         title: Face::of_channel(channel),
+        group: false,
         members: None,
+        channel: id.to_owned(),
         following: bond.following,
         blocked: bond.blocked,
         left: false,
         loading_ms: bond.loading_until.map(|until| until - now).filter(|left| *left > 0),
+        lines: drawn.lines,
+        quick: drawn.quick,
     })
 }
 

@@ -109,6 +109,15 @@ const toEnd = () => {
   if (scroll) scroll.scrollTop = scroll.scrollHeight;
 };
 
+const lastLine = () => byId('messages')?.querySelector('.line:last-child')?.id;
+
+/** The message whose quick reply buttons have been used: as in LINE, they go with the tap. */
+let usedQuick = null;
+const hideUsedQuick = () => {
+  const quick = byId('after')?.querySelector('.quick');
+  if (quick) quick.hidden = usedQuick !== null && usedQuick === lastLine();
+};
+
 let loadingEnds;
 const settle = () => {
   const live = byId('live');
@@ -116,6 +125,7 @@ const settle = () => {
   const list = byId('messages');
   if (!list) return;
   showDays(list);
+  hideUsedQuick();
   const bond = byId('bond');
   if (bond) byId('menu-items').replaceChildren(bond.content.cloneNode(true));
   for (const quote of live.querySelectorAll('[data-lv-quoted]')) {
@@ -363,8 +373,14 @@ document.addEventListener('click', (event) => {
   for (const open of document.querySelectorAll('details[open]')) if (!open.contains(event.target)) open.open = false;
   const tapped = event.target.closest('[data-lv-action]');
   if (tapped && page === 'chat') {
-    if (!tapped.href) event.preventDefault();
-    if (!tapped.href) perform(JSON.parse(tapped.dataset.lvAction));
+    if (!tapped.href) {
+      event.preventDefault();
+      perform(JSON.parse(tapped.dataset.lvAction));
+    }
+    if (tapped.closest('.quick')) {
+      usedQuick = lastLine();
+      hideUsedQuick();
+    }
     return;
   }
   const choice = event.target.closest('.sticker-choice');

@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub(super) unsent: bool,
     /// Changes when the line must be drawn again.
     pub(super) state: String,
+    /// False for the text of a tapped button, which cannot be taken back.
+    pub(super) own_words: bool,
     /// The text that can be edited, on the person's own texts in groups.
     pub(super) editable: Option<String>,
     pub(super) html: String,
@@ -68,6 +70,7 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -
                 message.unsent,
                 text.map_or(0, str::len)
             ),
+            own_words: message.via.is_none(),
             editable: editable.map(str::to_owned),
             html: if message.unsent { String::new() } else { draw(message, labels) },
         });

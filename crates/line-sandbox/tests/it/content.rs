@@ -101,6 +101,8 @@ async fn groups_tell_about_their_members_until_the_account_leaves() {
             assert_eq!(summary, json!({"groupId": group, "groupName": "Team"}));
         }
         assert_eq!(stage.get(&format!("{base}/members/count")).await.ok(), json!({"count": 1}));
+        let parameter = format!("The value for the '{kind}Id' parameter is invalid");
+        stage.get(&format!("/v2/bot/{kind}/x/members/count")).await.refused(400, &parameter);
         let member = stage.get(&format!("{base}/member/{}", stage.user_id)).await.ok();
         assert_eq!(member, json!({"displayName": "小明", "userId": stage.user_id}));
         stage.line("POST", &format!("{base}/leave"), Value::Null).await.ok();

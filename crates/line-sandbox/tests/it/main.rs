@@ -5,6 +5,7 @@
 mod content;
 mod control;
 mod faults;
+mod phone;
 mod send;
 mod stage;
 mod tokens;

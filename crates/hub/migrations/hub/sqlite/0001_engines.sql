@@ -43,5 +43,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_due ON jobs (lane, state, run_at, id);
 CREATE INDEX jobs_tenant ON jobs (tenant_id, state, created_at, id);
+-- For the deletion of old ones.
+CREATE INDEX jobs_done ON jobs (finished_at, id) WHERE state = 'done';
 -- One live job for one thing: enqueuing it twice is one job.
 CREATE UNIQUE INDEX jobs_dedupe ON jobs (kind, dedupe_key) WHERE state = 'ready';

@@ -13,6 +13,7 @@ CREATE TABLE reply_tokens (
 ) STRICT;
 
 CREATE INDEX reply_tokens_conversation ON reply_tokens (conversation_id, usable_until);
+CREATE INDEX reply_tokens_tenant ON reply_tokens (tenant_id);
 CREATE INDEX reply_tokens_age ON reply_tokens (usable_until);
 
 -- One row per conversation that was ever written to: it numbers the sends, and holding it orders those who enqueue.
@@ -23,6 +24,7 @@ CREATE TABLE send_lanes (
     last_number INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX send_lanes_tenant ON send_lanes (tenant_id);
 CREATE INDEX send_lanes_account ON send_lanes (account_id);
 
 -- One row is one call that LINE sees. `body` and `retry_key` are on disk before the first try and stay as they are
@@ -85,6 +87,7 @@ CREATE TABLE deliveries (
     UNIQUE (send_id, place)
 ) STRICT;
 
+CREATE INDEX deliveries_tenant ON deliveries (tenant_id);
 CREATE INDEX deliveries_account ON deliveries (account_id);
 CREATE INDEX deliveries_line_message ON deliveries (line_message_id);
 
@@ -96,3 +99,5 @@ CREATE TABLE quota_readings (
     used INTEGER NOT NULL,
     read_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX quota_readings_tenant ON quota_readings (tenant_id);

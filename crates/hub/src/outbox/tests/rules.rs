@@ -27,7 +27,13 @@ fn replying(open: bool) -> Progress {
 }
 
 fn pushing(open: bool) -> Progress {
-    Progress { request: Some(Request::Push), open, attempts: 1, first_attempt_at: Some(T0), ..fresh(Terms::ONE) }
+    Progress {
+        request: Some(Request::Push),
+        open,
+        attempts: 1,
+        first_attempt_at: Some(T0),
+        ..fresh(Terms::ONE)
+    }
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -49,17 +55,19 @@ fn a_free_reply_goes_before_a_push_and_a_push_only_where_it_may() {
 #[test]
 fn a_token_starts_nothing_in_its_last_ten_seconds() {
     // PLATFORM 17: a reply token is good for one minute after the webhook.
-    let new = |redelivered, event_at| NewToken {
-        tenant: &crate::ids::Id::parse("ten_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
-        account: &crate::ids::Id::parse("acc_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
-        conversation: &crate::ids::Id::parse("cnv_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
-        token: "t",
-        position: 1,
-        event_at,
-        received_at: at(3600),
-        redelivered,
-    }
-    .usable_until();
+    let new = |redelivered, event_at| {
+        NewToken {
+            tenant: &crate::ids::Id::parse("ten_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
+            account: &crate::ids::Id::parse("acc_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
+            conversation: &crate::ids::Id::parse("cnv_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
+            token: "t",
+            position: 1,
+            event_at,
+            received_at: at(3600),
+            redelivered,
+        }
+        .usable_until()
+    };
     assert_eq!(new(false, at(3599)), at(3650));
     assert_eq!(new(true, at(3599)), at(3650));
     // PLATFORM 17: that of a redelivered event dies 20 minutes after the event.
@@ -72,11 +80,18 @@ fn dummy_tokens_are_known() {
     // GOTCHAS A7.
     let id = |prefix: &str| format!("{prefix}_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     let dummy = |token: &str| {
-        let (tenant, account) = (crate::ids::Id::parse(&id("ten")).unwrap(), crate::ids::Id::parse(&id("acc")).unwrap());
+        let (tenant, account) =
+            (crate::ids::Id::parse(&id("ten")).unwrap(), crate::ids::Id::parse(&id("acc")).unwrap());
         let conversation = crate::ids::Id::parse(&id("cnv")).unwrap();
         NewToken {
-            tenant: &tenant, account: &account, conversation: &conversation, token, position: 1, event_at: T0,
-            received_at: T0, redelivered: false,
+            tenant: &tenant,
+            account: &account,
+            conversation: &conversation,
+            token,
+            position: 1,
+            event_at: T0,
+            received_at: T0,
+            redelivered: false,
         }
         .is_dummy()
     };
@@ -163,7 +178,10 @@ fn months_are_japans() {
     // GOTCHAS C13: LINE counts days in UTC+9.
     let month = Month::parse("2026-12").unwrap();
     let (from, until) = month.bounds();
-    assert_eq!((from.to_string(), until.to_string()), ("2026-11-30T15:00:00.000Z".to_owned(), "2026-12-31T15:00:00.000Z".to_owned()));
+    assert_eq!(
+        (from.to_string(), until.to_string()),
+        ("2026-11-30T15:00:00.000Z".to_owned(), "2026-12-31T15:00:00.000Z".to_owned())
+    );
     assert_eq!(Month::of(from), month);
     assert_eq!(Month::of(until).to_string(), "2027-01");
     for text in ["2026-13", "2026-00", "26-01", "2026", "2026-1", "", "-026-01"] {
@@ -199,8 +217,20 @@ enum Fate {
 fn fates() -> impl Strategy<Value = Vec<(Fate, u64)>> {
     use Fate::*;
     let fate = prop::sample::select(vec![
-        Answered, AnswerLost, AnswerLost, Lost, Lost, NotSent, NotSent, Wait, Quota, Credentials, Refused, KilledBefore,
-        KilledAfter, KilledAfter,
+        Answered,
+        AnswerLost,
+        AnswerLost,
+        Lost,
+        Lost,
+        NotSent,
+        NotSent,
+        Wait,
+        Quota,
+        Credentials,
+        Refused,
+        KilledBefore,
+        KilledAfter,
+        KilledAfter,
     ]);
     prop::collection::vec((fate, 0_u64..40_000), 0..30)
 }
@@ -263,8 +293,8 @@ proptest! {
             let (fate, took) = fates.next().unwrap_or((Fate::Answered, 10));
             let (done, outcome) = match fate {
                 Fate::Answered => (true, None),
-                Fate::AnswerLost => (true, Some(Outcome::Open)),
-                Fate::Lost => (false, Some(Outcome::Open)),
+                Fate::AnswerLost | Fate::KilledAfter => (true, Some(Outcome::Open)),
+                Fate::Lost | Fate::KilledBefore => (false, Some(Outcome::Open)),
                 Fate::NotSent => (false, Some(Outcome::NotSent)),
                 Fate::Wait => (false, Some(Outcome::Wait(None))),
                 Fate::Quota => (false, Some(Outcome::QuotaUsedUp)),
@@ -272,8 +302,6 @@ proptest! {
                 // The bytes are judged the same at every attempt, so only the first can be refused.
                 Fate::Refused if progress.open => (true, None),
                 Fate::Refused => (false, Some(Outcome::Refused(Some(400)))),
-                Fate::KilledBefore => (false, Some(Outcome::Open)),
-                Fate::KilledAfter => (true, Some(Outcome::Open)),
             };
             let mut said = Outcome::Accepted;
             if done {

@@ -1,0 +1,150 @@
+//! Dispatchers that die, and dispatchers side by side.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Friend, Scene, text};
+use crate::db::testing::Engine;
+use crate::outbox::model::*;
+
+async fn until(what: impl AsyncFn() -> bool) {
+    for _ in 0..2_000 {
+        if what().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come to pass");
+}
+
+/// Runs a dispatcher until LINE has been asked `calls` times on `path`, then kills it.
+async fn killed_after(scene: &Scene, path: &str, calls: usize) {
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(scene.dispatcher().run(stop));
+    until(async || scene.asked(path).await.len() >= calls).await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+}
+
+#[rstest]
+#[case::reply(Engine::Sqlite, true)]
+#[case::push(Engine::Sqlite, false)]
+#[case::reply_postgres(Engine::Postgres, true)]
+#[case::push_postgres(Engine::Postgres, false)]
+#[tokio::test]
+async fn a_killed_dispatcher_neither_doubles_nor_loses(#[case] engine: Engine, #[case] free: bool) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let friend = &scene.friend;
+    let path = if free { "/v2/bot/message/reply" } else { "/v2/bot/message/push" };
+    if free {
+        scene.hears(friend).await;
+    }
+    // LINE takes it, and the hub dies before it hears so.
+    scene.fault(json!({ "path": path, "kind": "delay", "ms": 60_000, "times": 1 })).await;
+    let line = scene.writes(friend, "line", Terms::ONE).await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(scene.dispatcher().run(stop));
+    until(async || scene.delivery(&line).await.via.is_some()).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    scene.heal().await;
+    if engine == Engine::Postgres {
+        // Another node may be at work on it, so its lease has to run out first; a reply's token does not live so long.
+        scene.pass(61);
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(scene.dispatcher().run(stop.clone()));
+    until(async || scene.delivery(&line).await.state.is_settled()).await;
+    stop.cancel();
+    running.await.unwrap();
+    let (delivery, shown) = (scene.delivery(&line).await, scene.shown(friend).await);
+    match delivery.state {
+        State::Sent => assert_eq!(shown.len(), 1),
+        State::Unknown => assert!(free && engine == Engine::Postgres && shown.len() <= 1),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(scene.heard()[&line].len(), 1);
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_lost_answer_and_a_kill_together_show_it_once(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let friend = &scene.friend;
+    scene.fault(json!({ "path": "/v2/bot/message/push", "kind": "lose_answer", "times": 1 })).await;
+    let line = scene.writes(friend, "line", Terms::ONE).await;
+    killed_after(&scene, "/v2/bot/message/push", 1).await;
+    scene.pass(61);
+    scene.send().await;
+    assert_eq!(scene.delivery(&line).await.state, State::Sent);
+    assert_eq!(scene.shown(friend).await.len(), 1);
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite, 1)]
+#[case::postgres(Engine::Postgres, 3)]
+#[tokio::test]
+async fn many_dispatchers_send_each_line_once_and_in_order(#[case] engine: Engine, #[case] nodes: usize) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let mut friends: Vec<Friend> = vec![scene.friend.clone()];
+    for n in 0..5 {
+        friends.push(scene.befriend(&format!("friend {n}")).await);
+    }
+    let stop = CancellationToken::new();
+    let mut running = Vec::new();
+    for n in 0..nodes {
+        let hub = scene.test.node(&format!("node {n}")).await;
+        running.push(tokio::spawn(scene.dispatcher_of(&hub).run(stop.clone())));
+    }
+    // Now and then an answer is lost.
+    scene.fault(json!({ "path": "/v2/bot/message", "kind": "lose_answer", "rate": 0.1 })).await;
+    let mut lines = Vec::new();
+    for n in 0..8 {
+        for friend in &friends {
+            if n % 4 == 0 {
+                scene.hears(friend).await;
+            }
+            // A program's sends are not put together.
+            lines.extend(scene.queue(friend, vec![text(&format!("{n:02}"))], Origin::Api, Terms::ONE).await);
+        }
+    }
+    until(async || {
+        scene.pass(1);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        scene.heard().len() == lines.len()
+    })
+    .await;
+    stop.cancel();
+    for running in running {
+        running.await.unwrap();
+    }
+    assert!(scene.heard().values().all(|ends| ends.len() == 1));
+    for friend in &friends {
+        let shown: Vec<String> = scene.shown(friend).await.into_iter().map(|(text, _)| text).collect();
+        let mut sorted = shown.clone();
+        sorted.sort();
+        sorted.dedup();
+        // Each at most once and in order; what may be missing is unknown, and shown as such.
+        assert_eq!(shown, sorted);
+    }
+    let mut sent = 0;
+    for line in &lines {
+        let delivery = scene.delivery(line).await;
+        assert!(matches!(delivery.state, State::Sent | State::Unknown), "{delivery:?}");
+        sent += usize::from(delivery.state == State::Sent);
+    }
+    let mut shown = 0;
+    for friend in &friends {
+        shown += scene.shown(friend).await.len();
+    }
+    assert!(sent <= shown && shown <= lines.len(), "{sent} sent, {shown} shown");
+    scene.close().await;
+}

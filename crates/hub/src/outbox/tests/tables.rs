@@ -1,0 +1,114 @@
+//! The outbox's tables on both databases, without LINE.
+
+use rstest::rstest;
+
+use super::support::{Scene, text};
+use crate::db::testing::Engine;
+use crate::ids::Id as _;
+use crate::outbox::model::*;
+use crate::outbox::{jobs, repo, service};
+use crate::scope::Scope;
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn lines_share_a_call_only_among_their_like(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let friend = &scene.friend;
+    let mut sends = Vec::new();
+    for _ in 0..6 {
+        let line = scene.writes(friend, "line", Terms::ONE).await;
+        sends.push(scene.delivery(&line).await.send);
+    }
+    assert!(sends[..5].iter().all(|send| *send == sends[0]));
+    // PLATFORM 7: at most five in one call.
+    assert_ne!(sends[5], sends[0]);
+    // Other terms, another origin, or three that no longer fit: a call of their own.
+    let free = scene.writes(friend, "free", Terms::FREE).await;
+    assert_ne!(scene.delivery(&free).await.send, sends[5]);
+    let three = scene.queue(friend, vec![text("a"), text("b"), text("c")], Origin::Agent, Terms::FREE).await;
+    assert_eq!(scene.delivery(&three[2]).await.place, 3);
+    let two = scene.queue(friend, vec![text("d"), text("e")], Origin::Agent, Terms::FREE).await;
+    assert_eq!(scene.delivery(&two[0]).await.place, 0);
+    let api = scene.queue(friend, vec![text("f")], Origin::Api, Terms::FREE).await;
+    let more = scene.queue(friend, vec![text("g")], Origin::Api, Terms::FREE).await;
+    assert_ne!(scene.delivery(&api[0]).await.send, scene.delivery(&more[0]).await.send);
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn tokens_are_given_out_once_the_newest_first(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let friend = &scene.friend;
+    // GOTCHAS A7: the console's dummy tokens are no tokens.
+    scene.remember(friend, &"0".repeat(32)).await;
+    scene.remember(friend, &"f".repeat(32)).await;
+    let hub = &scene.test.hub;
+    let free = async || service::free_until(&hub.db, &friend.conversation, hub.now()).await.unwrap();
+    assert_eq!(free().await, None);
+    scene.remember(friend, "old").await;
+    scene.pass(1);
+    scene.remember(friend, "new").await;
+    let until = hub.now().plus(TOKEN_LIFE).minus(TOKEN_MARGIN);
+    assert_eq!(free().await, Some(until));
+    // What waits already takes them first.
+    scene.queue(friend, vec![text("a")], Origin::Api, Terms::FREE).await;
+    assert_eq!(free().await, Some(until));
+    scene.queue(friend, vec![text("b")], Origin::Api, Terms::FREE).await;
+    assert_eq!(free().await, None);
+    let mut tx = hub.db.begin().await.unwrap();
+    let due = repo::due(&mut tx, hub.now(), 10).await.unwrap();
+    // Strict order: of one conversation only the oldest.
+    assert_eq!(due.len(), 1);
+    let newest = repo::newest_token(&mut tx, &friend.conversation, hub.now()).await.unwrap().unwrap();
+    assert_eq!(newest.token, "new");
+    assert!(repo::claim_token(&mut tx, &due[0], &newest).await.unwrap());
+    assert!(!repo::claim_token(&mut tx, &due[0], &newest).await.unwrap());
+    let next = repo::newest_token(&mut tx, &friend.conversation, hub.now()).await.unwrap().unwrap();
+    assert_eq!(next.token, "old");
+    repo::release_token(&mut tx, &due[0], &newest).await.unwrap();
+    let newest = repo::newest_token(&mut tx, &friend.conversation, hub.now()).await.unwrap().unwrap();
+    assert_eq!(newest.token, "new");
+    tx.commit().await.unwrap();
+    // Dead tokens go.
+    scene.pass(7200);
+    let done = jobs::delete_tokens(hub.clone(), jobs::DeleteTokens::default()).await;
+    assert_eq!(done, crate::jobs::Outcome::Done);
+    let mut tx = hub.db.begin().await.unwrap();
+    assert_eq!(repo::delete_tokens(&mut tx, hub.now(), 10).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let hub = &scene.test.hub;
+    let line = scene.writes(&scene.friend, "line", Terms::FREE).await;
+    scene.send().await;
+    assert_eq!(scene.delivery(&line).await.state, State::Failed);
+    let mut tx = hub.db.begin().await.unwrap();
+    let reading = Reading { quota: Some(5), used: 1, read_at: hub.now() };
+    repo::set_reading(&mut tx, &scene.tenant, &scene.account, &reading).await.unwrap();
+    tx.commit().await.unwrap();
+    let month = Month::of(hub.now());
+    assert_eq!(service::usage(hub, &scene.scope(), month).await.unwrap()[0].line, Some(reading));
+    for stranger in [Scope::tenant_wide(hub.id()), Scope::agent(scene.tenant.clone(), hub.id())] {
+        let ids = [line.clone()];
+        assert!(service::deliveries(&hub.db, &stranger, &ids).await.unwrap().is_empty());
+        assert!(service::usage(hub, &stranger, month).await.unwrap().is_empty());
+        let mut tx = hub.db.begin().await.unwrap();
+        let by = "usr_1".to_owned();
+        let again = service::again(&mut tx, hub, &stranger, &line, State::Failed, by, Terms::ONE).await;
+        assert_eq!(again.unwrap_err().code, "not_found");
+    }
+    assert!(crate::ids::SendId::parse(scene.delivery(&line).await.send.as_str()).is_some());
+    scene.close().await;
+}

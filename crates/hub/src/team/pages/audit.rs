@@ -1,0 +1,90 @@
+//! The audit log.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::error::AppResult;
+use crate::team::model::AuditEntry;
+use crate::team::{Viewer, service};
+use crate::web::{Page, Ui};
+
+const PAGE: usize = 50;
+
+#[derive(Debug, Template)]
+#[template(path = "audit_log.html")]
+pub(super) struct AuditLog {
+    ui: Ui,
+    entries: Vec<AuditEntry>,
+    /// The query that leads to older entries.
+    older: Option<String>,
+    /// Whether this is not the newest page.
+    is_older: bool,
+}
+
+impl AuditLog {
+    /// An action in words where its slice has some (`audit-<action>`), else as it is.
+    fn action(&self, entry: &AuditEntry) -> String {
+        let key = format!("audit-{}", entry.action.replace(['.', '_'], "-"));
+        self.ui.maybe(&key).unwrap_or_else(|| entry.action.clone())
+    }
+
+    /// The details as `name value`, without the braces.
+    fn details(entry: &AuditEntry) -> String {
+        let Some(members) = entry.detail.as_object() else { return String::new() };
+        let text = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(items) => {
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        };
+        let filled = members.iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty()));
+        filled.map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>().join(" · ")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Before {
+    #[serde(default)]
+    before: String,
+}
+
+pub(super) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Query(query): Query<Before>,
+) -> AppResult<Page<AuditLog>> {
+    viewer.require_owner()?;
+    let below = query.before.split_once('-').and_then(|(at, id)| Some((Timestamp(at.parse().ok()?), id)));
+    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+    let mut entries = service::list_audit(&hub, &viewer.scope(), below, limit).await?;
+    let has_older = entries.len() > PAGE;
+    entries.truncate(PAGE);
+    let older = entries.last().filter(|_| has_older).map(|last| format!("{}-{}", last.at.millis(), last.id));
+    Ok(Page(AuditLog { ui, entries, older, is_older: below.is_some() }))
+}
+
+#[cfg(test)]
+pub(super) fn samples(ui: &Ui) -> Vec<AuditLog> {
+    let entry = |action: &str, detail| AuditEntry {
+        id: "aud_1".to_owned(),
+        at: Timestamp(1_767_225_600_000),
+        actor_kind: "user".to_owned(),
+        actor: "林小美".to_owned(),
+        action: action.to_owned(),
+        subject: "new@example.tw".to_owned(),
+        detail,
+    };
+    let entries = vec![
+        entry("user.invited", serde_json::json!({ "role": "agent", "accounts": ["acc_1", "acc_2"] })),
+        entry("thing.unknown", serde_json::json!({})),
+    ];
+    vec![
+        AuditLog { ui: ui.clone(), entries, older: Some("1-aud_1".to_owned()), is_older: true },
+        AuditLog { ui: ui.clone(), entries: Vec::new(), older: None, is_older: false },
+    ]
+}

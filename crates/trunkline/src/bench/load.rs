@@ -1,0 +1,181 @@
+//! A closed loop of webhook requests as LINE sends them: each connection sends, waits for the answer, and sends again.
+//!
+//! Every body is about 1 KB, has a fresh `webhookEventId` and is signed anew. The client speaks HTTP by hand, because a
+//! library's client would use more of the two cores than the hub.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use url::Url;
+
+use super::stage::{Channel, Friend};
+
+/// Bodies are filled up to this many bytes.
+const BODY: usize = 1024;
+
+/// Whom the requests pretend to come from, and where they go.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The account's webhook address.
+    pub(super) webhook: Url,
+    /// The account's channel.
+    pub(super) channel: Channel,
+    /// Who writes.
+    pub(super) friends: Vec<Friend>,
+    /// Numbers the events of the whole run, so that none comes twice.
+    pub(super) numbers: Arc<AtomicU64>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Requests answered 200 within the measured time.
+    pub(super) accepted: u64,
+    /// Requests answered 200 in all, warm-up included.
+    pub(super) accepted_in_all: u64,
+    /// Other answers.
+    pub(super) refused: u64,
+    /// The measured time.
+    pub(super) lasted: Duration,
+    /// Microseconds of each measured request, sorted.
+    latencies: Vec<u32>,
+}
+
+impl Seen {
+    pub(super) fn per_second(&self) -> f64 {
+        self.accepted as f64 / self.lasted.as_secs_f64()
+    }
+
+    /// The latency that `share` of the requests did not exceed, in ms.
+    pub(super) fn percentile(&self, share: f64) -> f64 {
+        let last = self.latencies.len().saturating_sub(1);
+        let place = (last as f64 * share).round() as usize;
+        self.latencies.get(place).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    }
+}
+
+/// Drives `connections` for `warm_up`, then for `measured`.
+pub(super) async fn run(
+    source: Arc<Source>,
+    connections: usize,
+    warm_up: Duration,
+    measured: Duration,
+) -> anyhow::Result<Seen> {
+    let begin = Instant::now() + warm_up;
+    let end = begin + measured;
+    let tasks: Vec<_> =
+        (0..connections).map(|lane| tokio::spawn(connection(source.clone(), lane, begin, end))).collect();
+    let mut seen = Seen { lasted: measured, ..Seen::default() };
+    for task in tasks {
+        let one = task.await??;
+        seen.accepted += one.accepted;
+        seen.accepted_in_all += one.accepted_in_all;
+        seen.refused += one.refused;
+        seen.latencies.extend(one.latencies);
+    }
+    seen.latencies.sort_unstable();
+    Ok(seen)
+}
+
+async fn connection(source: Arc<Source>, lane: usize, begin: Instant, end: Instant) -> anyhow::Result<Seen> {
+    let address = source.webhook.socket_addrs(|| None)?;
+    let mut stream = TcpStream::connect(address.as_slice()).await?;
+    stream.set_nodelay(true)?;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json; charset=utf-8\r\nuser-agent: LineBotWebhook/2.0\r\n",
+        source.webhook.path(),
+        source.webhook.authority(),
+    );
+    let friend = source.friends.get(lane % source.friends.len().max(1)).context("nobody writes")?;
+    let mut seen = Seen::default();
+    let mut request = Vec::with_capacity(2 * BODY);
+    let mut answer = Vec::with_capacity(1024);
+    loop {
+        let number = source.numbers.fetch_add(1, Ordering::Relaxed);
+        let body = body(&source.channel.bot_user_id, &friend.id, number);
+        let signature = line_api::signature::sign(&source.channel.secret, &body);
+        request.clear();
+        request.extend_from_slice(head.as_bytes());
+        let rest = format!("x-line-signature: {signature}\r\ncontent-length: {}\r\n\r\n", body.len());
+        request.extend_from_slice(rest.as_bytes());
+        request.extend_from_slice(&body);
+        let sent = Instant::now();
+        stream.write_all(&request).await?;
+        let status = read(&mut stream, &mut answer).await?;
+        let done = Instant::now();
+        if status == 200 {
+            seen.accepted_in_all += 1;
+        } else {
+            seen.refused += 1;
+        }
+        if done > end {
+            return Ok(seen);
+        }
+        if sent >= begin && status == 200 {
+            seen.accepted += 1;
+            seen.latencies.push(u32::try_from((done - sent).as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+/// Reads one answer; gives its status.
+async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u16> {
+    answer.clear();
+    loop {
+        if stream.read_buf(answer).await? == 0 {
+            bail!("the hub closed the connection");
+        }
+        let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = std::str::from_utf8(answer.get(..end).unwrap_or_default())?;
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        });
+        let length = length.with_context(|| format!("an answer without length: {head}"))?;
+        let status = head.get(9..12).and_then(|status| status.parse().ok()).context("no status")?;
+        while answer.len() < end + 4 + length {
+            if stream.read_buf(answer).await? == 0 {
+                bail!("the hub closed the connection");
+            }
+        }
+        return Ok(status);
+    }
+}
+
+/// A webhook body with one text message, about 1 KB.
+fn body(destination: &str, user: &str, number: u64) -> Vec<u8> {
+    #[expect(clippy::disallowed_methods, reason = "the generator stands for LINE, whose events carry the real time")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let id = format!("01K{number:023}");
+    let mut body = format!(
+        r#"{{"destination":"{destination}","events":[{{"type":"message","message":{{"type":"text","id":"{}","quoteToken":"q{number:030}","text":"#,
+        500_000_000_000_000_000_u64 + number,
+    );
+    body.push('"');
+    let tail = format!(
+        r#"","markAsReadToken":"m{number:030}"}},"webhookEventId":"{id}","deliveryContext":{{"isRedelivery":false}},"timestamp":{now},"source":{{"type":"user","userId":"{user}"}},"replyToken":"{number:032}","mode":"active"}}]}}"#,
+    );
+    while body.len() + tail.len() + 2 < BODY {
+        body.push_str("茶");
+    }
+    body.push_str(&tail);
+    body.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_a_webhook_of_about_a_kilobyte() {
+        let body = body("U0123456789abcdef0123456789abcdef", "Uabcdef0123456789abcdef0123456789", 7);
+        assert!((BODY - 8..=BODY).contains(&body.len()), "{}", body.len());
+        let envelope = line_api::webhook::parse(&body).unwrap();
+        assert_eq!(envelope.events.len(), 1);
+        assert!(envelope.events[0].head().id.is_some());
+    }
+}

@@ -1,0 +1,49 @@
+//! Measurements that anyone can repeat; `bench/README.md` tells the method and what was seen.
+
+mod child;
+mod faults;
+mod ingest;
+mod load;
+mod stage;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::settings::{Flags, Settings};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// How many webhook requests a second are stored, beside the same handler without storing and with a commit for each
+    Ingest(ingest::Options),
+    /// Kill the hub again and again under load, and count what was lost or came twice
+    Faults(faults::Options),
+    /// The hub as the other two run it
+    #[command(hide = true)]
+    Serve(ServeOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    settings: Flags,
+    /// group, each or never
+    #[arg(long, default_value = "group")]
+    commit: String,
+    /// Leave the journal unread
+    #[arg(long)]
+    paused: bool,
+}
+
+/// Runs a measurement.
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Ingest(options) => ingest::run(options).await,
+        Command::Faults(options) => faults::run(options).await,
+        Command::Serve(options) => {
+            let settings = Settings::read(&options.settings)?;
+            settings.start_log()?;
+            child::serve(&settings, &options.commit, options.paused).await
+        }
+    }
+}

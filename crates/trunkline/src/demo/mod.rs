@@ -1,0 +1,101 @@
+//! `trunkline demo`: a hub and a local LINE in one process, with a small tea shop and its friends in them.
+//!
+//! Nothing here goes around the doors: friends act through the sandbox's controls, their messages reach the hub as signed
+//! webhooks, the account is connected and the answers are given through the hub's API.
+
+mod picture;
+mod story;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use hub::app::Hub;
+use hub::config::LineHosts;
+use hub::scope::Scope;
+use hub::start::{self, Parts};
+use hub::team::{self, Actor, NewUser, Role};
+use line_sandbox::Sandbox;
+use url::Url;
+
+use crate::admin::told;
+use crate::http::Client;
+use crate::settings::{self, Settings};
+use crate::{lifecycle, say};
+
+const ACTOR: Actor = Actor::System("demo");
+const EMAIL: &str = "owner@demo.example";
+const KEY_NAME: &str = "demo";
+
+/// Serves hub and sandbox until a signal.
+///
+/// # Errors
+/// An address is taken, or the data folder cannot be used.
+pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> anyhow::Result<ExitCode> {
+    let signal = lifecycle::stop_on_signal()?;
+    let listener = lifecycle::bind(settings.listen).await?;
+    let sandbox_listener = lifecycle::bind(sandbox_listen).await.context("the local LINE (--sandbox-listen)")?;
+    let line = settings::origin(sandbox_listener.local_addr()?)?;
+    // Gone with the demo, unless the operator wants to keep what happens in it.
+    let scratch = if settings.data_dir_given { None } else { Some(tempfile::tempdir()?) };
+    if let Some(scratch) = &scratch {
+        scratch.path().clone_into(&mut settings.data_dir);
+    }
+    settings.line = LineHosts::sandbox(&line);
+    let running = start::start(Parts::system(settings.config(listener.local_addr()?)?)).await?;
+
+    let sandbox = Sandbox::new(line_sandbox::Config::default());
+    let sandbox_stop = running.hub.stop.clone();
+    let sandbox = tokio::spawn(sandbox.serve(sandbox_listener, sandbox_stop.cancelled_owned()));
+
+    let hub = running.hub.clone();
+    let ready = async move {
+        say("Trunkline demo: setting up a tea shop …");
+        let links = set_up(&hub, &line).await.context("the demo could not be set up")?;
+        say(format!(
+            "\n  Inbox   {}\n          (signs this browser in, once; {EMAIL} is the owner)\n  Phone   {}\n          (a friend's phone; others at {line})\n\n\
+             Write on the phone, answer in the inbox. Ctrl+C ends the demo{}.",
+            links.inbox,
+            links.phone,
+            if scratch.is_some() { " and forgets it" } else { "" }
+        ));
+        // Kept until the end of the demo.
+        if let Some(scratch) = scratch {
+            hub.stop.cancelled().await;
+            drop(scratch);
+        }
+        Ok(())
+    };
+    let code = lifecycle::serve_hub(running, listener, signal, ready).await?;
+    sandbox.await.context("the sandbox panicked")?.context("the sandbox failed")?;
+    Ok(code)
+}
+
+struct Links {
+    inbox: String,
+    phone: String,
+}
+
+async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
+    let tenant = team::service::tenant_for(hub, None, true, &ACTOR).await.map_err(told)?;
+    let scope = Scope::tenant_wide(tenant.id.clone());
+    let members = team::service::members(hub, &scope).await.map_err(told)?;
+    let owner = match members.into_iter().find(|member| member.email == EMAIL) {
+        Some(member) => member.id,
+        None => {
+            let password = hub.entropy.token();
+            let user = NewUser { email: EMAIL, name: "店長 阿嵐", role: Role::Owner, password: &password };
+            team::service::create_user(hub, &tenant.id, &user, &ACTOR).await.map_err(told)?
+        }
+    };
+    for key in team::service::api_keys(hub, &scope).await.map_err(told)? {
+        if key.name == KEY_NAME {
+            team::service::revoke_api_key(hub, &scope, &key.id, &ACTOR).await.map_err(told)?;
+        }
+    }
+    let (_, key) = team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
+    let api = Client::api(&hub.config.public_url, key)?;
+    let phone = story::tell(&Client::sandbox(line)?, &api).await?;
+    let inbox = team::service::entry_link(hub, &tenant.id, &owner).await.map_err(told)?;
+    Ok(Links { inbox, phone: format!("{}{phone}", line.as_str().trim_end_matches('/')) })
+}
