@@ -37,7 +37,7 @@ try {
   const views = {
     inbox: (page) => page.goto(`${demo.hub}/inbox`),
     talk,
-    connect: (page) => page.goto(`${demo.hub}/accounts/connect`),
+    connect: (page) => page.goto(`${demo.hub}/settings/accounts/new`),
     phone: (page) => page.goto(demo.phone),
   };
   const shoot = async (open, file, options) => {

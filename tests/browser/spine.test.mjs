@@ -159,11 +159,14 @@ describe('the spine', () => {
   it('is worked by keyboard alone', async () => {
     await inbox.goto(`${demo.hub}/inbox`);
     await inbox.locator('.inbox-row').first().waitFor();
+    const focus = () => inbox.evaluate(() => document.activeElement.id || document.activeElement.type);
     await inbox.keyboard.press('j');
     await inbox.keyboard.press('Enter');
-    await inbox.locator('#inbox-text').waitFor();
+    await becomes(focus, 'inbox-text', 2 * AT_ONCE);
+    await inbox.keyboard.press('Escape');
+    assert.notEqual(await focus(), 'inbox-text');
     await inbox.keyboard.press('r');
-    await becomes(() => inbox.evaluate(() => document.activeElement.id), 'inbox-text');
+    await becomes(focus, 'inbox-text');
     await inbox.keyboard.type('第一行');
     await inbox.keyboard.press('Shift+Enter');
     await inbox.keyboard.type('第二行');
@@ -172,7 +175,7 @@ describe('the spine', () => {
     await soon(said(inbox, '第二行').locator('.inbox-sending.is-sent'));
     await inbox.keyboard.press('Escape');
     await inbox.keyboard.press('/');
-    await becomes(() => inbox.evaluate(() => document.activeElement.type), 'search');
+    await becomes(focus, 'search');
     await inbox.keyboard.type('張家豪');
     await becomes(() => inbox.locator('.inbox-row:visible').count(), 1, 2 * AT_ONCE);
     await inbox.locator('input[type=search][name=q]').first().fill('');
@@ -189,6 +192,33 @@ describe('the spine', () => {
     const titles = new Set();
     for (const tag of ['zh-Hant', 'ja', 'th', 'en']) titles.add(await choose(tag));
     assert.equal(titles.size, 4, [...titles].join(' | '));
+  });
+
+  it('connects an account with its ID and secret alone, and names the value that is wrong', async () => {
+    const make = async (path, body) => {
+      const answer = await fetch(`${demo.sandbox}/sandbox/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return answer.json();
+    };
+    const { providerId } = await make('providers', { name: '山嵐' });
+    const channel = await make('channels', { providerId, type: 'messaging', name: '山嵐二店' });
+    const submit = async (secret) => {
+      await inbox.goto(`${demo.hub}/settings/accounts/new`);
+      await inbox.locator('#f-channel_id').fill(channel.channelId);
+      await inbox.locator('#f-channel_secret').fill(secret);
+      await inbox.locator('form.form button[type=submit]').click();
+    };
+    await submit('0'.repeat(32));
+    await inbox.locator('#f-channel_secret-error').waitFor();
+    // The refusal is a 422, which the browser reports as a failed request.
+    const refusals = trouble.splice(0).filter((line) => !line.includes('422'));
+    assert.deepEqual(refusals, []);
+    await submit(channel.channelSecret);
+    await inbox.getByText('山嵐二店').first().waitFor();
+    await inbox.getByText('Use webhook').first().waitFor();
   });
 
   it('shows one pane at a time on a phone', async () => {
@@ -210,7 +240,7 @@ describe('the spine', () => {
     await page.locator('#inbox-head .inbox-who').click();
     await page.locator('#inbox-person').waitFor();
     await talk.waitFor({ state: 'hidden' });
-    await page.goBack();
+    await page.locator('#inbox-person .inbox-back').click();
     await talk.waitFor();
     await page.locator('#inbox-head .inbox-back').click();
     await list.waitFor();

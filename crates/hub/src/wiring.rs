@@ -13,7 +13,7 @@ use crate::db::{DbResult, Sql};
 use crate::jobs::Registry;
 use crate::journal::consumer::Consumer;
 use crate::outbox::dispatch::Dispatcher;
-use crate::web::Shell;
+use crate::web::{SettingsEntry, Shell};
 
 /// All pages of the hub.
 fn pages() -> Router<Hub> {
@@ -21,13 +21,20 @@ fn pages() -> Router<Hub> {
         .merge(crate::web::routes())
         .merge(crate::live::routes())
         .merge(crate::jobs::routes())
+        .merge(crate::journal::pages::routes())
         .merge(crate::team::routes())
         .merge(crate::accounts::routes())
 }
 
+/// The pages of the settings, in order.
+fn settings() -> Vec<SettingsEntry> {
+    let accounts = crate::accounts::SETTINGS.iter();
+    accounts.chain(&crate::team::SETTINGS).chain(&crate::journal::pages::SETTINGS).chain(&crate::jobs::SETTINGS).copied().collect()
+}
+
 /// What slices put into the frame of every page.
 fn shell() -> Shell {
-    Shell { nav: vec![crate::team::NAV], settings: crate::team::SETTINGS.to_vec(), live: Some(crate::live::PATH), ..Shell::default() }
+    Shell { nav: vec![crate::team::NAV], settings: settings(), live: Some(crate::live::PATH), ..Shell::default() }
 }
 
 /// The calls of `/api/v1`.
@@ -35,6 +42,7 @@ fn api() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .merge(crate::accounts::api::routes())
         .merge(crate::ingress::api::routes())
+        .merge(crate::journal::api::routes())
         .merge(crate::contacts::api::routes())
         .merge(crate::outbox::api::routes())
         .merge(crate::inbox::api::routes())
@@ -72,6 +80,7 @@ pub fn jobs() -> Registry {
         .add(contacts::jobs::run)
         .every(outbox::jobs::EVERY, outbox::jobs::read_quotas)
         .every(outbox::jobs::EVERY, outbox::jobs::delete_tokens)
+        .every(outbox::cleanup::EVERY, outbox::cleanup::run)
         .add(inbox::jobs::run_media)
         .add(inbox::jobs::run_group)
         .add(inbox::jobs::run_blank)

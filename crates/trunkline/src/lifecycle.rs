@@ -107,5 +107,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             tracing::debug!(%error, "failed to set TCP_NODELAY");
         }
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    // Who signs in too often is known by the address.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -9,6 +9,7 @@ use line_client::Secret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::pending::Pending;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, TenantId};
 
@@ -21,6 +22,8 @@ pub struct Accounts {
     maps: RwLock<Maps>,
     /// Limits how often unknown webhook addresses lead to the database.
     pub(super) unknown: Rereads,
+    /// Connectings that wait for a person's word.
+    pub(super) pending: Pending,
 }
 
 #[derive(Debug, Default)]

@@ -5,9 +5,11 @@
 //! half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
 
-pub(crate) mod api;
+pub mod api;
 mod memory;
 mod model;
+mod pages;
+mod pending;
 pub(crate) mod repo;
 pub mod service;
 #[cfg(test)]
@@ -18,16 +20,22 @@ mod tests;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::{get, post};
 use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
 use crate::db::LogAndIgnore;
 use crate::ids::AccountId;
+use crate::web::SettingsEntry;
 
 pub use memory::{Accounts, Connected, Counted, Seen};
 pub(crate) use repo::STATEMENTS;
 
 pub use model::{Account, Attention, Environment, Reading, Status, normal_line_id};
+
+/// The page of the settings.
+pub const SETTINGS: [SettingsEntry; 1] =
+    [SettingsEntry { href: "/settings/accounts", icon: "plug", label_key: "accounts-title", owners_only: false }];
 
 /// How often LINE is asked how the accounts are (GOTCHAS A8).
 const CHECK_EVERY: Duration = Duration::from_secs(300);
@@ -76,7 +84,15 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pages of accounts.
+/// Settings → Accounts.
 pub fn routes() -> Router<Hub> {
     Router::new()
+        .route("/settings/accounts", get(pages::list))
+        .route("/settings/accounts/new", get(pages::new).post(pages::connect))
+        .route("/settings/accounts/{id}", get(pages::show))
+        .route("/settings/accounts/{id}/check", post(pages::check))
+        .route("/settings/accounts/{id}/webhook-test", post(pages::test))
+        .route("/settings/accounts/{id}/credentials", post(pages::credentials))
+        .route("/settings/accounts/{id}/environment", post(pages::environment))
+        .route("/settings/accounts/{id}/disconnect", post(pages::disconnect))
 }

@@ -121,7 +121,7 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
-    /// Who changed them: a user's or an API key's id.
+    /// Who changed them: a person's or an API key's name at that time.
     pub updated_by: Option<String>,
     /// When it was disconnected.
     pub disconnected_at: Option<Timestamp>,

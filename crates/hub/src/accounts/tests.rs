@@ -107,10 +107,10 @@ impl Channel {
         json!({ "channel_id": self.id, "channel_secret": self.secret })
     }
 
-    fn with(&self, more: Value) -> Value {
-        let mut body = self.body();
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
+    fn with(&self, mut more: Value) -> Value {
+        let Value::Object(mut body) = self.body() else { unreachable!() };
+        body.append(more.as_object_mut().unwrap());
+        Value::Object(body)
     }
 }
 
@@ -545,5 +545,225 @@ async fn an_idempotency_key_answers_the_first_result(#[case] engine: Engine) {
     // After 24 hours the key is free again.
     scene.test.clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(post("one", &body).await.1["code"], "account_held");
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn the_journal_is_listed_with_how_far_each_consumer_is(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let channel = scene.channel("messaging").await;
+    let (_, account) = scene.connect(channel.body()).await;
+    let (id, url) = (account["id"].as_str().unwrap(), account["webhook_url"].as_str().unwrap());
+    let deliver = async |events: Value| {
+        let body = json!({ "destination": "U1", "events": events }).to_string();
+        let signature = line_api::signature::sign(&channel.secret, body.as_bytes());
+        let post = scene.http.post(url).header("x-line-signature", signature).body(body);
+        assert_eq!(post.send().await.unwrap().status(), StatusCode::OK);
+    };
+    deliver(json!([
+        { "type": "message", "webhookEventId": "01A" },
+        { "type": "follow", "webhookEventId": "01B", "deliveryContext": { "isRedelivery": true } },
+    ]))
+    .await;
+    scene.test.clock.advance(Duration::from_secs(60));
+    deliver(json!([{ "type": "tomorrow" }, 7])).await;
+    let list = async |query: &str| scene.api(Method::GET, &format!("/events?{query}"), None).await.1;
+    let all = list("").await;
+    let kinds: Vec<&str> = all["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["message", "follow", "tomorrow", "unknown"]);
+    let first = &all["items"][0];
+    assert!(first["id"].as_str().unwrap().starts_with("evt_"));
+    assert_eq!((&first["webhook_event_id"], &first["redelivered"]), (&json!("01A"), &json!(false)));
+    assert_eq!(first["received_at"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(all["items"][1]["redelivered"], true);
+    assert_eq!(all["items"][2]["webhook_event_id"], Value::Null);
+    for (query, count) in [
+        (format!("account_id={id}"), 4),
+        ("account_id=acc_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned(), 0),
+        ("webhook_event_id=01B".to_owned(), 1),
+        ("type=tomorrow".to_owned(), 1),
+        ("since=2026-01-01T00:01:00Z".to_owned(), 2),
+        ("until=2026-01-01T00:01:00Z".to_owned(), 2),
+    ] {
+        assert_eq!(list(&query).await["items"].as_array().unwrap().len(), count, "{query}");
+    }
+    let page = list("limit=3").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let rest = list(&format!("limit=3&cursor={cursor}")).await;
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_cursor"]), (1, &Value::Null));
+    assert_eq!(field(&list("since=yesterday").await), ("since", "invalid"));
+    // Another tenant's journal is empty.
+    let rival = tenant(&scene.test, "四杯茶").await;
+    let rival_key = key(&scene.test, &rival, &[]).await;
+    let address = format!("{}/api/v1/events?account_id={id}", scene.hub);
+    assert_eq!(scene.call(Method::GET, &address, &rival_key, None).await.1["items"], json!([]));
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let Some(scene) = Scene::new(Engine::Sqlite).await else { return };
+    let address = format!("{}/api/v1/openapi.json", scene.hub);
+    let openapi: Value = scene.http.get(address).send().await.unwrap().json().await.unwrap();
+    assert_eq!(openapi["openapi"], "3.1.0");
+    for (path, method) in [
+        ("/me", "get"),
+        ("/accounts", "get"),
+        ("/accounts", "post"),
+        ("/accounts/{id}", "get"),
+        ("/accounts/{id}", "patch"),
+        ("/accounts/{id}", "delete"),
+        ("/accounts/{id}/webhook-test", "post"),
+        ("/events", "get"),
+    ] {
+        let call = &openapi["paths"][format!("/api/v1{path}")][method];
+        assert!(call["responses"]["default"].is_object(), "{method} {path}");
+        assert!(call["summary"].is_string(), "{method} {path}");
+    }
+    let page = scene.http.get(format!("{}/api/v1/docs", scene.hub)).send().await.unwrap();
+    let html = page.text().await.unwrap();
+    assert!(html.contains("POST /api/v1/accounts") && html.contains("channel_secret"), "{html}");
+    // Nothing of it comes from another host, and it runs no script.
+    assert!(!html.contains("<script") && !html.contains("src=\"http"));
+    scene.close().await;
+}
+
+/// A person with a browser, without its script.
+struct Browser<'a> {
+    scene: &'a Scene,
+    http: reqwest::Client,
+    cookies: std::sync::Mutex<Vec<(String, String)>>,
+}
+
+impl Browser<'_> {
+    async fn send(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, String) {
+        let cookies = self.cookies.lock().unwrap().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>();
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.scene.hub));
+        request = request.header("cookie", cookies.join("; ")).header("accept-language", "en");
+        if method == Method::POST {
+            request = request.header("origin", &self.scene.hub).form(form);
+        }
+        let response = request.send().await.unwrap();
+        for cookie in response.headers().get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            let mut cookies = self.cookies.lock().unwrap();
+            cookies.retain(|(before, _)| before != name);
+            cookies.push((name.to_owned(), value.to_owned()));
+        }
+        let to = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        (response.status(), to.unwrap_or_default(), response.text().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let (status, to, html) = self.send(Method::GET, path, &[]).await;
+        assert_eq!(status, StatusCode::OK, "{path} {to}");
+        html
+    }
+
+    /// Sends a form of a page, with the proof that the page holds.
+    async fn post(&self, page: &str, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, String) {
+        let html = self.get(page).await;
+        let csrf = html.split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let form: Vec<(&str, &str)> = form.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        self.send(Method::POST, path, &form).await
+    }
+}
+
+impl Scene {
+    /// The owner, signed in.
+    async fn owner(&self) -> Browser<'_> {
+        let new = team::NewUser {
+            email: "mei@example.tw",
+            name: "林美玲",
+            role: team::Role::Owner,
+            password: "a long enough password",
+        };
+        let actor = Actor::System("test");
+        let user = team::service::create_user(&self.test.hub, &self.tenant, &new, &actor).await.unwrap();
+        let link = team::service::entry_link(&self.test.hub, &self.tenant, &user).await.unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let browser = Browser { scene: self, http, cookies: std::sync::Mutex::default() };
+        let path = link.strip_prefix(&self.hub).unwrap();
+        let (status, _, _) = browser.send(Method::GET, path, &[]).await;
+        assert!(status.is_redirection() || status.is_success(), "{status}");
+        browser
+    }
+}
+
+const LIST: &str = "/settings/accounts";
+const NEW: &str = "/settings/accounts/new";
+
+// S0-25, S0-28, S1-23..26, S1-42, S2-11, S3-17, S3-18, S4-09, S4-10, S4-13
+#[tokio::test]
+async fn a_person_connects_looks_and_disconnects() {
+    let Some(scene) = Scene::new(Engine::Sqlite).await else { return };
+    let browser = scene.owner().await;
+    let channel = scene.channel("messaging").await;
+    assert!(browser.get(LIST).await.contains("Add LINE Official Account"));
+    let form = [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
+    let (status, _, html) = browser.post(NEW, NEW, &form).await;
+    assert_eq!(status, StatusCode::OK, "{html}");
+    for line in ["LINE accepts channel ID and secret", "LINE&#39;s test reached this hub", "set at LINE"] {
+        assert!(html.contains(line), "{line} in {html}");
+    }
+    let account = scene.test.hub.accounts.all()[0].id.to_string();
+    let url = scene.test.hub.config.webhook_url(&scene.test.hub.accounts.all()[0].webhook_key);
+    assert!(html.contains(&url) && html.contains("三杯茶"));
+    let list = browser.get(LIST).await;
+    assert!(list.contains("三杯茶") && list.contains("Copy webhook link") && list.contains(&url));
+    let page = format!("{LIST}/{account}");
+    let html = browser.get(&page).await;
+    assert!(html.contains("LINE Developers") && html.contains("林美玲") && html.contains(&channel.basic_id));
+    assert!(!html.contains(&channel.secret));
+    let (status, _, html) = browser.post(&page, &format!("{page}/webhook-test"), &[]).await;
+    assert!(status.is_success() && html.contains("Success: LINE reached this hub"), "{html}");
+    let (status, _, html) =
+        browser.post(&page, &format!("{page}/credentials"), &[("channel_secret", "0000")]).await;
+    assert!(status.as_u16() == 422 && html.contains("does not belong to the channel"), "{html}");
+    let secret = [("channel_secret", channel.secret.as_str())];
+    let (status, to, _) = browser.post(&page, &format!("{page}/credentials"), &secret).await;
+    assert!(status.is_redirection() && to == page);
+    assert!(browser.post(&page, &format!("{page}/check"), &[]).await.0.is_redirection());
+    let live = [("environment", "live")];
+    assert!(browser.post(&page, &format!("{page}/environment"), &live).await.0.is_redirection());
+    let (status, to, _) = browser.post(&page, &format!("{page}/disconnect"), &[("clean_up", "webhook")]).await;
+    assert!(status.is_redirection() && to == LIST);
+    assert!(browser.get(&page).await.contains("Disconnected"));
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_refusal_stands_at_its_field_in_the_readers_language() {
+    let Some(scene) = Scene::new(Engine::Sqlite).await else { return };
+    let browser = scene.owner().await;
+    let channel = scene.channel("messaging").await;
+    let wrong = [("channel_id", channel.id.as_str()), ("channel_secret", "0000"), ("set_webhook", "1")];
+    let (status, _, html) = browser.post(NEW, NEW, &wrong).await;
+    assert_eq!(status.as_u16(), 422);
+    assert!(html.contains("aria-invalid") && html.contains("does not belong to the channel"), "{html}");
+    // What was typed stays, but not the secret; LINE's own words are there.
+    assert!(html.contains(&channel.id) && !html.contains("\"0000\"") && html.contains("invalid client_secret"));
+    // An address of another system is shown first; one word more, and the secret need not be typed again.
+    let set = json!({ "webhookEndpoint": "https://other.example/hook", "useWebhook": true });
+    scene.console(Method::PATCH, &format!("/channels/{}", channel.id), set).await;
+    let form = [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
+    let (status, _, html) = browser.post(NEW, NEW, &form).await;
+    assert_eq!(status.as_u16(), 409);
+    assert!(html.contains("https://other.example/hook") && !html.contains(&channel.secret));
+    let token = html.split("name=\"take_over\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (status, _, html) = browser.post(NEW, NEW, &[("take_over", &token)]).await;
+    assert_eq!(status, StatusCode::OK, "{html}");
+    assert_ne!(scene.endpoint_at_line(&channel).await, "https://other.example/hook");
+    let (status, _, html) = browser.post(NEW, NEW, &form).await;
+    assert!(status.as_u16() == 409 && html.contains("already connected"), "{html}");
     scene.close().await;
 }

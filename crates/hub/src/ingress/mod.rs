@@ -3,7 +3,7 @@
 //! Owns `quarantine`. Promises: 200 only after the whole request is on disk (or its `events` is empty); no SQL and no
 //! call to LINE on the way of a good request; bodies are never logged. It knows no consumer.
 
-pub(crate) mod api;
+pub mod api;
 mod endpoint;
 mod quarantine;
 mod repo;

@@ -27,7 +27,7 @@ use crate::clock::Timestamp;
 use crate::db::{DbResult, Tx};
 use crate::ids::{JobId, TenantId};
 
-pub use pages::PATH;
+pub use pages::SETTINGS;
 pub use registry::{Misfit, Registry};
 pub(crate) use repo::STATEMENTS;
 pub use repo::{Counts, Cursor, Listed, State, counts, list, retry};

@@ -14,22 +14,22 @@ use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
 use crate::ids::{Id as _, JobId};
 use crate::team::{Viewer, service};
-use crate::web::{Page, Ui, redirect_with_toast};
+use crate::web::{Page, SettingsEntry, Ui, redirect_with_toast};
 
 /// Where the page is.
-pub const PATH: &str = "/settings/jobs";
+const PATH: &str = "/settings/jobs";
 
 /// Jobs on one page.
 const PAGE: i64 = 50;
 
-/// The words of each kind; a kind of another version is shown by its name.
-const KINDS: &[(&str, &str)] = &[
-    ("contacts.profile", "jobs-kind-profile"),
-    ("inbox.blank", "jobs-kind-blank"),
-    ("inbox.delete_blob", "jobs-kind-delete-blob"),
-    ("inbox.group", "jobs-kind-group"),
-    ("inbox.media", "jobs-kind-media"),
-];
+/// The jobs' page of the settings.
+pub const SETTINGS: [SettingsEntry; 1] =
+    [SettingsEntry { href: PATH, icon: "list-checks", label_key: "jobs-title", owners_only: true }];
+
+/// The key of a kind's words.
+fn kind_key(kind: &str) -> String {
+    format!("jobs-kind-{}", kind.replace(['.', '_'], "-"))
+}
 
 pub(super) fn routes() -> Router<Hub> {
     Router::new().route(PATH, get(list_jobs)).route("/settings/jobs/{id}/retry", post(retry_job))
@@ -64,13 +64,13 @@ struct JobsPage {
 }
 
 impl JobsPage {
+    /// A kind in words; one of another version is shown by its name.
     fn kind(&self, job: &Listed) -> String {
-        let known = KINDS.iter().find(|(kind, _)| *kind == job.kind);
-        known.map_or_else(|| job.kind.clone(), |(_, key)| self.ui.t(key))
+        self.ui.maybe(&kind_key(&job.kind)).unwrap_or_else(|| job.kind.clone())
     }
 
     fn attempts(&self, job: &Listed) -> String {
-        self.ui.t2("jobs-attempts-of", ("attempts", job.attempts), ("most", job.max_attempts))
+        self.ui.t2("jobs-attempts", ("attempts", job.attempts), ("most", job.max_attempts))
     }
 
     fn of_the_hub(&self) -> String {
@@ -100,6 +100,14 @@ impl JobsPage {
             JobState::Running => "jobs-empty-running",
             JobState::Done => "jobs-empty-done",
             JobState::Dead => "jobs-empty-dead",
+        }
+    }
+
+    fn empty_detail_key(&self) -> &'static str {
+        match self.state {
+            JobState::Ready | JobState::Running => "jobs-empty-soon",
+            JobState::Done => "jobs-empty-kept",
+            JobState::Dead => "jobs-empty-stays",
         }
     }
 }

@@ -5,8 +5,11 @@
 //! nothing; positions become visible in order. Consumers read by cursor ([`consumer`]); the cursor lives in the hub's
 //! database, in the transaction of the work it stands for. The journal knows no consumer and no event's meaning.
 
+pub mod api;
 pub mod cleanup;
 pub mod consumer;
+pub mod pages;
+mod parked;
 mod repo;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@
 //! [`service`] is what other slices call; [`model`] holds the rules; [`dispatch`] carries them out.
 
 pub mod api;
+pub mod cleanup;
 pub mod dispatch;
 pub mod jobs;
 pub mod line;

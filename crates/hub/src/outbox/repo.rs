@@ -28,6 +28,12 @@ macro_rules! due {
     };
 }
 
+macro_rules! settled_before {
+    () => {
+        "SELECT s.id FROM sends AS s WHERE s.forgotten_at IS NULL AND s.settled_at < $1 ORDER BY s.settled_at, s.id LIMIT $2"
+    };
+}
+
 statements! {
     TOKEN_INSERT = { "INSERT INTO reply_tokens (account_id, token, tenant_id, conversation_id, position, event_at,
         received_at, usable_until, claimed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)
@@ -47,11 +53,16 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $15, $15, 0, 0, $13, $14, $13)" };
     DELIVERY_INSERT = { "INSERT INTO deliveries (message_id, send_id, tenant_id, account_id, place, content)
         VALUES ($1, $2, $3, $4, $5, $6)" };
-    AGAIN = { concat!("SELECT s.id, s.tenant_id, s.account_id, s.conversation_id, s.target_kind, s.target, s.origin, s.state
+    AGAIN = { concat!("SELECT s.id, s.tenant_id, s.account_id, s.conversation_id, s.target_kind, s.target, s.origin, s.state,
+            s.forgotten_at
         FROM sends AS s WHERE s.id = (SELECT d.send_id FROM deliveries AS d WHERE d.message_id = $3) AND",
         in_scope!("s", "$1", "$2")) };
     CONTENTS = { "SELECT message_id, content FROM deliveries WHERE send_id = $1 ORDER BY place" };
-    AGAIN_MOVE = { "UPDATE deliveries SET send_id = $2, line_message_id = NULL, quote_token = NULL WHERE send_id = $1" };
+    AGAIN_MOVE = { "UPDATE deliveries SET send_id = $2, line_message_id = NULL, quote_token = NULL
+        WHERE send_id = $1 AND content <> ''" };
+    // Both choose the same sends: within one transaction, the deliveries first.
+    FORGET_CONTENTS = { concat!("UPDATE deliveries SET content = '' WHERE send_id IN (", settled_before!(), ")") };
+    FORGET_BODIES = { concat!("UPDATE sends SET body = NULL, forgotten_at = $3 WHERE id IN (", settled_before!(), ")") };
     HAS_DUE = { "SELECT 1 WHERE EXISTS (SELECT 1 FROM sends WHERE state = 'queued' AND next_attempt_at <= $1)
         OR EXISTS (SELECT 1 FROM sends WHERE state = 'sending' AND lease_until <= $1)" };
     RECOVER = { "UPDATE sends SET state = 'queued', open_attempt = $2, next_attempt_at = $1
@@ -209,16 +220,19 @@ pub(super) async fn insert_deliveries(tx: &mut Tx, send: &SendId, new: &NewSend,
     Ok(())
 }
 
-/// A settled send as it is wanted once more, with its messages, and how it ended.
+/// A settled send as it is wanted once more, with its messages (none when they are no longer kept), and how it ended.
 pub(super) async fn settled_send(
     tx: &mut Tx,
     scope: &Scope,
     message: &MessageId,
 ) -> DbResult<Option<(SendId, State, NewSend)>> {
-    type Row = (SendId, TenantId, AccountId, ConversationId, String, String, String, String);
+    type Row =
+        (SendId, TenantId, AccountId, ConversationId, String, String, String, String, Option<Timestamp>);
     let row: Option<Row> = tx.opt(&AGAIN, args![scope.tenant(), scope.viewer(), message]).await?;
-    let Some((id, tenant, account, conversation, kind, target, origin, state)) = row else { return Ok(None) };
-    let messages = contents(tx, &id).await?;
+    let Some((id, tenant, account, conversation, kind, target, origin, state, forgotten)) = row else {
+        return Ok(None);
+    };
+    let messages = if forgotten.is_some() { Vec::new() } else { contents(tx, &id).await? };
     let new = NewSend {
         tenant,
         account,
@@ -334,6 +348,12 @@ pub(super) async fn release_token(tx: &mut Tx, send: &OnItsWay, token: &Token) -
 /// Deletes up to `limit` tokens that nobody can use any more.
 pub(super) async fn delete_tokens(tx: &mut Tx, usable_before: Timestamp, limit: i64) -> DbResult<u64> {
     tx.run(&TOKENS_DELETE, args![usable_before, limit]).await
+}
+
+/// Blanks what up to `limit` sends that were settled before a time said; gives how many.
+pub(super) async fn forget(tx: &mut Tx, settled_before: Timestamp, limit: i64, now: Timestamp) -> DbResult<u64> {
+    tx.run(&FORGET_CONTENTS, args![settled_before, limit]).await?;
+    tx.run(&FORGET_BODIES, args![settled_before, limit, now]).await
 }
 
 /// The message objects of a send, in order.

@@ -78,6 +78,9 @@ pub async fn again(
     if state != seen || !matches!(state, State::Failed | State::Unknown) {
         return Err(AppError::conflict("not_settled", format!("the message is {}", state.as_str())));
     }
+    if wanted.messages.is_empty() {
+        return Err(AppError::conflict("expired", "what the message said is no longer kept; write it anew"));
+    }
     let new = NewSend { actor, terms, ..wanted };
     let last = repo::hold_lane(tx, &new).await?;
     let send = hub.id::<SendId>();

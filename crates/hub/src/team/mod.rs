@@ -22,8 +22,11 @@ use std::time::Duration;
 use axum::Router;
 
 pub use access::{Key, Viewer, attach_session};
+pub use model::{
+    Actor, AuditEntry, Invitation, KeyInfo, KeyScope, KeyScopes, Link, LinkKind, Member, NewUser, Role,
+    Tenant,
+};
 pub(crate) use repo::STATEMENTS;
-pub use model::{Actor, AuditEntry, KeyScope, KeyScopes, NewUser, Role, Tenant};
 
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
@@ -35,10 +38,30 @@ pub const NAV: NavEntry =
 
 /// The team's pages of the settings.
 pub const SETTINGS: [SettingsEntry; 4] = [
-    SettingsEntry { href: "/settings/profile", icon: "user", label_key: "team-profile-title", owners_only: false },
-    SettingsEntry { href: "/settings/people", icon: "users", label_key: "team-people-title", owners_only: true },
-    SettingsEntry { href: "/settings/api-keys", icon: "key-round", label_key: "team-keys-title", owners_only: true },
-    SettingsEntry { href: "/settings/audit-log", icon: "history", label_key: "team-audit-title", owners_only: true },
+    SettingsEntry {
+        href: "/settings/profile",
+        icon: "user",
+        label_key: "team-profile-title",
+        owners_only: false,
+    },
+    SettingsEntry {
+        href: "/settings/people",
+        icon: "users",
+        label_key: "team-people-title",
+        owners_only: true,
+    },
+    SettingsEntry {
+        href: "/settings/api-keys",
+        icon: "key-round",
+        label_key: "team-keys-title",
+        owners_only: true,
+    },
+    SettingsEntry {
+        href: "/settings/audit-log",
+        icon: "history",
+        label_key: "team-audit-title",
+        owners_only: true,
+    },
 ];
 
 /// How often what is over is removed.

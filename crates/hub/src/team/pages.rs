@@ -20,6 +20,7 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/enter/{token}", get(sign_in::enter))
         .route("/welcome/{token}", get(welcome::show).post(welcome::submit))
+        .route("/language", post(profile::set_language))
         .route("/settings", get(|| async { Redirect::to("/settings/profile") }))
         .route("/settings/profile", get(profile::show).post(profile::save))
         .route("/settings/profile/password", post(profile::change_password))

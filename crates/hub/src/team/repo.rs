@@ -30,10 +30,10 @@ statements! {
         SELECT u.tenant_id, u.id, a.id FROM users AS u JOIN accounts AS a ON a.tenant_id = u.tenant_id
         WHERE u.tenant_id = $1 AND u.id = $2 AND a.id = $3
         ON CONFLICT (user_id, account_id) DO NOTHING" };
-    SET_ROLE = { "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2" };
+    SET_ROLE = { "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2 RETURNING email" };
     SET_PROFILE = { "UPDATE users SET name = $3, language = $4 WHERE tenant_id = $1 AND id = $2" };
     SET_PASSWORD = { "UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2" };
-    SET_DISABLED = { "UPDATE users SET disabled_at = $3 WHERE tenant_id = $1 AND id = $2" };
+    SET_DISABLED = { "UPDATE users SET disabled_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING email" };
     SEEN = { "UPDATE users SET last_seen_at = $3 WHERE tenant_id = $1 AND id = $2" };
     OTHER_OWNERS = { "SELECT COUNT(*) FROM users
         WHERE tenant_id = $1 AND id <> $2 AND role = 'owner' AND disabled_at IS NULL" };
@@ -55,7 +55,8 @@ statements! {
     TOUCH_KEY = { "UPDATE api_keys SET last_used_at = $2 WHERE id = $1" };
     KEYS = { "SELECT id, name, hint, scopes, created_at, last_used_at FROM api_keys
         WHERE tenant_id = $1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC" };
-    REVOKE_KEY = { "UPDATE api_keys SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL" };
+    REVOKE_KEY = { "UPDATE api_keys SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+        RETURNING name" };
     INSERT_LINK = { "INSERT INTO one_time_links
         (token_hash, kind, tenant_id, user_id, email, role, account_ids, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" };
@@ -217,9 +218,15 @@ pub(super) async fn set_grants(
     Ok(())
 }
 
-/// Sets a user's role; false when the tenant has no such user.
-pub(super) async fn set_role(tx: &mut Tx, scope: &Scope, user: &UserId, role: Role) -> DbResult<bool> {
-    Ok(tx.run(&SET_ROLE, args![scope.tenant(), user, role.name()]).await? == 1)
+/// Sets a user's role; gives their address, or nothing when the tenant has no such user.
+pub(super) async fn set_role(
+    tx: &mut Tx,
+    scope: &Scope,
+    user: &UserId,
+    role: Role,
+) -> DbResult<Option<String>> {
+    let changed: Option<(String,)> = tx.opt(&SET_ROLE, args![scope.tenant(), user, role.name()]).await?;
+    Ok(changed.map(|(email,)| email))
 }
 
 /// Sets a user's name and language.
@@ -239,14 +246,15 @@ pub(super) async fn set_password(tx: &mut Tx, scope: &Scope, user: &UserId, hash
     Ok(tx.run(&SET_PASSWORD, args![scope.tenant(), user, hash]).await? == 1)
 }
 
-/// Lets a user sign in no longer, or again; false when the tenant has no such user.
+/// Lets a user sign in no longer, or again; gives their address, or nothing when the tenant has no such user.
 pub(super) async fn set_disabled(
     tx: &mut Tx,
     scope: &Scope,
     user: &UserId,
     at: Option<Timestamp>,
-) -> DbResult<bool> {
-    Ok(tx.run(&SET_DISABLED, args![scope.tenant(), user, at]).await? == 1)
+) -> DbResult<Option<String>> {
+    let changed: Option<(String,)> = tx.opt(&SET_DISABLED, args![scope.tenant(), user, at]).await?;
+    Ok(changed.map(|(email,)| email))
 }
 
 /// How many other owners the tenant would have without this one; holds the tenant's row until the transaction ends.
@@ -403,9 +411,15 @@ pub(super) async fn keys(db: &Db, scope: &Scope) -> DbResult<Vec<KeyInfo>> {
     Ok(rows.into_iter().map(info).collect())
 }
 
-/// Ends a key; false when the tenant has no such key in use.
-pub(super) async fn revoke_key(tx: &mut Tx, scope: &Scope, id: &ApiKeyId, now: Timestamp) -> DbResult<bool> {
-    Ok(tx.run(&REVOKE_KEY, args![scope.tenant(), id, now]).await? == 1)
+/// Ends a key; gives its name, or nothing when the tenant has no such key in use.
+pub(super) async fn revoke_key(
+    tx: &mut Tx,
+    scope: &Scope,
+    id: &ApiKeyId,
+    now: Timestamp,
+) -> DbResult<Option<String>> {
+    let ended: Option<(String,)> = tx.opt(&REVOKE_KEY, args![scope.tenant(), id, now]).await?;
+    Ok(ended.map(|(name,)| name))
 }
 
 #[derive(sqlx::FromRow)]

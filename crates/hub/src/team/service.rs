@@ -257,13 +257,12 @@ pub async fn change_member(
     if role != Role::Owner {
         keep_an_owner(&mut tx, scope, user).await?;
     }
-    if !repo::set_role(&mut tx, scope, user, role).await? {
-        return Err(AppError::not_found("user"));
-    }
+    let email =
+        repo::set_role(&mut tx, scope, user, role).await?.ok_or_else(|| AppError::not_found("user"))?;
     let granted = if role == Role::Agent { account_ids } else { &[] };
     repo::set_grants(&mut tx, scope, user, granted).await?;
     let detail = json!({ "role": role.name(), "accounts": granted });
-    audit(&mut tx, hub, scope.tenant(), actor, ("user.changed", user.as_str()), &detail).await?;
+    audit(&mut tx, hub, scope.tenant(), actor, ("user.changed", &email), &detail).await?;
     Ok(tx.commit().await?)
 }
 
@@ -282,14 +281,13 @@ pub async fn set_disabled(
     if disabled {
         keep_an_owner(&mut tx, scope, user).await?;
     }
-    if !repo::set_disabled(&mut tx, scope, user, disabled.then(|| hub.now())).await? {
-        return Err(AppError::not_found("user"));
-    }
+    let changed = repo::set_disabled(&mut tx, scope, user, disabled.then(|| hub.now())).await?;
+    let email = changed.ok_or_else(|| AppError::not_found("user"))?;
     if disabled {
         repo::delete_sessions(&mut tx, scope, user, &[]).await?;
     }
     let action = if disabled { "user.disabled" } else { "user.enabled" };
-    audit(&mut tx, hub, scope.tenant(), actor, (action, user.as_str()), &json!({})).await?;
+    audit(&mut tx, hub, scope.tenant(), actor, (action, &email), &json!({})).await?;
     Ok(tx.commit().await?)
 }
 
@@ -317,7 +315,7 @@ pub async fn change_profile(
     let mut tx = hub.db.begin().await?;
     repo::set_profile(&mut tx, &viewer.scope(), &viewer.id, &name, language).await?;
     let detail = json!({ "name": name, "language": language.map(Language::tag) });
-    let subject = ("profile.changed", viewer.id.as_str());
+    let subject = ("profile.changed", viewer.email.as_str());
     audit(&mut tx, hub, &viewer.tenant.id, &viewer.actor(), subject, &detail).await?;
     Ok(tx.commit().await?)
 }
@@ -340,7 +338,7 @@ pub async fn change_password(hub: &Hub, viewer: &Viewer, present: &str, new: &st
     let mut tx = hub.db.begin().await?;
     repo::set_password(&mut tx, &viewer.scope(), &viewer.id, &hash).await?;
     repo::delete_sessions(&mut tx, &viewer.scope(), &viewer.id, &viewer.session).await?;
-    let subject = ("password.changed", viewer.id.as_str());
+    let subject = ("password.changed", viewer.email.as_str());
     audit(&mut tx, hub, &viewer.tenant.id, &viewer.actor(), subject, &json!({})).await?;
     Ok(tx.commit().await?)
 }
@@ -376,7 +374,7 @@ pub async fn close_sessions(hub: &Hub, viewer: &Viewer, everywhere: bool) -> App
     let mut tx = hub.db.begin().await?;
     if everywhere {
         repo::delete_sessions(&mut tx, &viewer.scope(), &viewer.id, &[]).await?;
-        let subject = ("sessions.ended", viewer.id.as_str());
+        let subject = ("sessions.ended", viewer.email.as_str());
         audit(&mut tx, hub, &viewer.tenant.id, &viewer.actor(), subject, &json!({})).await?;
     } else {
         repo::delete_session(&mut tx, &viewer.session).await?;
@@ -403,8 +401,8 @@ pub async fn create_api_key(
     let mut tx = hub.db.begin().await?;
     let key = NewKey { id: &id, name: &name, hash: &hash(&plain), hint: &hint, scopes: &scopes };
     repo::insert_key(&mut tx, tenant, &key, hub.now()).await?;
-    let detail = json!({ "name": name, "scopes": scopes.names() });
-    audit(&mut tx, hub, tenant, actor, ("api_key.created", id.as_str()), &detail).await?;
+    let detail = json!({ "id": id.as_str(), "scopes": scopes.names() });
+    audit(&mut tx, hub, tenant, actor, ("api_key.created", &name), &detail).await?;
     tx.commit().await?;
     Ok((id, plain))
 }
@@ -423,10 +421,10 @@ pub async fn api_keys(hub: &Hub, scope: &Scope) -> AppResult<Vec<KeyInfo>> {
 /// 404 when the tenant has no such key in use.
 pub async fn revoke_api_key(hub: &Hub, scope: &Scope, id: &ApiKeyId, actor: &Actor) -> AppResult<()> {
     let mut tx = hub.db.begin().await?;
-    if !repo::revoke_key(&mut tx, scope, id, hub.now()).await? {
-        return Err(AppError::not_found("API key"));
-    }
-    audit(&mut tx, hub, scope.tenant(), actor, ("api_key.revoked", id.as_str()), &json!({})).await?;
+    let ended = repo::revoke_key(&mut tx, scope, id, hub.now()).await?;
+    let name = ended.ok_or_else(|| AppError::not_found("API key"))?;
+    audit(&mut tx, hub, scope.tenant(), actor, ("api_key.revoked", &name), &json!({ "id": id.as_str() }))
+        .await?;
     Ok(tx.commit().await?)
 }
 

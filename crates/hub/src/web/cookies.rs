@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue};
 use axum_extra::extract::cookie::CookieJar;
 
+use super::i18n::Language;
 use crate::config::Config;
 
 /// The signed-in session.
@@ -13,7 +14,7 @@ const SESSION: &str = "tl_session";
 pub(super) const VISITOR: &str = "tl_visitor";
 /// `light` or `dark`; absent: as the system.
 pub(super) const THEME: &str = "tl_theme";
-/// The language chosen before signing in.
+/// The language chosen by a reader who has none in a profile.
 pub(super) const LANGUAGE: &str = "tl_language";
 /// The key of the words that the next page says once.
 pub(super) const TOAST: &str = "tl_toast";
@@ -62,4 +63,10 @@ pub fn set_session(config: &Config, token: &str) -> HeaderValue {
 #[must_use]
 pub fn remove_session(config: &Config) -> HeaderValue {
     remove(config, SESSION)
+}
+
+/// The `Set-Cookie` value that keeps a reader's language.
+#[must_use]
+pub fn set_language(config: &Config, language: Language) -> HeaderValue {
+    set(config, LANGUAGE, language.tag(), YEAR)
 }

@@ -162,3 +162,15 @@ fn detail(error: &AppError, ui: &Ui) -> String {
     let key = format!("error-{}", error.code.replace('_', "-"));
     ui.maybe(&key).unwrap_or_else(|| ui.t(by_status))
 }
+
+/// The templates of errors, drawn in one language.
+#[cfg(test)]
+pub(super) fn samples(ui: &Ui) -> [askama::Result<String>; 3] {
+    let (ui, detail, request_id) = (ui.clone(), "<detail>".to_owned(), "r1".to_owned());
+    let title = ui.t("web-error-not-found-title");
+    [
+        ErrorPage { ui: ui.clone(), status: 404, title, detail: detail.clone(), request_id }.render(),
+        ErrorPartial { ui: ui.clone(), detail: detail.clone() }.render(),
+        ErrorToast { ui, text: detail }.render(),
+    ]
+}

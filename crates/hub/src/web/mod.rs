@@ -25,6 +25,10 @@ pub mod metrics;
 mod peer;
 mod shell;
 mod system;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
@@ -58,7 +62,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// An address that leads nowhere but into this hub, for a redirect that a query asks for.
 #[must_use]
 pub fn local_address(address: &str) -> Option<&str> {
-    let is_local = address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t']);
+    let is_local =
+        address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t']);
     is_local.then_some(address)
 }
 
@@ -83,13 +88,12 @@ impl<T: Template> IntoResponse for Page<T> {
     }
 }
 
-/// The engine's own routes: home, assets, theme and language, `/healthz`, `/readyz`, `/metrics`.
+/// The engine's own routes: home, assets, theme, `/healthz`, `/readyz`, `/metrics`.
 pub fn routes() -> Router<Hub> {
     Router::new()
         .route(assets::PATH, get(assets::serve))
         .route("/", get(system::home))
         .route("/theme", post(system::set_theme))
-        .route("/language", post(system::set_language))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/metrics", get(system::metrics))

@@ -234,7 +234,8 @@ impl Ui {
     }
 
     /// Where to come back to after signing in: this page, or the one that asked for this fragment.
-    pub(super) fn return_address(&self) -> Option<&str> {
+    #[must_use]
+    pub fn return_address(&self) -> Option<&str> {
         self.0.return_address.as_deref()
     }
 

@@ -5,9 +5,8 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::{Fields, cookies};
-use super::i18n::Language;
 use super::shell::{Theme, Ui};
+use super::{Fields, cookies};
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
 
@@ -23,14 +22,6 @@ pub(super) async fn set_theme(State(hub): State<Hub>, ui: Ui, form: Fields) -> R
         theme => cookies::set(&hub.config, cookies::THEME, theme.name(), cookies::YEAR),
     };
     ([(SET_COOKIE, cookie)], Redirect::to(ui.return_address().unwrap_or("/"))).into_response()
-}
-
-/// Keeps the language of a visitor in a cookie and shows the page again. A user's own is set in the profile.
-pub(super) async fn set_language(State(hub): State<Hub>, ui: Ui, form: Fields) -> Response {
-    let back = Redirect::to(ui.return_address().unwrap_or("/"));
-    let Some(language) = Language::parse(form.text("language")) else { return back.into_response() };
-    let cookie = cookies::set(&hub.config, cookies::LANGUAGE, language.tag(), cookies::YEAR);
-    ([(SET_COOKIE, cookie)], back).into_response()
 }
 
 /// The process is up.

@@ -30,7 +30,7 @@ CREATE TABLE accounts (
     bad_signatures BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    -- Who changed the settings last: a user's or an API key's id.
+    -- Who changed the settings last: a person's or an API key's name at that time.
     updated_by TEXT,
     disconnected_at BIGINT
 );

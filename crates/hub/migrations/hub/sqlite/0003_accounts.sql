@@ -30,7 +30,7 @@ CREATE TABLE accounts (
     bad_signatures INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    -- Who changed the settings last: a user's or an API key's id.
+    -- Who changed the settings last: a person's or an API key's name at that time.
     updated_by TEXT,
     disconnected_at INTEGER
 ) STRICT;

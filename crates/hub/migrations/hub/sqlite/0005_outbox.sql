@@ -64,6 +64,7 @@ CREATE TABLE sends (
     again_of TEXT,
     created_at INTEGER NOT NULL,
     settled_at INTEGER,
+    forgotten_at INTEGER,
     UNIQUE (conversation_id, number)
 ) STRICT;
 
@@ -73,6 +74,7 @@ CREATE INDEX sends_unsettled ON sends (conversation_id, number) WHERE state IN (
 CREATE INDEX sends_account ON sends (account_id, settled_at);
 CREATE INDEX sends_tenant ON sends (tenant_id, settled_at);
 CREATE INDEX sends_again ON sends (again_of);
+CREATE INDEX sends_kept ON sends (settled_at, id) WHERE forgotten_at IS NULL;
 
 -- The way of each outgoing message: which call carries it, at which place, and what LINE made of it.
 CREATE TABLE deliveries (

@@ -204,11 +204,10 @@ async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
     Ok(())
 }
 
-/// Who did something, as the row's `updated_by`.
+/// Who did something, by the name at that time, as the row's `updated_by`.
 fn author(actor: &Actor) -> &str {
     match actor {
-        Actor::User { id, .. } => id.as_str(),
-        Actor::Key { id, .. } => id.as_str(),
+        Actor::User { name, .. } | Actor::Key { name, .. } => name,
         Actor::System(name) => name,
     }
 }

@@ -26,9 +26,14 @@ statements! {
     PARKED_IN = { "SELECT consumer, position FROM parked_events WHERE position >= $1 AND position <= $2
         ORDER BY consumer, position" };
     // reads: accounts (only the tenant's own)
-    PARKED = { "SELECT p.consumer, p.position, p.account_id, p.kind, p.error, p.received_at, p.parked_at
+    PARKED = { "SELECT p.consumer, p.position, p.account_id, a.display_name AS account_name, p.kind, p.error,
+            p.received_at, p.parked_at
         FROM parked_events AS p JOIN accounts AS a ON a.id = p.account_id
         WHERE a.tenant_id = $1 ORDER BY p.position DESC, p.consumer LIMIT $2" };
+    // reads: accounts (only the tenant's own)
+    PARKED_AT = { "SELECT p.consumer, p.received_at FROM parked_events AS p JOIN accounts AS a ON a.id = p.account_id
+        WHERE a.tenant_id = $1 AND p.position = $2 ORDER BY p.consumer" };
+    FORGET_PARKED = { "DELETE FROM parked_events WHERE received_at < $1" };
 }
 
 /// A cursor that this node holds.
@@ -152,6 +157,8 @@ pub struct Parked {
     pub position: i64,
     /// The account.
     pub account_id: String,
+    /// The account's name.
+    pub account_name: String,
     /// `type`.
     pub kind: String,
     /// Why, in words.
@@ -168,4 +175,26 @@ pub struct Parked {
 /// Those of the database.
 pub async fn parked(db: &Db, tenant: &crate::ids::TenantId, limit: i64) -> DbResult<Vec<Parked>> {
     db.all(&PARKED, args![tenant, limit]).await
+}
+
+/// Which consumers could not process the tenant's event at a position, each with the time of the event's receipt.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parked_at(
+    db: &Db,
+    tenant: &crate::ids::TenantId,
+    position: i64,
+) -> DbResult<Vec<(String, Timestamp)>> {
+    db.all(&PARKED_AT, args![tenant, position]).await
+}
+
+/// Takes events off the list that the journal no longer has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_parked(db: &Db, received_before: Timestamp) -> DbResult<()> {
+    let mut tx = db.begin().await?;
+    tx.run(&FORGET_PARKED, args![received_before]).await?;
+    tx.commit().await
 }

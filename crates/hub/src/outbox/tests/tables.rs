@@ -6,7 +6,7 @@ use super::support::{Scene, text};
 use crate::db::testing::Engine;
 use crate::ids::Id as _;
 use crate::outbox::model::*;
-use crate::outbox::{jobs, repo, service};
+use crate::outbox::{cleanup, jobs, repo, service};
 use crate::scope::Scope;
 
 #[rstest]
@@ -110,5 +110,45 @@ async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
         assert_eq!(again.unwrap_err().code, "not_found");
     }
     assert!(crate::ids::SendId::parse(scene.delivery(&line).await.send.as_str()).is_some());
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_was_sent_is_forgotten_after_30_days(#[case] engine: Engine) {
+    const DAY: u64 = 24 * 3600;
+    let Some(scene) = Scene::new(engine).await else { return };
+    let hub = &scene.test.hub;
+    // Refused, because there is no reply token and nothing may be paid.
+    let old = scene.writes(&scene.friend, "old", Terms::FREE).await;
+    scene.send().await;
+    scene.pass(2 * DAY);
+    let young = scene.writes(&scene.friend, "young", Terms::FREE).await;
+    scene.send().await;
+    let waits = scene.writes(&scene.friend, "waits", Terms::FREE).await;
+    scene.pass(29 * DAY);
+    for _ in 0..2 {
+        let done = cleanup::run(hub.clone(), cleanup::Forget::default()).await;
+        assert_eq!(done, crate::jobs::Outcome::Done);
+    }
+    let mut tx = hub.db.begin().await.unwrap();
+    let mut said = Vec::new();
+    for message in [&young, &waits] {
+        let send = scene.delivery(message).await.send;
+        said.extend(repo::contents(&mut tx, &send).await.unwrap().into_iter().map(|(_, content)| content));
+    }
+    assert_eq!(said, [text("young"), text("waits")]);
+    drop(tx);
+    // How it went stays, but it cannot be sent again.
+    assert_eq!(scene.delivery(&old).await.state, State::Failed);
+    let again = async |message| {
+        let mut tx = hub.db.begin().await.unwrap();
+        let by = "usr_1".to_owned();
+        service::again(&mut tx, hub, &scene.scope(), message, State::Failed, by, Terms::ONE).await
+    };
+    assert_eq!(again(&old).await.unwrap_err().code, "expired");
+    assert!(again(&young).await.is_ok());
     scene.close().await;
 }

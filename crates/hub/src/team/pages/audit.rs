@@ -36,12 +36,16 @@ impl AuditLog {
         let Some(members) = entry.detail.as_object() else { return String::new() };
         let text = |value: &serde_json::Value| match value {
             serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Array(items) => {
-                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-            }
+            serde_json::Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(", "),
             other => other.to_string(),
         };
-        let filled = members.iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty()));
+        let filled = members
+            .iter()
+            .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty()));
         filled.map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>().join(" · ")
     }
 }

@@ -47,7 +47,12 @@ pub(super) async fn show(State(hub): State<Hub>, ui: Ui, viewer: Viewer) -> AppR
     ApiKeys::new(&hub, ui, &viewer).await.map(Page)
 }
 
-pub(super) async fn create(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) -> AppResult<Response> {
+pub(super) async fn create(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    fields: Fields,
+) -> AppResult<Response> {
     viewer.require_owner()?;
     let name = fields.text("name");
     let ticked: Vec<_> = fields.all("scope").iter().filter_map(|scope| KeyScope::parse(scope)).collect();
@@ -71,7 +76,11 @@ pub(super) async fn create(State(hub): State<Hub>, ui: Ui, viewer: Viewer, field
     }
 }
 
-pub(super) async fn revoke(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
+pub(super) async fn revoke(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
     viewer.require_owner()?;
     let id = ApiKeyId::parse(&id).ok_or_else(|| AppError::not_found("API key"))?;
     service::revoke_api_key(&hub, &viewer.scope(), &id, &viewer.actor()).await?;
@@ -93,7 +102,9 @@ pub(super) fn samples(ui: &Ui) -> Vec<ApiKeys> {
         last_used_at: used,
     };
     let keys = vec![key("訂單系統", &[KeyScope::Read, KeyScope::Send], Some(now)), key("CRM <1>", &[], None)];
-    let wrong = FormState::new().wrong("name", "team-error-name-required").wrong("scope", "team-error-scope-required");
+    let wrong = FormState::new()
+        .wrong("name", "team-error-name-required")
+        .wrong("scope", "team-error-scope-required");
     let page = |keys, form, made| ApiKeys { ui: ui.clone(), keys, form, ticked: vec![KeyScope::Read], made };
     vec![
         page(keys, FormState::new(), Some("tlk_Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMTIz".to_owned())),

@@ -63,7 +63,12 @@ fn chosen(fields: &Fields) -> (Role, Vec<String>) {
     (Role::parse(fields.text("role")).unwrap_or(Role::Agent), fields.all("account"))
 }
 
-pub(super) async fn invite(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) -> AppResult<Response> {
+pub(super) async fn invite(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    fields: Fields,
+) -> AppResult<Response> {
     viewer.require_owner()?;
     let (role, accounts) = chosen(&fields);
     let email = fields.text("email");
@@ -97,11 +102,19 @@ pub(super) async fn change(
     Ok(redirect_with_toast(&hub.config, ADDRESS, "team-toast-saved"))
 }
 
-pub(super) async fn disable(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
+pub(super) async fn disable(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
     set_disabled(&hub, &viewer, &id, true, "team-toast-disabled").await
 }
 
-pub(super) async fn enable(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
+pub(super) async fn enable(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
     set_disabled(&hub, &viewer, &id, false, "team-toast-enabled").await
 }
 

@@ -47,7 +47,12 @@ pub(super) async fn show(ui: Ui, viewer: Viewer) -> Page<Profile> {
     Page(Profile::new(ui, &viewer))
 }
 
-pub(super) async fn save(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) -> AppResult<Response> {
+pub(super) async fn save(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    fields: Fields,
+) -> AppResult<Response> {
     let (name, language) = (fields.text("name"), Language::parse(fields.text("language")));
     match service::change_profile(&hub, &viewer, name, language).await {
         Ok(()) => Ok(redirect_with_toast(&hub.config, ADDRESS, "team-toast-saved")),
@@ -81,6 +86,21 @@ pub(super) async fn sign_out_everywhere(State(hub): State<Hub>, viewer: Viewer) 
     service::close_sessions(&hub, &viewer, true).await?;
     let cookie = cookies::remove_session(&hub.config);
     Ok(([(SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response())
+}
+
+/// The language menu of every page: kept in the profile, and in a cookie for the time before signing in.
+pub(super) async fn set_language(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Option<Viewer>,
+    fields: Fields,
+) -> AppResult<Response> {
+    let back = Redirect::to(ui.return_address().unwrap_or("/"));
+    let Some(language) = Language::parse(fields.text("language")) else { return Ok(back.into_response()) };
+    if let Some(viewer) = viewer {
+        service::change_profile(&hub, &viewer, &viewer.name, Some(language)).await?;
+    }
+    Ok(([(SET_COOKIE, cookies::set_language(&hub.config, language))], back).into_response())
 }
 
 #[cfg(test)]

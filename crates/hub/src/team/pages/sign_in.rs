@@ -38,7 +38,12 @@ pub(super) async fn show(ui: Ui, viewer: Option<Viewer>, Query(query): Query<Nex
     Page(SignIn { ui, form: FormState::new(), next: query.next, trouble: "" }).into_response()
 }
 
-pub(super) async fn submit(State(hub): State<Hub>, Peer(peer): Peer, ui: Ui, fields: Fields) -> AppResult<Response> {
+pub(super) async fn submit(
+    State(hub): State<Hub>,
+    Peer(peer): Peer,
+    ui: Ui,
+    fields: Fields,
+) -> AppResult<Response> {
     let (email, next) = (fields.text("email"), fields.text("next"));
     let (status, trouble) = match sign_in(&hub, email, fields.text("password"), peer).await? {
         Outcome::In(token) => return Ok(go_in(&hub, &token, local_address(next).unwrap_or("/"))),
@@ -76,5 +81,9 @@ pub(super) fn samples(ui: &Ui) -> Vec<SignIn> {
         next: "/inbox?x=1".to_owned(),
         trouble,
     };
-    vec![page("", ""), page("team-sign-in-refused", "mei@example.tw"), page("team-sign-in-wait", "mei@example.tw")]
+    vec![
+        page("", ""),
+        page("team-sign-in-refused", "mei@example.tw"),
+        page("team-sign-in-wait", "mei@example.tw"),
+    ]
 }

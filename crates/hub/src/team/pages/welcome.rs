@@ -31,7 +31,11 @@ impl Welcome {
     }
 }
 
-pub(super) async fn show(State(hub): State<Hub>, ui: Ui, Path(token): Path<String>) -> AppResult<Page<Welcome>> {
+pub(super) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    Path(token): Path<String>,
+) -> AppResult<Page<Welcome>> {
     let link = service::look_at_link(&hub, &token).await?;
     Ok(Page(Welcome::new(ui, &link, FormState::new())))
 }

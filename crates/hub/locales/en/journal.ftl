@@ -1,0 +1,36 @@
+### Events that could not be processed.
+
+journal-title = Unprocessed events
+journal-lede = Events that LINE sent and the hub could not process. They hold nothing up. Trying one again never sends an automatic answer.
+journal-retry = Try again
+journal-empty = Every event was processed
+journal-empty-detail = An event that cannot be processed stays here for 90 days, until someone tries it again with success.
+journal-cut = Only the newest { $count } are shown.
+journal-toast-done = The event was processed.
+journal-toast-still = The event still cannot be processed.
+journal-reason-unreadable = LINE sent it in a form that this version cannot read. A newer version may.
+journal-reason-old = It happened more than 90 days before it arrived, so it may have been processed long ago.
+journal-reason-gone = Its content is no longer kept.
+journal-reason-account = Its account is not known.
+journal-kind-message = Message
+journal-kind-messageEdited = Edited message
+journal-kind-unsend = Unsent message
+journal-kind-follow = Friend added
+journal-kind-unfollow = Blocked by a friend
+journal-kind-join = Joined a group
+journal-kind-leave = Left a group
+journal-kind-memberJoined = New group member
+journal-kind-memberLeft = Group member left
+journal-kind-postback = Button pressed
+journal-kind-videoPlayComplete = Video watched to the end
+journal-kind-beacon = Beacon
+journal-kind-accountLink = Account link
+journal-kind-membership = LINE membership
+journal-kind-module = Module
+journal-kind-activated = Chat control received
+journal-kind-deactivated = Chat control lost
+journal-kind-botSuspended = Account suspended
+journal-kind-botResumed = Account resumed
+journal-kind-delivery = Delivery of a notification message
+journal-kind-unknown = Unknown
+audit-event-replayed = Tried an event again

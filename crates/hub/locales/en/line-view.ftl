@@ -1,0 +1,17 @@
+line-view-unsupported = This kind of message cannot be shown here
+line-view-message = Message
+line-view-sticker = Sticker
+line-view-emoji = Emoji
+line-view-image = Photo
+line-view-video = Video
+line-view-audio = Voice message
+line-view-file = File
+line-view-location = Location
+line-view-coupon = Coupon
+line-view-open-link = Open
+line-view-open-map = Open map
+line-view-unavailable = Not available
+line-view-quick-replies = Quick replies
+line-view-quote = Reply to a message
+line-view-everyone = All
+line-view-member = Member

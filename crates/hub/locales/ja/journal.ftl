@@ -1,0 +1,36 @@
+### 処理できなかったイベント
+
+journal-title = 未処理のイベント
+journal-lede = LINE から届いたものの処理できなかったイベントです。ほかのイベントには影響しません。再試行しても自動応答は送信しません。
+journal-retry = 再試行
+journal-empty = すべてのイベントを処理しました
+journal-empty-detail = 処理できなかったイベントは、再試行に成功するまで 90 日間ここに残ります。
+journal-cut = 新しい { $count } 件だけを表示しています。
+journal-toast-done = イベントを処理しました。
+journal-toast-still = イベントはまだ処理できません。
+journal-reason-unreadable = このバージョンでは読み取れない形式です。新しいバージョンなら処理できることがあります。
+journal-reason-old = 届いたときに 90 日以上経過していたため、すでに処理済みの可能性があります。
+journal-reason-gone = 内容はすでに保存期間を過ぎています。
+journal-reason-account = 該当する公式アカウントがありません。
+journal-kind-message = メッセージ
+journal-kind-messageEdited = メッセージの編集
+journal-kind-unsend = 送信取消
+journal-kind-follow = 友だち追加
+journal-kind-unfollow = 友だちによるブロック
+journal-kind-join = グループに参加
+journal-kind-leave = グループから退出
+journal-kind-memberJoined = メンバーの参加
+journal-kind-memberLeft = メンバーの退出
+journal-kind-postback = ボタンの操作
+journal-kind-videoPlayComplete = 動画の視聴完了
+journal-kind-beacon = ビーコン
+journal-kind-accountLink = アカウント連携
+journal-kind-membership = LINE メンバーシップ
+journal-kind-module = モジュール
+journal-kind-activated = チャットの主導権を取得
+journal-kind-deactivated = チャットの主導権を喪失
+journal-kind-botSuspended = アカウントの停止
+journal-kind-botResumed = アカウントの再開
+journal-kind-delivery = 通知メッセージの到達
+journal-kind-unknown = 不明
+audit-event-replayed = イベントを再試行

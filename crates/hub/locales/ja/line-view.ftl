@@ -1,0 +1,17 @@
+line-view-unsupported = この種類のメッセージはここでは表示できません
+line-view-message = メッセージ
+line-view-sticker = スタンプ
+line-view-emoji = 絵文字
+line-view-image = 写真
+line-view-video = 動画
+line-view-audio = ボイスメッセージ
+line-view-file = ファイル
+line-view-location = 位置情報
+line-view-coupon = クーポン
+line-view-open-link = 開く
+line-view-open-map = 地図を開く
+line-view-unavailable = 表示できません
+line-view-quick-replies = クイックリプライ
+line-view-quote = メッセージへの返信
+line-view-everyone = 全員
+line-view-member = メンバー

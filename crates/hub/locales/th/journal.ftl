@@ -1,0 +1,36 @@
+### อีเวนต์ที่ประมวลผลไม่ได้
+
+journal-title = อีเวนต์ที่ยังไม่ได้ประมวลผล
+journal-lede = อีเวนต์ที่ LINE ส่งมาแต่ระบบประมวลผลไม่ได้ ไม่กระทบอีเวนต์อื่น การลองใหม่จะไม่ส่งข้อความตอบกลับอัตโนมัติ
+journal-retry = ลองใหม่
+journal-empty = ประมวลผลครบทุกอีเวนต์แล้ว
+journal-empty-detail = อีเวนต์ที่ประมวลผลไม่ได้จะอยู่ที่นี่ 90 วัน จนกว่าจะลองใหม่สำเร็จ
+journal-cut = แสดงเฉพาะ { $count } รายการล่าสุด
+journal-toast-done = ประมวลผลอีเวนต์แล้ว
+journal-toast-still = ยังประมวลผลอีเวนต์นี้ไม่ได้
+journal-reason-unreadable = LINE ส่งมาในรูปแบบที่เวอร์ชันนี้อ่านไม่ได้ เวอร์ชันใหม่อาจอ่านได้
+journal-reason-old = เกิดขึ้นก่อนมาถึงเกิน 90 วัน จึงอาจประมวลผลไปนานแล้ว
+journal-reason-gone = ไม่ได้เก็บเนื้อหาไว้แล้ว
+journal-reason-account = ไม่พบบัญชีทางการของอีเวนต์นี้
+journal-kind-message = ข้อความ
+journal-kind-messageEdited = แก้ไขข้อความ
+journal-kind-unsend = ยกเลิกการส่งข้อความ
+journal-kind-follow = เพิ่มเพื่อน
+journal-kind-unfollow = ถูกเพื่อนบล็อก
+journal-kind-join = เข้าร่วมกลุ่ม
+journal-kind-leave = ออกจากกลุ่ม
+journal-kind-memberJoined = สมาชิกเข้ากลุ่ม
+journal-kind-memberLeft = สมาชิกออกจากกลุ่ม
+journal-kind-postback = กดปุ่ม
+journal-kind-videoPlayComplete = ดูวิดีโอจบ
+journal-kind-beacon = บีคอน
+journal-kind-accountLink = เชื่อมบัญชี
+journal-kind-membership = LINE Membership
+journal-kind-module = โมดูล
+journal-kind-activated = ได้สิทธิ์ควบคุมแชท
+journal-kind-deactivated = เสียสิทธิ์ควบคุมแชท
+journal-kind-botSuspended = บัญชีถูกระงับ
+journal-kind-botResumed = บัญชีกลับมาใช้งาน
+journal-kind-delivery = ส่งข้อความแจ้งเตือนถึงผู้รับ
+journal-kind-unknown = ไม่ทราบ
+audit-event-replayed = ลองอีเวนต์ใหม่

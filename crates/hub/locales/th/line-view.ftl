@@ -1,0 +1,17 @@
+line-view-unsupported = ไม่สามารถแสดงข้อความชนิดนี้ที่นี่ได้
+line-view-message = ข้อความ
+line-view-sticker = สติกเกอร์
+line-view-emoji = อีโมจิ
+line-view-image = รูปภาพ
+line-view-video = วิดีโอ
+line-view-audio = ข้อความเสียง
+line-view-file = ไฟล์
+line-view-location = ตำแหน่งที่ตั้ง
+line-view-coupon = คูปอง
+line-view-open-link = เปิด
+line-view-open-map = เปิดแผนที่
+line-view-unavailable = ไม่สามารถแสดงได้
+line-view-quick-replies = ปุ่มตอบกลับด่วน
+line-view-quote = ตอบกลับข้อความ
+line-view-everyone = ทุกคน
+line-view-member = สมาชิกกลุ่ม

@@ -1,0 +1,36 @@
+### 無法處理的事件
+
+journal-title = 未處理的事件
+journal-lede = LINE 已送達、但系統無法處理的事件，不會影響其他事件。重試時絕不會送出自動回應。
+journal-retry = 重試
+journal-empty = 所有事件都已處理
+journal-empty-detail = 無法處理的事件會在這裡保留 90 天，重試成功後移除。
+journal-cut = 只顯示最新的 { $count } 件。
+journal-toast-done = 事件已處理。
+journal-toast-still = 事件仍無法處理。
+journal-reason-unreadable = LINE 送來的格式，目前版本無法讀取，更新版本後或許可以。
+journal-reason-old = 事件送達時已超過 90 天，可能早已處理過。
+journal-reason-gone = 事件內容已不再保留。
+journal-reason-account = 找不到所屬的官方帳號。
+journal-kind-message = 訊息
+journal-kind-messageEdited = 編輯訊息
+journal-kind-unsend = 收回訊息
+journal-kind-follow = 加入好友
+journal-kind-unfollow = 被好友封鎖
+journal-kind-join = 加入群組
+journal-kind-leave = 離開群組
+journal-kind-memberJoined = 成員加入群組
+journal-kind-memberLeft = 成員離開群組
+journal-kind-postback = 按下按鈕
+journal-kind-videoPlayComplete = 影片播放完畢
+journal-kind-beacon = Beacon
+journal-kind-accountLink = 帳號連結
+journal-kind-membership = LINE 會員方案
+journal-kind-module = 模組
+journal-kind-activated = 取得聊天主控權
+journal-kind-deactivated = 失去聊天主控權
+journal-kind-botSuspended = 帳號停用
+journal-kind-botResumed = 帳號恢復
+journal-kind-delivery = 通知訊息送達
+journal-kind-unknown = 不明
+audit-event-replayed = 重試事件

@@ -1,0 +1,17 @@
+line-view-unsupported = 這類訊息無法在這裡顯示
+line-view-message = 訊息
+line-view-sticker = 貼圖
+line-view-emoji = 表情貼
+line-view-image = 照片
+line-view-video = 影片
+line-view-audio = 語音訊息
+line-view-file = 檔案
+line-view-location = 位置資訊
+line-view-coupon = 優惠券
+line-view-open-link = 開啟
+line-view-open-map = 開啟地圖
+line-view-unavailable = 無法取得
+line-view-quick-replies = 快速回覆按鈕
+line-view-quote = 回覆訊息
+line-view-everyone = 所有人
+line-view-member = 成員

@@ -1,0 +1,581 @@
+//! One conversation: transcript, composer, and the person behind it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query as FromQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::choice::read_place;
+use super::transcript::{self, PAGE, Setting, Transcript};
+use super::{id, words};
+use crate::accounts::{Account, Status};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::contacts::{self, model::Contact};
+use crate::error::{AppError, AppResult};
+use crate::ids::{ContactId, ConversationId, Id as _, MessageId};
+use crate::inbox::model::{Conversation, Kind, Message, State as ConversationState};
+use crate::inbox::service::{self, Answer, Change};
+use crate::inbox::{attachments, content as media};
+use crate::outbox::model::{Origin, Terms};
+use crate::scope::Scope;
+use crate::team::Viewer;
+use crate::text::storable;
+use crate::web::{Page, Ui};
+
+/// LINE's longest text, in UTF-16 units (PLATFORM 19).
+const TEXT_MAX: usize = 5000;
+
+/// The middle and the right pane.
+pub(super) struct Talk {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) picture: Option<String>,
+    pub(super) is_group: bool,
+    pub(super) account: String,
+    pub(super) state: ConversationState,
+    pub(super) snoozed_until: Option<Timestamp>,
+    pub(super) assignee: Option<String>,
+    pub(super) mine: bool,
+    pub(super) unread: i64,
+    /// Why nothing can be written: the key of the words.
+    pub(super) closed_to_us: Option<&'static str>,
+    /// The account is answered in LINE's own console too, whose messages do not come here (S1-48).
+    pub(super) plan_b: bool,
+    pub(super) contact: Option<Contact>,
+    pub(super) language: Option<String>,
+    pub(super) transcript: Transcript,
+    /// The query that keeps the list as it is.
+    pub(super) query: String,
+}
+
+impl Talk {
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == ConversationState::Closed
+    }
+
+    pub(super) fn is_snoozed(&self) -> bool {
+        self.state == ConversationState::Snoozed
+    }
+
+    pub(super) fn emoji(&self) -> &'static [&'static str] {
+        &words::EMOJI
+    }
+
+    pub(super) fn text_max(&self) -> usize {
+        TEXT_MAX
+    }
+}
+
+#[derive(Template)]
+#[template(path = "inbox_talk_partial.html")]
+struct TalkPartial {
+    ui: Ui,
+    talk: Talk,
+}
+
+#[derive(Template)]
+#[template(path = "inbox_around_partial.html")]
+struct AroundPartial {
+    ui: Ui,
+    talk: Talk,
+}
+
+#[derive(Template)]
+#[template(path = "inbox_turns_partial.html")]
+pub(super) struct TurnsPartial {
+    transcript: Transcript,
+}
+
+#[derive(Template)]
+#[template(path = "inbox_price_partial.html")]
+pub(super) struct PricePartial {
+    ui: Ui,
+    /// In messages of the quota; `None` when LINE did not tell the number of members.
+    cost: Option<i64>,
+    free_until: Option<i64>,
+    words: String,
+    /// The question before a group is sent what is paid, and the button's words.
+    ask: String,
+    pay: String,
+}
+
+#[derive(Template)]
+#[template(path = "inbox_refusal_partial.html")]
+struct RefusalPartial {
+    code: &'static str,
+    words: String,
+}
+
+/// Everything of a conversation that the page shows.
+pub(super) async fn load(hub: &Hub, ui: &Ui, viewer: &Viewer, id: &ConversationId, query: &str) -> AppResult<Talk> {
+    let scope = viewer.scope();
+    let c = service::get(hub, &scope, id).await?;
+    let account = crate::accounts::service::get(hub, &scope, &c.account_id).await?;
+    let contact = match &c.contact {
+        Some(contact) => Some(contacts::service::get(hub, &scope, &contact.id).await?),
+        None => None,
+    };
+    let transcript = page_of(hub, ui, &scope, &c, None).await?;
+    Ok(Talk {
+        id: c.id.to_string(),
+        title: words::title(ui, &c),
+        picture: words::picture(&c).map(str::to_owned),
+        is_group: c.kind != Kind::User,
+        state: c.state,
+        snoozed_until: c.snoozed_until,
+        mine: c.assignee.as_ref().is_some_and(|(id, _)| id == viewer.id.as_str()),
+        assignee: c.assignee.as_ref().map(|(_, name)| name.clone()),
+        unread: c.unread_count,
+        closed_to_us: closed_to_us(&c, &account),
+        plan_b: account.chat_mode == "chat",
+        account: account.display_name,
+        language: contact.as_ref().and_then(|contact| contact.language.as_deref()).map(|tag| words::language(ui, tag)),
+        contact,
+        transcript,
+        query: query.to_owned(),
+    })
+}
+
+/// Why nothing can be sent into a conversation, as the key of the words.
+fn closed_to_us(c: &Conversation, account: &Account) -> Option<&'static str> {
+    if account.status == Status::Disconnected {
+        Some("inbox-closed-disconnected")
+    } else if c.contact.as_ref().is_some_and(|contact| contact.blocked_at.is_some()) {
+        Some("inbox-closed-blocked")
+    } else if c.standby {
+        Some("inbox-closed-standby")
+    } else if c.left_at.is_some() {
+        Some("inbox-closed-left")
+    } else {
+        None
+    }
+}
+
+/// A page of the transcript, before a place.
+async fn page_of(
+    hub: &Hub,
+    ui: &Ui,
+    scope: &Scope,
+    c: &Conversation,
+    before: Option<(Timestamp, String)>,
+) -> AppResult<Transcript> {
+    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX) + 1;
+    let rows = service::messages_before(hub, scope, &c.id, before, limit).await?;
+    let names = names(hub, scope, &rows).await?;
+    with_setting(hub, ui, c, &names, |setting| transcript::draw(setting, rows, PAGE))
+}
+
+fn with_setting<T>(
+    hub: &Hub,
+    ui: &Ui,
+    c: &Conversation,
+    names: &HashMap<String, String>,
+    draw: impl FnOnce(&Setting<'_>) -> AppResult<T>,
+) -> AppResult<T> {
+    let (labels, title) = (words::labels(ui), words::title(ui, c));
+    let public_url = hub.config.public_url.as_str().trim_end_matches('/');
+    draw(&Setting { ui, labels: &labels, public_url, kind: c.kind, title: &title, names })
+}
+
+/// The names of those whom events speak of.
+async fn names(hub: &Hub, scope: &Scope, rows: &[Message]) -> AppResult<HashMap<String, String>> {
+    let mut names = HashMap::new();
+    for text in transcript::spoken_of(rows) {
+        let Some(id) = ContactId::parse(text).filter(|_| !names.contains_key(text)) else { continue };
+        match contacts::service::get(hub, scope, &id).await {
+            Ok(contact) => {
+                names.extend(contact.display_name.map(|name| (text.to_owned(), name)));
+            }
+            Err(error) if error.code == "not_found" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
+}
+
+/// The two panes of a conversation, when another one is opened.
+pub(super) async fn talk(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    FromQuery(query): FromQuery<super::choice::Query>,
+) -> AppResult<Response> {
+    let query = super::choice::Choice::from(&query).query();
+    let talk = load(&hub, &ui, &viewer, &id(&text)?, &query).await?;
+    Ok(Page(TalkPartial { ui, talk }).into_response())
+}
+
+/// Head, notice and person of a conversation, when something around its messages has changed.
+pub(super) async fn around(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+) -> AppResult<Response> {
+    changed(&hub, ui, &viewer, &id(&text)?).await
+}
+
+/// What a change answers: the parts that it may have changed, or for a browser without script the page.
+async fn changed(hub: &Hub, ui: Ui, viewer: &Viewer, id: &ConversationId) -> AppResult<Response> {
+    if !ui.is_htmx() {
+        return Ok(Redirect::to(&format!("/inbox/{id}")).into_response());
+    }
+    let talk = load(hub, &ui, viewer, id, "").await?;
+    Ok(Page(AroundPartial { ui, talk }).into_response())
+}
+
+/// Which part of a transcript.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Part {
+    before: Option<String>,
+}
+
+/// The newest page of a transcript, or the one before a place.
+pub(super) async fn turns(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    FromQuery(part): FromQuery<Part>,
+) -> AppResult<Page<TurnsPartial>> {
+    let scope = viewer.scope();
+    let c = service::get(&hub, &scope, &id(&text)?).await?;
+    let before = part.before.as_deref().and_then(read_place);
+    Ok(Page(TurnsPartial { transcript: page_of(&hub, &ui, &scope, &c, before).await? }))
+}
+
+/// One turn, when an older message has changed.
+pub(super) async fn message(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+) -> AppResult<Page<TurnsPartial>> {
+    let scope = viewer.scope();
+    let message = service::message(&hub, &scope, &id(&text)?).await?;
+    let c = service::get(&hub, &scope, &message.conversation_id).await?;
+    let names = names(&hub, &scope, std::slice::from_ref(&message)).await?;
+    let turn = with_setting(&hub, &ui, &c, &names, |setting| transcript::single(setting, &message))?;
+    Ok(Page(TurnsPartial { transcript: Transcript { turns: vec![turn], older: None } }))
+}
+
+/// The media of a message, harmless and in parts.
+pub(super) async fn content(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> AppResult<Response> {
+    media::serve(&hub, &viewer.scope(), &id(&text)?, &headers).await
+}
+
+/// What an answer would cost now.
+pub(super) async fn price(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+) -> AppResult<Page<PricePartial>> {
+    let c = service::get(&hub, &viewer.scope(), &id(&text)?).await?;
+    let price = crate::outbox::service::price(&hub, &c.account_id, &c.id, &service::target(&c)).await?;
+    let free_until = price.free_until.map(Timestamp::millis);
+    let cost = price.cost.unwrap_or(0);
+    let (words, ask) = match (price.free_until, price.cost, price.quota_left) {
+        (Some(_), ..) => (ui.t("inbox-price-free"), String::new()),
+        (None, None, _) => (ui.t("inbox-price-unknown"), String::new()),
+        (None, Some(_), Some(left)) => {
+            let told = |key| ui.t2(key, ("count", cost), ("left", left));
+            (told("inbox-price-paid"), told("inbox-ask-paid"))
+        }
+        (None, Some(_), None) => {
+            (ui.t1("inbox-price-paid-bare", "count", cost), ui.t1("inbox-ask-paid-bare", "count", cost))
+        }
+    };
+    let pay = ui.t1("inbox-pay", "count", cost);
+    Ok(Page(PricePartial { cost: price.cost, free_until, words, ask, pay, ui }))
+}
+
+/// What the composer sends.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct SendForm {
+    #[serde(default)]
+    text: String,
+    /// What [`attachments::attach_in_page`] answered, by commas.
+    #[serde(default)]
+    attachments: String,
+    /// Whether it may be paid; people: yes unless said otherwise, groups: only when the price was shown.
+    allow_paid: Option<u8>,
+    /// The price that was shown.
+    max_cost: Option<i64>,
+}
+
+impl SendForm {
+    fn terms(&self, kind: Kind) -> Terms {
+        let allow_paid = self.allow_paid.map_or(kind == Kind::User, |given| given == 1);
+        Terms { allow_paid, max_cost: self.max_cost.unwrap_or(1).max(0) }
+    }
+}
+
+/// Sends what was written; answers the newest page of the transcript.
+pub(super) async fn send(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<SendForm>,
+) -> AppResult<Response> {
+    let (id, scope): (ConversationId, _) = (id(&text)?, viewer.scope());
+    let c = service::get(&hub, &scope, &id).await?;
+    let mut messages = Vec::new();
+    for key in form.attachments.split(',').filter(|key| !key.is_empty()) {
+        messages.push(attachments::message(&hub, key).await?);
+    }
+    let words = storable(&form.text.replace("\r\n", "\n"));
+    if !words.trim().is_empty() {
+        messages.push(line_api::message::text(words.trim_end()));
+    }
+    if messages.is_empty() {
+        return Ok(refused(&ui, &AppError::invalid_field("text", "required", "write something first")));
+    }
+    let answer = Answer { messages, terms: form.terms(c.kind), origin: Origin::Agent };
+    match service::send(&hub, &scope, &viewer.actor(), &id, answer).await {
+        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
+        Err(error) => Err(error),
+        Ok(_) if !ui.is_htmx() => Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
+        Ok(_) => {
+            let transcript = page_of(&hub, &ui, &scope, &c, None).await?;
+            Ok(Page(TurnsPartial { transcript }).into_response())
+        }
+    }
+}
+
+/// Sends a failed message, or one of unknown outcome, again; answers the newest page of the transcript.
+pub(super) async fn send_again(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<SendForm>,
+) -> AppResult<Response> {
+    let (message, scope): (MessageId, _) = (id(&text)?, viewer.scope());
+    let before = service::message(&hub, &scope, &message).await?;
+    let c = service::get(&hub, &scope, &before.conversation_id).await?;
+    match service::send_again(&hub, &scope, &viewer.actor(), &message, form.terms(c.kind)).await {
+        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
+        Err(error) => Err(error),
+        Ok(_) if !ui.is_htmx() => Ok(Redirect::to(&format!("/inbox/{}", c.id)).into_response()),
+        Ok(_) => {
+            let transcript = page_of(&hub, &ui, &scope, &c, None).await?;
+            Ok(Page(TurnsPartial { transcript }).into_response())
+        }
+    }
+}
+
+/// Refusals that have words of their own beside the composer.
+fn is_told(error: &AppError) -> bool {
+    matches!(error.status, StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_GATEWAY)
+}
+
+/// A refusal in words, in place.
+fn refused(ui: &Ui, error: &AppError) -> Response {
+    let field = error.fields.first();
+    let words = match (error.code, field) {
+        ("paid_send_refused", _) => ui.t("inbox-refused-paid"),
+        ("quota_exhausted", _) => ui.t("inbox-refused-quota"),
+        ("blocked", _) => ui.t("inbox-closed-blocked"),
+        ("standby", _) => ui.t("inbox-closed-standby"),
+        ("left", _) => ui.t("inbox-closed-left"),
+        ("line_unavailable", _) => ui.t("inbox-refused-no-members"),
+        ("not_settled", _) => ui.t("inbox-refused-not-settled"),
+        (_, Some(field)) if field.code == "required" => ui.t("inbox-refused-empty"),
+        (_, Some(field)) if matches!(field.code, "bad_length" | "too_long" | "too_many") => {
+            ui.t("inbox-refused-label")
+        }
+        (_, Some(field)) => ui.t1("inbox-refused-by-line", "detail", field.detail.as_str()),
+        _ => ui.t1("inbox-refused-by-line", "detail", error.detail.as_str()),
+    };
+    (error.status, Page(RefusalPartial { code: error.code, words })).into_response()
+}
+
+/// Everything is read.
+pub(super) async fn read(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(text): Path<String>,
+) -> AppResult<StatusCode> {
+    let change = Change { read: true, ..Change::default() };
+    service::change(&hub, &viewer.scope(), &viewer.actor(), &id(&text)?, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A new state.
+#[derive(Debug, Deserialize)]
+pub(super) struct StateForm {
+    state: String,
+    /// tomorrow, week or message.
+    #[serde(default)]
+    until: String,
+}
+
+/// Closes, opens or puts off.
+pub(super) async fn set_state(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<StateForm>,
+) -> AppResult<Response> {
+    let id: ConversationId = id(&text)?;
+    let state = ConversationState::parse(&form.state)
+        .ok_or_else(|| AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed"))?;
+    let until = match state {
+        ConversationState::Snoozed => wake_at(hub.now(), &viewer.tenant.time_zone, &form.until),
+        ConversationState::Open | ConversationState::Closed => None,
+    };
+    let change = Change { state: Some((state, until)), ..Change::default() };
+    service::change(&hub, &viewer.scope(), &viewer.actor(), &id, change).await?;
+    changed(&hub, ui, &viewer, &id).await
+}
+
+/// When a snooze ends, in the tenant's time zone: nine o'clock tomorrow or next Monday; `None`: with the next message.
+fn wake_at(now: Timestamp, zone: &str, until: &str) -> Option<Timestamp> {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let today = now.to_jiff().to_zoned(zone.clone()).date();
+    let day = match until {
+        "tomorrow" => today.tomorrow().ok()?,
+        "week" => today.nth_weekday(1, Weekday::Monday).ok()?,
+        _ => return None,
+    };
+    let at = day.at(9, 0, 0, 0).to_zoned(zone).ok()?;
+    Some(Timestamp(at.timestamp().as_millisecond()))
+}
+
+/// Who is responsible from now on.
+#[derive(Debug, Deserialize)]
+pub(super) struct AssignForm {
+    /// `me`, or nobody.
+    #[serde(default)]
+    to: String,
+}
+
+/// Takes a conversation, or gives it back.
+pub(super) async fn assign(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<AssignForm>,
+) -> AppResult<Response> {
+    let id: ConversationId = id(&text)?;
+    let assignee = (form.to == "me").then(|| viewer.id.to_string());
+    let change = Change { assignee: Some(assignee), ..Change::default() };
+    service::change(&hub, &viewer.scope(), &viewer.actor(), &id, change).await?;
+    changed(&hub, ui, &viewer, &id).await
+}
+
+/// A tag to be added, or one to be removed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct TagForm {
+    #[serde(default)]
+    add: String,
+    #[serde(default)]
+    remove: String,
+}
+
+/// Adds or removes a tag of the person.
+pub(super) async fn tag(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<TagForm>,
+) -> AppResult<Response> {
+    let id: ConversationId = id(&text)?;
+    let contact = person(&hub, &viewer, &id).await?;
+    let mut tags = contact.tags;
+    tags.retain(|tag| *tag != form.remove);
+    if !form.add.trim().is_empty() {
+        tags.push(form.add);
+    }
+    let labelled =
+        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, Some(tags), None).await;
+    match labelled {
+        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
+        Err(error) => Err(error),
+        Ok(_) => changed(&hub, ui, &viewer, &id).await,
+    }
+}
+
+/// A custom field; an empty value removes it.
+#[derive(Debug, Deserialize)]
+pub(super) struct FieldForm {
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// Sets or removes a custom field of the person.
+pub(super) async fn set_field(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    Form(form): Form<FieldForm>,
+) -> AppResult<Response> {
+    let id: ConversationId = id(&text)?;
+    let contact = person(&hub, &viewer, &id).await?;
+    let mut fields: BTreeMap<String, String> = contact.attributes;
+    let name = form.name.trim().to_owned();
+    if form.value.trim().is_empty() {
+        fields.remove(&name);
+    } else {
+        fields.insert(name, form.value.trim().to_owned());
+    }
+    let labelled =
+        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, None, Some(fields)).await;
+    match labelled {
+        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
+        Err(error) => Err(error),
+        Ok(_) => changed(&hub, ui, &viewer, &id).await,
+    }
+}
+
+async fn person(hub: &Hub, viewer: &Viewer, id: &ConversationId) -> AppResult<Contact> {
+    let scope = viewer.scope();
+    let c = service::get(hub, &scope, id).await?;
+    let contact = c.contact.ok_or_else(|| AppError::not_found("contact"))?;
+    contacts::service::get(hub, &scope, &contact.id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snooze_ends_at_nine_in_the_tenants_time_zone() {
+        // Friday 2026-01-02, 23:30 in Taipei.
+        let now = Timestamp::parse("2026-01-02T15:30:00.000Z").unwrap();
+        let at = |zone, until| wake_at(now, zone, until).map(|at| at.to_string());
+        assert_eq!(at("Asia/Taipei", "tomorrow").as_deref(), Some("2026-01-03T01:00:00.000Z"));
+        assert_eq!(at("Asia/Taipei", "week").as_deref(), Some("2026-01-05T01:00:00.000Z"));
+        assert_eq!(at("UTC", "tomorrow").as_deref(), Some("2026-01-03T09:00:00.000Z"));
+        assert_eq!(at("Asia/Taipei", "message"), None);
+    }
+
+    #[test]
+    fn groups_are_not_paid_for_unless_the_price_was_shown() {
+        let form = SendForm::default();
+        assert_eq!(form.terms(Kind::User), Terms::ONE);
+        assert!(!form.terms(Kind::Group).allow_paid);
+        let shown = SendForm { allow_paid: Some(1), max_cost: Some(12), ..SendForm::default() };
+        assert_eq!(shown.terms(Kind::Group), Terms { allow_paid: true, max_cost: 12 });
+    }
+}

@@ -1,0 +1,79 @@
+//! The page of events that could not be processed, with a person's "try again". For owners.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use super::cursors::{self, Parked};
+use super::{event_id, parked};
+use crate::app::Hub;
+use crate::error::AppResult;
+use crate::team::Viewer;
+use crate::web::{Page, SettingsEntry, Ui, redirect_with_toast};
+
+/// Where the page is.
+const PATH: &str = "/settings/events";
+
+/// The journal's page of the settings.
+pub const SETTINGS: [SettingsEntry; 1] =
+    [SettingsEntry { href: PATH, icon: "mail-warning", label_key: "journal-title", owners_only: true }];
+
+/// Events that are shown, the newest.
+const SHOWN: i64 = 100;
+
+/// The words for reasons that the hub itself writes; any other is shown as it is.
+const REASONS: [(&str, &str); 4] = [
+    ("LINE's event cannot be read", "journal-reason-unreadable"),
+    ("the event is more than 90 days old", "journal-reason-old"),
+    ("the event's content is no longer kept", "journal-reason-gone"),
+    ("there is no such account", "journal-reason-account"),
+];
+
+/// The list and its button.
+pub fn routes() -> Router<Hub> {
+    Router::new().route(PATH, get(list_events)).route("/settings/events/{id}/replay", post(replay_event))
+}
+
+#[derive(Debug, Template)]
+#[template(path = "events.html")]
+struct EventsPage {
+    ui: Ui,
+    events: Vec<Parked>,
+}
+
+impl EventsPage {
+    fn id(event: &Parked) -> String {
+        event_id(event.received_at, event.position)
+    }
+
+    /// The event's kind in words where there are some, else as LINE names it.
+    fn kind(&self, event: &Parked) -> String {
+        let known = event.kind.chars().all(|c| c.is_ascii_alphanumeric());
+        let words = known.then(|| self.ui.maybe(&format!("journal-kind-{}", event.kind))).flatten();
+        words.unwrap_or_else(|| event.kind.clone())
+    }
+
+    /// Why it could not be processed, in words where the hub has some.
+    fn reason(&self, event: &Parked) -> Option<String> {
+        REASONS.iter().find(|(start, _)| event.error.starts_with(start)).map(|(_, key)| self.ui.t(key))
+    }
+
+    fn is_cut(&self) -> bool {
+        i64::try_from(self.events.len()).is_ok_and(|shown| shown >= SHOWN)
+    }
+}
+
+async fn list_events(State(hub): State<Hub>, viewer: Viewer, ui: Ui) -> AppResult<Page<EventsPage>> {
+    viewer.require_owner()?;
+    let events = cursors::parked(&hub.db, &viewer.tenant.id, SHOWN).await?;
+    Ok(Page(EventsPage { ui, events }))
+}
+
+async fn replay_event(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let left = parked::try_again(&hub, &viewer.scope(), &viewer.actor(), &id).await?;
+    let toast = if left.is_none() { "journal-toast-done" } else { "journal-toast-still" };
+    Ok(redirect_with_toast(&hub.config, PATH, toast))
+}

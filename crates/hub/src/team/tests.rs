@@ -1,0 +1,1 @@
+//! The team, on both databases and over HTTP.

@@ -1,0 +1,11 @@
+//! Tests of the whole hub: real HTTP, a real local LINE, real databases.
+
+// Each file belongs to one part; `cfg(test)` tells clippy that tests may unwrap.
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod spine;
+#[cfg(test)]
+mod sql;
+#[cfg(test)]
+mod tidy;

@@ -1,0 +1,239 @@
+//! The house stays in order: who may call whom, where SQL stands, where files live, how long they are.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The slices, each before those that may call it.
+const SLICES: [&str; 6] = ["team", "accounts", "ingress", "contacts", "outbox", "inbox"];
+/// The engines; they know no feature.
+const ENGINES: [&str; 8] = ["db", "journal", "jobs", "live", "secrets", "web", "blobs", "guard"];
+/// Engine files that do know a slice: where a person or a program comes in, `team` says who it is.
+const ENGINE_EXCEPTIONS: [(&str, &str); 3] = [("web/api.rs", "team"), ("jobs/pages.rs", "team"), ("live/pages.rs", "team")];
+/// Our crates and which of ours each may use (ARCHITECTURE section 2).
+const CRATES: [(&str, &[&str]); 7] = [
+    ("line-api", &[]),
+    ("line-client", &["line-api"]),
+    ("line-view", &["line-api"]),
+    ("line-sandbox", &["line-api", "line-view"]),
+    ("hub", &["line-api", "line-client", "line-view"]),
+    ("testkit", &["hub", "line-sandbox"]),
+    ("trunkline", &["hub", "line-api", "line-client", "line-sandbox"]),
+];
+/// A file above this many lines becomes a folder, unless it is listed here with its reason.
+const LONGEST: usize = 600;
+const LONG: [(&str, &str); 5] = [
+    ("crates/hub/src/accounts/tests.rs", "every way a connection can go wrong"),
+    ("crates/hub/src/outbox/model.rs", "the rules of sending and their table of cases"),
+    ("crates/hub/src/outbox/repo.rs", "all statements of one slice"),
+    ("crates/hub/src/team/service.rs", "the use cases of one small slice, each a few lines"),
+    ("crates/line-view/src/flex.rs", "one renderer for one recursive shape"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name().into_string().unwrap();
+        if path.is_dir() && !["target", "node_modules", ".git"].contains(&name.as_str()) {
+            walk(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+}
+
+fn files(under: &str, ending: &str) -> Vec<(String, PathBuf)> {
+    let (root, mut found) = (root(), Vec::new());
+    walk(&root.join(under), &mut found);
+    found.sort();
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+    found.iter().filter(|path| path.to_str().unwrap().ends_with(ending)).map(|path| (name(path), path.clone())).collect()
+}
+
+/// The hub's source files by their path below `src`, with their text.
+pub(crate) fn sources() -> Vec<(String, String)> {
+    let prefix = "crates/hub/src/";
+    let named = files(prefix, ".rs").into_iter();
+    named.map(|(name, path)| (name[prefix.len()..].to_owned(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The code of a file: without its comments and without the tests at its end.
+fn code(text: &str) -> String {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let lines = text[..end].lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with("tests.rs") || name.ends_with("testing.rs") || name.contains("/tests/")
+}
+
+/// The modules of the hub that a file names: `crate::x`, and those in `use crate::{x, y::z}`.
+fn used(code: &str) -> BTreeSet<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut names = BTreeSet::new();
+    for part in code.split("crate::").skip(1) {
+        let Some(group) = part.strip_prefix('{') else {
+            names.insert(word(part));
+            continue;
+        };
+        let (mut depth, mut at_name) = (0, true);
+        for (place, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => at_name = true,
+                c if at_name && c.is_alphabetic() => {
+                    names.insert(word(&group[place..]));
+                    at_name = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn names_in_use_lines_are_found() {
+    let found = used("use crate::app::Hub;\nuse crate::{args, db::{Db, Tx}, team};\nlet x = crate::web::page();");
+    let names = ["app", "args", "db", "team", "web"].map(str::to_owned);
+    assert_eq!(found, BTreeSet::from(names));
+}
+
+#[test]
+fn a_slice_calls_only_earlier_ones_and_an_engine_none() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let home = name.split(['/', '.']).next().unwrap();
+        let place = SLICES.iter().position(|slice| *slice == home);
+        if is_test(&name) || (place.is_none() && !ENGINES.contains(&home)) {
+            continue;
+        }
+        for other in used(&code(&text)) {
+            let Some(theirs) = SLICES.iter().position(|slice| **slice == other) else { continue };
+            let excepted = ENGINE_EXCEPTIONS.iter().any(|(file, slice)| *file == name && *slice == other);
+            if place.is_none_or(|ours| theirs > ours) && !excepted {
+                wrong.push(format!("{name} uses {other}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn another_slices_repo_is_out_of_reach() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let home = name.split(['/', '.']).next().unwrap();
+        for slice in SLICES.iter().filter(|slice| **slice != home) {
+            if code(&text).contains(&format!("{slice}::repo")) {
+                wrong.push(format!("{name} uses {slice}::repo"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn sql_stands_in_repos_only() {
+    let verbs = ["\"SELECT ", "\"INSERT INTO ", "\"UPDATE ", "\"DELETE FROM ", "sqlx::query", "statements! {"];
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let is_repo = name.ends_with("/repo.rs") || name.contains("/repo/") || name.starts_with("db/");
+        if is_repo || is_test(&name) {
+            continue;
+        }
+        let code = code(&text);
+        wrong.extend(verbs.iter().filter(|verb| code.contains(**verb)).map(|verb| format!("{name}: {verb}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pages_and_calls_do_not_touch_the_database() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let in_slice = SLICES.iter().any(|slice| name.starts_with(&format!("{slice}/")));
+        let is_edge = name.ends_with("/pages.rs") || name.ends_with("/api.rs") || name.contains("/pages/");
+        if !in_slice || !is_edge || is_test(&name) {
+            continue;
+        }
+        let code = code(&text);
+        for word in ["sqlx", "repo::", "args!["] {
+            if code.contains(word) {
+                wrong.push(format!("{name}: {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn crates_depend_in_one_direction() {
+    let mut wrong = Vec::new();
+    for (name, may) in CRATES {
+        let text = std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        let dependencies = text.split("[dependencies]").nth(1).unwrap_or_default();
+        let dependencies = dependencies.split("\n[").next().unwrap_or_default();
+        for (other, _) in CRATES {
+            let named = dependencies.lines().any(|line| {
+                line.strip_prefix(other).is_some_and(|rest| rest.starts_with([' ', '.', '=']))
+            });
+            if named && !may.contains(&other) {
+                wrong.push(format!("{name} depends on {other}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_at_home() {
+    let mut wrong = Vec::new();
+    for (name, path) in files("crates", ".rs") {
+        let text = std::fs::read_to_string(path).unwrap();
+        if !text.trim_start_matches("#![").starts_with("//!") && !text.starts_with("//!") {
+            wrong.push(format!("{name} does not say what it is (`//!`)"));
+        }
+        let lines = text.lines().count();
+        if lines > LONGEST && !LONG.iter().any(|(file, _)| *file == name) {
+            wrong.push(format!("{name} has {lines} lines"));
+        }
+    }
+    for (name, _) in files("crates/hub", ".html") {
+        let home = name.split('/').nth(3).unwrap_or_default();
+        if !name.contains("/templates/") || !(SLICES.contains(&home) || ENGINES.contains(&home)) {
+            wrong.push(format!("{name} is not in the templates of a part"));
+        }
+    }
+    for (name, _) in files("crates/hub", ".sql") {
+        let twin = if name.contains("/sqlite/") { name.replace("/sqlite/", "/postgres/") } else { name.replace("/postgres/", "/sqlite/") };
+        if !root().join(&twin).is_file() {
+            wrong.push(format!("{name} has no {twin}"));
+        }
+    }
+    for (name, _) in files("crates/hub/locales", ".ftl") {
+        let part = name.rsplit('/').next().unwrap().trim_end_matches(".ftl");
+        if !SLICES.contains(&part) && !ENGINES.contains(&part) {
+            wrong.push(format!("{name} belongs to no part"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_excepted_still_exists() {
+    for (file, _) in LONG {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.lines().count() > LONGEST, "{file} is short enough by now; take it off the list");
+    }
+    for (file, _) in ENGINE_EXCEPTIONS {
+        assert!(root().join("crates/hub/src").join(file).is_file(), "{file}");
+    }
+}

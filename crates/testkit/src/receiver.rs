@@ -1,0 +1,66 @@
+//! An address of somebody else that takes what it is sent: a destination, a page's server, a shop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+/// One request that came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub uri: Uri,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The exact bytes.
+    pub body: Bytes,
+}
+
+/// A server on loopback that keeps every request and answers what it was told; it ends when dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    /// Its address.
+    pub url: Url,
+    kept: Arc<Mutex<Vec<Received>>>,
+    answer: Arc<Mutex<(StatusCode, Bytes)>>,
+    _stop: DropGuard,
+}
+
+impl Receiver {
+    /// Starts one that answers 200 with an empty body.
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let kept: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let answer = Arc::new(Mutex::new((StatusCode::OK, Bytes::new())));
+        let (keep, told) = (kept.clone(), answer.clone());
+        let router = Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+            let received = Received { method, uri, headers, body };
+            keep.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+            told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        });
+        let stop = CancellationToken::new();
+        let ended = stop.clone();
+        tokio::spawn(async move {
+            axum::serve(listener, router).with_graceful_shutdown(ended.cancelled_owned()).await
+        });
+        let url = Url::parse(&format!("http://{address}/")).expect("an address");
+        Self { url, kept, answer, _stop: stop.drop_guard() }
+    }
+
+    /// Answers so from now on.
+    pub fn answers(&self, status: StatusCode, body: impl Into<Bytes>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = (status, body.into());
+    }
+
+    /// What came so far, in order.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
