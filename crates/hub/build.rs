@@ -54,14 +54,22 @@ fn gather() -> Outcome<()> {
     }
     assets.push(("app.css".to_owned(), write(&out, "app.css", &styles(&sources)?)?));
     assets.push(("icons.svg".to_owned(), write(&out, "icons.svg", &sprite(&packages, &sources)?)?));
-    assets.sort();
 
     let mut code = String::from(
         "/// Name and bytes of everything a browser may load.\npub(super) static FILES: &[(&str, &[u8])] = &[\n",
     );
-    for (name, file) in &assets {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for (name, file) in assets {
         let file = file.canonicalize().map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-        let _ = writeln!(code, "    ({name:?}, include_bytes!({file:?})),");
+        entries.push((name, format!("include_bytes!({file:?})")));
+    }
+    // The renderer of messages brings its own sheet and script.
+    for (name, constant) in [("line-view.css", "CSS"), ("line-view.js", "JS")] {
+        entries.push((name.to_owned(), format!("line_view::{constant}.as_bytes()")));
+    }
+    entries.sort();
+    for (name, bytes) in entries {
+        let _ = writeln!(code, "    ({name:?}, {bytes}),");
     }
     code.push_str("];\n");
     write(&out, "assets.rs", &code).map(|_| ())

@@ -24,6 +24,9 @@ fn pages() -> Router<Hub> {
         .merge(crate::journal::pages::routes())
         .merge(crate::team::routes())
         .merge(crate::accounts::routes())
+        .merge(crate::contacts::pages::routes())
+        .merge(crate::inbox::pages::routes())
+        .merge(crate::inbox::attachments::routes())
 }
 
 /// The pages of the settings, in order.
@@ -34,7 +37,13 @@ fn settings() -> Vec<SettingsEntry> {
 
 /// What slices put into the frame of every page.
 fn shell() -> Shell {
-    Shell { nav: vec![crate::team::NAV], settings: settings(), live: Some(crate::live::PATH), ..Shell::default() }
+    Shell {
+        nav: vec![crate::inbox::pages::NAV, crate::contacts::pages::NAV, crate::team::NAV],
+        search: Some(crate::contacts::pages::SEARCH),
+        settings: settings(),
+        live: Some(crate::live::PATH),
+        ..Shell::default()
+    }
 }
 
 /// The calls of `/api/v1`.
@@ -46,6 +55,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::contacts::api::routes())
         .merge(crate::outbox::api::routes())
         .merge(crate::inbox::api::routes())
+        .merge(crate::inbox::attachments::api_routes())
 }
 
 /// What is served: the routes with all that stands around them.

@@ -51,11 +51,10 @@ pub struct Api {
 
 impl Api {
     pub(crate) fn new(origin: &Url, key: String) -> Self {
-        Self { http: client(), root: format!("{}api/v1", origin), key }
+        Self { http: client(), root: format!("{origin}api/v1"), key }
     }
 
     /// A request to be completed, below `/api/v1`.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.root)).bearer_auth(&self.key)
     }
@@ -95,7 +94,6 @@ impl Browser {
     }
 
     /// A request to be completed.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.origin.join(path).expect("a path")).header("accept", "text/html")
     }

@@ -17,7 +17,12 @@
 //! Nothing runs by itself: [`TestHub::settle`] does what waits, to the end. With [`Builder::with_loops`] the hub's own loops
 //! run instead, for what is about time and wakes.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod actors;
 mod clock;

@@ -18,6 +18,7 @@ use crate::settings::Settings;
 const ACTOR: Actor = Actor::System("command line");
 
 /// A service's refusal in words for a terminal; the cause, which a page would not show, belongs to the operator.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 pub(crate) fn told(error: AppError) -> anyhow::Error {
     let source = error.source().map(|source| {
         let mut text = source.to_string();

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod jobs;
 pub mod model;
+pub mod pages;
 mod repo;
 pub mod service;
 

@@ -6,10 +6,12 @@
 //! groups and rooms are conversations of their own.
 
 pub mod api;
+pub mod attachments;
 pub mod consumer;
 pub mod content;
 pub mod jobs;
 pub mod model;
+pub mod pages;
 mod repo;
 pub mod service;
 #[cfg(test)]

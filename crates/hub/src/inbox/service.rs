@@ -8,7 +8,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{ConversationId, MessageId};
+use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::live::Notice;
 use crate::outbox::model::{NewSend, Origin, SettledMessage, Target, TargetKind, Terms};
 use crate::outbox::{self};
@@ -39,6 +39,14 @@ pub async fn get(hub: &Hub, scope: &Scope, id: &ConversationId) -> AppResult<Con
         read::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("conversation"))?;
     found.free_until = found.free_until.filter(|until| *until > hub.now());
     Ok(found)
+}
+
+/// The conversation with a contact.
+///
+/// # Errors
+/// 404 when there is none within the scope: somebody seen only in a group has no chat with the account.
+pub async fn with_contact(hub: &Hub, scope: &Scope, contact: &ContactId) -> AppResult<ConversationId> {
+    read::with_contact(&hub.db, scope, contact).await?.ok_or_else(|| AppError::not_found("conversation"))
 }
 
 /// How many open conversations wait and how much is unread, of each account within the scope.
@@ -169,7 +177,7 @@ fn who(actor: &Actor) -> (&str, &str) {
     }
 }
 
-fn target(conversation: &Conversation) -> Target {
+pub(super) fn target(conversation: &Conversation) -> Target {
     let kind = match conversation.kind {
         Kind::User => TargetKind::User,
         Kind::Group => TargetKind::Group,

@@ -103,13 +103,12 @@ pub fn routes() -> Router<Hub> {
 pub fn inside(routes: Router<Hub>, hub: &Hub, shell: Shell) -> Router<Hub> {
     routes
         .fallback(|| async { AppError::not_found("page") })
-        .layer(from_fn(log::note_route))
         .layer(from_fn_with_state((hub.clone(), Arc::new(shell)), shell::attach))
 }
 
 /// What every answer needs: an id and a line in the log, a caught panic, a time limit, compression, security headers.
 pub fn outside(routes: Router<Hub>, hub: &Hub) -> Router<Hub> {
-    routes.layer(
+    routes.route_layer(from_fn(log::note_route)).layer(
         ServiceBuilder::new()
             .layer(from_fn_with_state(hub.clone(), log::requests))
             .layer(from_fn_with_state(hub.clone(), headers::add))

@@ -126,7 +126,7 @@ impl Play {
             // The sandbox is in this process; it always answers.
             drop(self.stage.control.post(&format!("/users/{}/messages", friend.user), body).await);
             // Every other friend writes seldom, so that the answers outlast the reply tokens and become pushes.
-            let pause = if place % 2 == 0 { 100 } else { 1500 };
+            let pause = if place.is_multiple_of(2) { 100 } else { 1500 };
             tokio::time::sleep(Duration::from_millis(pause + 7 * u64::try_from(place).unwrap_or(0))).await;
         }
     }

@@ -160,7 +160,7 @@ fn body(destination: &str, user: &str, number: u64) -> Vec<u8> {
         r#"","markAsReadToken":"m{number:030}"}},"webhookEventId":"{id}","deliveryContext":{{"isRedelivery":false}},"timestamp":{now},"source":{{"type":"user","userId":"{user}"}},"replyToken":"{number:032}","mode":"active"}}]}}"#,
     );
     while body.len() + tail.len() + 2 < BODY {
-        body.push_str("茶");
+        body.push('茶');
     }
     body.push_str(&tail);
     body.into_bytes()

@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Faults(faults::Options),
     /// The hub as the other two run it
     #[command(hide = true)]
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
 }
 
 #[derive(Debug, Args)]

@@ -44,6 +44,8 @@ macro_rules! message {
 
 statements! {
     FIND = { concat!(conversation!(), " WHERE c.id = $3 AND", in_scope!("c", "$1", "$2")) };
+    WITH_CONTACT = { concat!("SELECT c.id FROM conversations AS c WHERE c.contact_id = $3 AND c.kind = 'user' AND",
+        in_scope!("c", "$1", "$2")) };
     COUNTS = { concat!("SELECT c.account_id, CAST(SUM(CASE WHEN c.unanswered_since IS NULL THEN 0 ELSE 1 END) AS BIGINT),
             CAST(SUM(c.unread_count) AS BIGINT), COUNT(*)
         FROM conversations AS c WHERE c.state = 'open' AND", in_scope!("c", "$1", "$2"),
@@ -140,6 +142,16 @@ impl TryFrom<ConversationRow> for Conversation {
 pub(in crate::inbox) async fn find(db: &Db, scope: &Scope, id: &ConversationId) -> DbResult<Option<Conversation>> {
     let row: Option<ConversationRow> = db.opt(&FIND, args![scope.tenant(), scope.viewer(), id]).await?;
     row.map(Conversation::try_from).transpose()
+}
+
+pub(in crate::inbox) async fn with_contact(
+    db: &Db,
+    scope: &Scope,
+    contact: &ContactId,
+) -> DbResult<Option<ConversationId>> {
+    let row: Option<(ConversationId,)> =
+        db.opt(&WITH_CONTACT, args![scope.tenant(), scope.viewer(), contact]).await?;
+    Ok(row.map(|(id,)| id))
 }
 
 /// Which conversations to list, newest activity first.
