@@ -1,8 +1,6 @@
 //! Gathers what browsers load, for `web::assets` to embed: third-party code that npm installs by the lock file, our own
 //! styles, scripts and pictures (`assets/`, and `src/<slice>/*.css` and `*.js`), and a sprite of exactly the icons in use.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on standard output")]
-
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;

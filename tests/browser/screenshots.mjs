@@ -33,6 +33,7 @@ try {
     await page.goto(`${demo.hub}/inbox`);
     await page.locator('.inbox-row-link', { hasText: '王思妤' }).click();
     await page.locator('#inbox-turns').waitFor();
+    await page.mouse.move(0, 0);
   };
   const views = {
     inbox: (page) => page.goto(`${demo.hub}/inbox`),
@@ -48,6 +49,10 @@ try {
     await page.screenshot({ path: file });
     await window_.close();
   };
+  // First, while the friends' reply tokens are young and answers are free.
+  const readme = { viewport: { width: 1280, height: 800 }, colorScheme: 'light' };
+  await shoot(talk, join(readmeFolder, 'inbox.png'), readme);
+  await shoot(talk, join(readmeFolder, 'inbox.zh-Hant.png'), { ...readme, locale: LANGUAGES['zh-Hant'] });
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const [language, locale] of Object.entries(LANGUAGES)) {
       for (const colorScheme of THEMES) {
@@ -59,9 +64,6 @@ try {
       }
     }
   }
-  const viewport = { width: 1280, height: 800 };
-  await shoot(talk, join(readmeFolder, 'inbox.png'), { viewport, colorScheme: 'light' });
-  await shoot(talk, join(readmeFolder, 'inbox.zh-Hant.png'), { viewport, colorScheme: 'light', locale: 'zh-TW' });
 } finally {
   await browser?.close();
   await demo?.stop();

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Hub;
-use crate::db::{DbResult, Sql};
+use crate::db::{DbResult, Set, Sql};
 use crate::jobs::Registry;
 use crate::journal::consumer::Consumer;
 use crate::outbox::dispatch::Dispatcher;
@@ -116,10 +116,12 @@ pub fn loops(hub: &Hub) -> Vec<(&'static str, BoxFuture<'static, anyhow::Result<
     ]
 }
 
+/// The statements of one file, by name.
+pub type Statements = &'static [(&'static str, Sql)];
+
 /// Every statement of the hub with the database it runs on, for the test that prepares them all.
 #[must_use]
-pub fn statements() -> Vec<(crate::db::Set, &'static str, &'static [(&'static str, Sql)])> {
-    use crate::db::Set;
+pub fn statements() -> Vec<(Set, &'static str, Statements)> {
     vec![
         (Set::Hub, "jobs", crate::jobs::STATEMENTS),
         (Set::Hub, "live", crate::live::STATEMENTS),

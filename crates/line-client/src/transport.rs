@@ -268,6 +268,14 @@ pub(crate) struct Answer {
     silence: Duration,
 }
 
+/// Reads JSON; half an emoji in a name, which JSON can write and no Rust string can hold, becomes U+FFFD.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok().or_else(|| {
+        let text = std::str::from_utf8(body).ok()?;
+        serde_json::from_str(&line_api::webhook::without_lone_surrogates(text)).ok()
+    })
+}
+
 impl Answer {
     pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
@@ -298,7 +306,7 @@ impl Answer {
         let request_id = self.request_id().map(str::to_owned);
         self.read(MAX_ANSWER)
             .await
-            .and_then(|body| serde_json::from_slice(&body).map_err(|_| Cause::Unreadable))
+            .and_then(|body| parse(&body).ok_or(Cause::Unreadable))
             .map_err(|cause| LineError::Unknown { cause, request_id })
     }
 

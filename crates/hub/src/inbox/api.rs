@@ -89,7 +89,7 @@ pub(crate) struct LastMessageView {
     /// `in` or `out`.
     direction: &'static str,
     /// LINE's message object; null when unsent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     content: Option<Value>,
 }
 
@@ -156,7 +156,7 @@ pub(crate) struct MessageView {
     /// Who wrote it: a contact, a user or an API key. Null for a group member whom LINE does not name.
     sender: Option<SenderView>,
     /// LINE's message object, or `{"type": "event", "event": …}`; null when unsent.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     content: Option<Value>,
     /// Its place in the transcript.
     #[schema(value_type = String, format = DateTime)]
@@ -378,7 +378,7 @@ async fn send_messages(
     Input(new): Input<NewMessages>,
 ) -> ApiResult<(StatusCode, Json<Items<MessageView>>)> {
     if new.max_cost.is_some_and(|cost| cost < 0) {
-        return Err(AppError::invalid_field("max_cost", "invalid", "expected a number from 0").into());
+        return Err(AppError::invalid_field("max_cost", "invalid", "expected a number from 0"));
     }
     let conversation = service::get(&hub, &caller.scope, &id).await?;
     let terms = Terms {
@@ -411,7 +411,7 @@ async fn get_content(
     Ident(id): Ident<MessageId>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    Ok(content::serve(&hub, &caller.scope, &id, &headers).await?)
+    content::serve(&hub, &caller.scope, &id, &headers).await
 }
 
 /// Terms of a repeated send.

@@ -26,10 +26,19 @@ const PAGE: i64 = 50;
 pub const SETTINGS: [SettingsEntry; 1] =
     [SettingsEntry { href: PATH, icon: "list-checks", label_key: "jobs-title", owners_only: true }];
 
-/// The key of a kind's words.
-fn kind_key(kind: &str) -> String {
-    format!("jobs-kind-{}", kind.replace(['.', '_'], "-"))
-}
+/// The words of each kind.
+const KINDS: [(&str, &str); 10] = [
+    ("contacts.profile", "jobs-kind-contacts-profile"),
+    ("inbox.blank", "jobs-kind-inbox-blank"),
+    ("inbox.delete_blob", "jobs-kind-inbox-delete-blob"),
+    ("inbox.group", "jobs-kind-inbox-group"),
+    ("inbox.media", "jobs-kind-inbox-media"),
+    ("jobs.cleanup", "jobs-kind-jobs-cleanup"),
+    ("journal.prune", "jobs-kind-journal-prune"),
+    ("outbox.forget", "jobs-kind-outbox-forget"),
+    ("outbox.quotas", "jobs-kind-outbox-quotas"),
+    ("outbox.tokens", "jobs-kind-outbox-tokens"),
+];
 
 pub(super) fn routes() -> Router<Hub> {
     Router::new().route(PATH, get(list_jobs)).route("/settings/jobs/{id}/retry", post(retry_job))
@@ -66,7 +75,8 @@ struct JobsPage {
 impl JobsPage {
     /// A kind in words; one of another version is shown by its name.
     fn kind(&self, job: &Listed) -> String {
-        self.ui.maybe(&kind_key(&job.kind)).unwrap_or_else(|| job.kind.clone())
+        let known = KINDS.iter().find(|(kind, _)| *kind == job.kind);
+        known.map_or_else(|| job.kind.clone(), |(_, key)| self.ui.t(key))
     }
 
     fn attempts(&self, job: &Listed) -> String {
@@ -215,6 +225,15 @@ mod tests {
 
         async fn get(&self, path: &str) -> (StatusCode, String) {
             self.send("GET", path, String::new()).await
+        }
+    }
+
+    #[test]
+    fn every_kind_of_the_binary_has_words() {
+        let registry = crate::wiring::jobs();
+        let kinds = registry.lanes().into_iter().map(|lane| registry.kinds(lane));
+        for kind in kinds.flat_map(|kinds| serde_json::from_str::<Vec<String>>(&kinds).unwrap()) {
+            assert!(KINDS.iter().any(|(known, _)| *known == kind), "{kind}");
         }
     }
 

@@ -23,12 +23,38 @@ pub const SETTINGS: [SettingsEntry; 1] =
 /// Events that are shown, the newest.
 const SHOWN: i64 = 100;
 
+/// The words for LINE's types of events (PLATFORM 16); any other is shown as LINE names it.
+const KINDS: [(&str, &str); 21] = [
+    ("message", "journal-kind-message"),
+    ("messageEdited", "journal-kind-message-edited"),
+    ("unsend", "journal-kind-unsend"),
+    ("follow", "journal-kind-follow"),
+    ("unfollow", "journal-kind-unfollow"),
+    ("join", "journal-kind-join"),
+    ("leave", "journal-kind-leave"),
+    ("memberJoined", "journal-kind-member-joined"),
+    ("memberLeft", "journal-kind-member-left"),
+    ("postback", "journal-kind-postback"),
+    ("videoPlayComplete", "journal-kind-video-play-complete"),
+    ("beacon", "journal-kind-beacon"),
+    ("accountLink", "journal-kind-account-link"),
+    ("membership", "journal-kind-membership"),
+    ("module", "journal-kind-module"),
+    ("activated", "journal-kind-activated"),
+    ("deactivated", "journal-kind-deactivated"),
+    ("botSuspended", "journal-kind-bot-suspended"),
+    ("botResumed", "journal-kind-bot-resumed"),
+    ("delivery", "journal-kind-delivery"),
+    ("unknown", "journal-kind-unknown"),
+];
+
 /// The words for reasons that the hub itself writes; any other is shown as it is.
-const REASONS: [(&str, &str); 4] = [
+const REASONS: [(&str, &str); 5] = [
     ("LINE's event cannot be read", "journal-reason-unreadable"),
     ("the event is more than 90 days old", "journal-reason-old"),
     ("the event's content is no longer kept", "journal-reason-gone"),
     ("there is no such account", "journal-reason-account"),
+    ("database refused the statement", "journal-reason-refused"),
 ];
 
 /// The list and its button.
@@ -50,9 +76,8 @@ impl EventsPage {
 
     /// The event's kind in words where there are some, else as LINE names it.
     fn kind(&self, event: &Parked) -> String {
-        let known = event.kind.chars().all(|c| c.is_ascii_alphanumeric());
-        let words = known.then(|| self.ui.maybe(&format!("journal-kind-{}", event.kind))).flatten();
-        words.unwrap_or_else(|| event.kind.clone())
+        let known = KINDS.iter().find(|(kind, _)| *kind == event.kind);
+        known.map_or_else(|| event.kind.clone(), |(_, key)| self.ui.t(key))
     }
 
     /// Why it could not be processed, in words where the hub has some.

@@ -65,6 +65,7 @@ mod tests {
     use crate::app::testing::TestHub;
     use crate::db::testing::Engine;
     use crate::live::Notice;
+    use crate::scope::Scope;
     use crate::team::{Actor, NewUser, Role, attach_session, service};
 
     async fn open(hub: &Hub, cookie: &str) -> Response {
@@ -91,12 +92,13 @@ mod tests {
         let mut body = response.into_body().into_data_stream();
         let mut next = async || String::from_utf8(body.next().await?.ok()?.to_vec()).ok();
         assert!(next().await.unwrap().contains("retry"));
-        let notice = Notice { tenant, account: None, kind: "counts", id: "inbox".to_owned(), conversation: None };
-        hub.live.publish(notice.clone());
+        let notice = Notice { tenant: tenant.clone(), account: None, kind: "counts", id: "inbox".to_owned(), conversation: None };
+        hub.live.publish(notice);
         assert!(next().await.unwrap().contains("event: counts"));
-        // The session ends; with the next news the stream does too.
-        test.clock.advance(hub.config.session_life * 2);
-        hub.live.publish(Notice { kind: crate::live::GRANTS, ..notice });
+        // Another owner disables this one: the stream ends at once.
+        let other = NewUser { email: "b@example.com", name: "", role: Role::Owner, password: "a long password" };
+        service::create_user(hub, &tenant, &other, &actor).await.unwrap();
+        service::set_disabled(hub, &Scope::tenant_wide(tenant), &user, true, &actor).await.unwrap();
         assert_eq!(next().await, None);
         test.close().await;
     }

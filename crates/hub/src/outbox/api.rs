@@ -14,6 +14,7 @@ use super::service;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppError;
+use crate::ids::AccountId;
 use crate::web::api::{ApiResult, CanRead, Params, Problems};
 
 /// The calls.
@@ -115,10 +116,10 @@ async fn get_usage(
         })?,
     };
     service::read_quotas(&hub, Some(caller.scope.tenant())).await?;
-    let account = params.text("account_id");
+    let account: Option<AccountId> = params.id("account_id")?;
     let usages = service::usage(&hub, &caller.scope, month).await?;
     let wanted =
-        usages.iter().filter(|usage| account.is_none_or(|account| usage.account.as_str() == account));
+        usages.iter().filter(|usage| account.as_ref().is_none_or(|account| usage.account == *account));
     Ok(Json(UsageList { items: wanted.map(|usage| UsageView::new(usage, month)).collect() }))
 }
 
@@ -134,7 +135,7 @@ mod tests {
     fn a_month_is_told_by_kind_and_origin_beside_lines_figure() {
         let used = |calls, cost| Used { calls, messages: calls, cost };
         let usage = Usage {
-            account: crate::ids::AccountId::parse("acc_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
+            account: AccountId::parse("acc_01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap(),
             line: Some(Reading { quota: Some(200), used: 9, read_at: Timestamp(1_767_225_600_000) }),
             ours: vec![
                 (Via::Push, Origin::Agent, used(1, 1)),

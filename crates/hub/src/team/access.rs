@@ -144,7 +144,7 @@ pub async fn attach_session(State(hub): State<Hub>, mut request: Request, next: 
 }
 
 /// The viewer of a session's token, and whether its last use is long enough ago to be noted anew.
-async fn viewer(hub: &Hub, token: &str) -> DbResult<Option<(Viewer, bool)>> {
+pub(super) async fn viewer(hub: &Hub, token: &str) -> DbResult<Option<(Viewer, bool)>> {
     let session = hash(token);
     let now = hub.now();
     let Some(row) = repo::session(&hub.db, &session, now).await? else { return Ok(None) };

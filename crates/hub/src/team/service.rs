@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::db::{DbError, DbResult, Tx};
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{ApiKeyId, TenantId, UserId};
+use crate::live::{GRANTS, Notice};
 use crate::scope::Scope;
 use crate::web::i18n::Language;
 
@@ -263,7 +264,9 @@ pub async fn change_member(
     repo::set_grants(&mut tx, scope, user, granted).await?;
     let detail = json!({ "role": role.name(), "accounts": granted });
     audit(&mut tx, hub, scope.tenant(), actor, ("user.changed", &email), &detail).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    announce_grants(hub, scope, user);
+    Ok(())
 }
 
 /// Lets a user sign in no longer (their sessions end at once), or again.
@@ -288,7 +291,15 @@ pub async fn set_disabled(
     }
     let action = if disabled { "user.disabled" } else { "user.enabled" };
     audit(&mut tx, hub, scope.tenant(), actor, (action, &email), &json!({})).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    announce_grants(hub, scope, user);
+    Ok(())
+}
+
+/// What a user may see has changed: their open pages ask again at once.
+fn announce_grants(hub: &Hub, scope: &Scope, user: &UserId) {
+    let (tenant, id) = (scope.tenant().clone(), user.to_string());
+    hub.live.publish(Notice { tenant, account: None, kind: GRANTS, id, conversation: None });
 }
 
 async fn keep_an_owner(tx: &mut Tx, scope: &Scope, user: &UserId) -> AppResult<()> {

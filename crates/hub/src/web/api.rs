@@ -62,6 +62,7 @@ use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{ApiKeyId, Id};
 use crate::scope::Scope;
 use crate::team::{Actor, Key, KeyScope, KeyScopes};
+use crate::text::storable;
 
 pub(crate) use repo::STATEMENTS;
 
@@ -79,6 +80,7 @@ pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
     let components = openapi.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.security_schemes.insert("key".to_owned(), bearer.into());
+    describe_answers(&mut openapi);
     openapi.security = Some(vec![SecurityRequirement::new::<_, _, &str>("key", [])]);
     let page = docs::page(&openapi);
     let openapi = Bytes::from(openapi.to_json().unwrap_or_default());
@@ -89,6 +91,21 @@ pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
         .route("/api/v1/docs", get(move || async move { page }))
         .route("/api/{*path}", axum::routing::any(nothing_here))
         .method_not_allowed_fallback(wrong_method)
+}
+
+/// OpenAPI 3.1 wants words for every answer; those that need none but their status get its name.
+fn describe_answers(openapi: &mut utoipa::openapi::OpenApi) {
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete, &mut item.put];
+        for (status, answer) in operations.into_iter().flatten().flat_map(|operation| &mut operation.responses.responses) {
+            let name = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+            if let (utoipa::openapi::RefOr::T(answer), Some(name)) = (answer, name)
+                && answer.description.is_empty()
+            {
+                name.clone_into(&mut answer.description);
+            }
+        }
+    }
 }
 
 /// Removes what `Idempotency-Key` kept for 24 hours, until the hub stops.
@@ -316,7 +333,9 @@ impl FromRequestParts<Hub> for Params {
 
 impl Params {
     fn read(query: &str) -> Self {
-        Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        // U+0000 is in nothing that is stored, and PostgreSQL refuses to look for it.
+        Self(pairs.map(|(name, value)| (name.into_owned(), storable(&value))).collect())
     }
 
     /// A text; an empty one counts as absent.

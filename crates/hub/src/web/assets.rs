@@ -13,6 +13,9 @@ use crate::error::AppError;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
+/// Styles and scripts of the crate that draws messages; the build script cannot know where it lies.
+const OF_LINE_VIEW: [(&str, &str); 2] = [("line-view.css", line_view::CSS), ("line-view.js", line_view::JS)];
+
 /// Where assets are served, with their hashed names below.
 pub(super) const PATH: &str = "/assets/{name}";
 
@@ -29,7 +32,8 @@ struct Assets {
 
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let mut assets = Assets::default();
-    for (name, bytes) in FILES.iter().copied() {
+    let of_line_view = OF_LINE_VIEW.iter().map(|(name, text)| (*name, text.as_bytes()));
+    for (name, bytes) in FILES.iter().copied().chain(of_line_view) {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
         let hash: String =
             digest(&SHA256, bytes).as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();

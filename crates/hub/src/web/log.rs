@@ -64,3 +64,33 @@ pub(super) async fn note_route(request: Request, next: Next) -> Response {
     }
     next.run(request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt as _;
+
+    use crate::app::testing::TestHub;
+    use crate::db::testing::Engine;
+    use crate::web::metrics;
+
+    #[tokio::test]
+    async fn a_request_is_known_by_its_route_and_never_by_its_path() {
+        metrics::install();
+        let Some(test) = TestHub::new(Engine::Sqlite).await else { return };
+        let panics = axum::routing::get(async || -> StatusCode { panic!("on purpose") });
+        let boom = crate::web::outside(axum::Router::new().route("/boom/{id}", panics), &test.hub);
+        let routes = crate::wiring::router(&test.hub).merge(boom.with_state(test.hub.clone()));
+        for path in ["/api/v1/contacts/con_secret", "/settings/people?q=secret", "/secret", "/boom/secret"] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            routes.clone().oneshot(request).await.unwrap();
+        }
+        let figures = metrics::render();
+        for route in ["/api/v1/contacts/{id}", "/settings/people", "", "/boom/{id}"] {
+            assert!(figures.contains(&format!("method=\"GET\",route=\"{route}\"")), "{route}: {figures}");
+        }
+        assert!(!figures.contains("secret"), "{figures}");
+        test.close().await;
+    }
+}

@@ -119,6 +119,7 @@ pub fn outside(routes: Router<Hub>, hub: &Hub) -> Router<Hub> {
 }
 
 /// A handler that panicked answers 500; the panic's message goes to the log only.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()

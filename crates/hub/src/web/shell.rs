@@ -338,7 +338,7 @@ impl Ui {
         let nav = vec![NavEntry {
             href: "/settings",
             icon: "settings",
-            label_key: "web-nav-settings",
+            label_key: "team-nav-settings",
             count: None,
         }];
         Self(Arc::new(Inner {

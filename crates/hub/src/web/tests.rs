@@ -26,7 +26,7 @@ fn trouble(hub: &Hub) -> Browser {
         .route(
             "/panics",
             get(|| async {
-                let odd: Option<u8> = None;
+                let odd: Option<u8> = "odd".parse().ok();
                 odd.unwrap().to_string()
             }),
         )
@@ -34,10 +34,7 @@ fn trouble(hub: &Hub) -> Browser {
         .route("/wrong", get(|| async { AppError::invalid(vec![FieldError::new("name", "required", "x")]) }))
         .route("/private", get(|| async { AppError::unauthorized() }))
         .route("/api/v1/broken", get(|| async { AppError::conflict("held", "no").with("held_by", "x") }))
-        .route(
-            "/change",
-            axum::routing::post(|fields: Fields| async move { fields.text("value").to_owned() }),
-        );
+        .route("/change", post(|fields: Fields| async move { fields.text("value").to_owned() }));
     let routes = inside(routes, hub, Shell::default());
     Browser::on(outside(routes, hub).with_state(hub.clone()))
 }

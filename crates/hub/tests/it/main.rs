@@ -2,6 +2,8 @@
 
 // Each file belongs to one part; `cfg(test)` tells clippy that tests may unwrap.
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod spine;
@@ -9,3 +11,5 @@ mod spine;
 mod sql;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod trouble;

@@ -21,4 +21,4 @@ pub use envelope::{Envelope, EnvelopeError, EventHead, RawEvent, SourceHead, par
 pub use event::{
     Beacon, BeaconKind, Event, EventKind, LinkResult, MembershipChange, Mode, ModuleChange, Postback, Source,
 };
-pub use text::clean;
+pub use text::{clean, without_lone_surrogates};

@@ -10,7 +10,8 @@ const ESCAPE: usize = 6;
 /// Replaces every escape of an unpaired surrogate by `\ufffd`. The result is as long as the input, so that
 /// positions hold for both; it is borrowed when there was nothing to replace. Outside of strings JSON has no
 /// backslash, so the escapes can be found without parsing.
-pub(super) fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut fixed: Option<Vec<u8>> = None;
     let mut at = 0;

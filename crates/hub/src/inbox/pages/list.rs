@@ -284,7 +284,7 @@ async fn assemble(
         _ if !choice.q.is_empty() => Empty::NoMatch,
         None => Empty::NoAccount,
         Some(account) if choice.tab == Tab::Open && is_untouched(hub, viewer, choice).await? => {
-            let chosen = connected.iter().find(|a| Some(&a.id) == choice.account.as_ref()).unwrap_or(&account);
+            let chosen = connected.iter().find(|a| Some(&a.id) == choice.account.as_ref()).unwrap_or(account);
             Empty::NobodyYet(chosen.display_name.clone(), chosen.friend_link())
         }
         Some(_) => Empty::Tab(choice.tab),

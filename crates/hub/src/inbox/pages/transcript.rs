@@ -76,7 +76,6 @@ struct Turn<'a> {
     name: String,
     show_name: bool,
     picture: Option<&'a str>,
-    seed: &'a str,
     bubbles: Vec<Safe<String>>,
     is_album: bool,
     unsent: bool,
@@ -149,7 +148,7 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
             && head.sort_at.since(before.sort_at) < TOGETHER
             && before.standby == head.standby
     });
-    let (name, picture, seed) = face(setting, head);
+    let (name, picture) = face(setting, head);
     let event = is_event(head).then(|| event_words(setting, head, &name));
     let mut ordered: Vec<&Message> = turn.iter().collect();
     ordered.sort_by_key(|m| place_in_set(m));
@@ -171,7 +170,6 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
         say: ui.t2("inbox-says", ("name", name.as_str()), ("text", words)),
         name,
         picture,
-        seed,
         is_album: bubbles.len() > 1,
         unsent: event.is_none() && bubbles.is_empty(),
         bubbles,
@@ -197,16 +195,16 @@ fn place_in_set(m: &Message) -> i64 {
     m.content.as_ref().and_then(|c| c.pointer("/imageSet/index")).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// Name, picture, and a text that decides the colour where there is no picture.
-fn face<'a>(setting: &Setting<'a>, m: &'a Message) -> (String, Option<&'a str>, &'a str) {
+/// Name and picture of who wrote it.
+fn face<'a>(setting: &Setting<'a>, m: &'a Message) -> (String, Option<&'a str>) {
     match &m.contact {
-        Some((id, name, picture)) if m.inbound => {
+        Some((_, name, picture)) if m.inbound => {
             let name = name.clone().unwrap_or_else(|| setting.ui.t("inbox-no-name"));
-            (name, picture.as_deref(), id)
+            (name, picture.as_deref())
         }
-        _ if m.inbound && setting.kind == Kind::User => (setting.title.to_owned(), None, setting.title),
-        _ if m.inbound => (setting.ui.t("inbox-member-unnamed"), None, m.id.as_str()),
-        _ => (m.sender_name.clone().unwrap_or_else(|| setting.ui.t("inbox-sender-hub")), None, "us"),
+        _ if m.inbound && setting.kind == Kind::User => (setting.title.to_owned(), None),
+        _ if m.inbound => (setting.ui.t("inbox-member-unnamed"), None),
+        _ => (m.sender_name.clone().unwrap_or_else(|| setting.ui.t("inbox-sender-hub")), None),
     }
 }
 

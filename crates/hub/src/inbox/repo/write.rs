@@ -36,7 +36,7 @@ statements! {
         FROM (SELECT id, sort_at FROM messages WHERE conversation_id = $1 AND kind <> 'event'
             ORDER BY sort_at DESC, id DESC LIMIT 1) AS m
         WHERE conversations.id = $1" };
-    FIND_EXTERNAL = { "SELECT id, conversation_id, content, content_at, unsent_at, journal_position FROM messages
+    FIND_EXTERNAL = { "SELECT id, content, content_at, unsent_at, journal_position FROM messages
         WHERE account_id = $1 AND external_id = $2" };
     KEEP_VERSION = { "INSERT INTO message_versions (message_id, content_at, content, journal_position)
         VALUES ($1, $2, $3, $4) ON CONFLICT (message_id, content_at) DO NOTHING" };
@@ -188,7 +188,6 @@ pub(in crate::inbox) async fn set_last(tx: &mut Tx, id: &ConversationId) -> DbRe
 #[derive(sqlx::FromRow)]
 pub(in crate::inbox) struct Known {
     pub(in crate::inbox) id: MessageId,
-    pub(in crate::inbox) conversation_id: ConversationId,
     pub(in crate::inbox) content: Option<String>,
     pub(in crate::inbox) content_at: Timestamp,
     pub(in crate::inbox) unsent_at: Option<Timestamp>,

@@ -1,0 +1,246 @@
+//! The inbox and contacts as pages: what a person sees, what they send, and what they may not see.
+
+use reqwest::Method;
+use serde_json::json;
+use testkit::{Account, Browser, LineUser, TestHub};
+use url::Url;
+
+struct Shop {
+    hub: TestHub,
+    account: Account,
+    friend: LineUser,
+    owner: Browser,
+    conversation: String,
+}
+
+impl Shop {
+    /// A connected account with one friend who has written.
+    async fn new() -> Option<Self> {
+        let hub = TestHub::new().start().await?;
+        let account = hub.connect_account().await;
+        let friend = hub.line_user("林小晴").await;
+        friend.follows(&account).await;
+        friend.says(&account, "還有 <b>冷泡茶</b> 嗎？").await;
+        hub.settle().await;
+        let listed = hub.api().get("/conversations").await.expect(200);
+        let conversation = listed["items"][0]["id"].as_str().unwrap().to_owned();
+        let owner = hub.owner().await;
+        Some(Self { hub, account, friend, owner, conversation })
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("/inbox/{}{path}", self.conversation)
+    }
+
+    /// What the script asks for.
+    async fn fragment(&self, browser: &Browser, path: &str) -> (u16, String) {
+        let answer = browser.request(Method::GET, path).header("hx-request", "true").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    async fn page(&self) -> String {
+        self.owner.get(&self.at("")).await.body
+    }
+
+    async fn submit(&self, action: &str, fields: &[(&str, &str)]) -> u16 {
+        self.owner.submit(&self.at(""), &self.at(action), fields).await.status.as_u16()
+    }
+
+    async fn messages(&self) -> Vec<serde_json::Value> {
+        let path = format!("/conversations/{}/messages", self.conversation);
+        self.hub.api().get(&path).await.expect(200)["items"].as_array().unwrap().clone()
+    }
+}
+
+// S3-03, S3-04, S4-36, S4-37: the list says who wrote what, when, and that nobody has answered; the transcript has it all.
+#[tokio::test]
+async fn a_message_is_in_the_list_and_in_the_transcript() {
+    let Some(shop) = Shop::new().await else { return };
+    let listed = shop.owner.get("/inbox").await;
+    assert_eq!(listed.status, 200);
+    assert!(listed.body.contains("林小晴") && listed.body.contains("is-waiting") && listed.body.contains("inbox-unread"));
+    let page = shop.page().await;
+    // What friends write is text, whatever it looks like.
+    assert!(page.contains("&lt;b&gt;") || page.contains("&#60;b&#62;"), "{page}");
+    assert!(!page.contains("<b>冷泡茶"));
+    assert!(page.contains("is-event"), "the friend-add stands in the transcript");
+    assert!(page.contains("inbox-composer"));
+    let (status, rows) = shop.fragment(&shop.owner, &format!("/inbox/rows?ids={}", shop.conversation)).await;
+    assert_eq!(status, 200);
+    assert!(rows.contains(&format!("row-{}", shop.conversation)));
+    // Nothing inline: the content security policy would stop it.
+    assert!(!page.contains("<script>") && !page.contains(" onclick=") && !page.contains(" style=\""));
+    shop.hub.close().await;
+}
+
+// S3-04, S4-19: the answer goes out free, and the bubble says so.
+#[tokio::test]
+async fn an_answer_is_sent_and_its_state_is_shown() {
+    let Some(shop) = Shop::new().await else { return };
+    let (_, price) = shop.fragment(&shop.owner, &shop.at("/price")).await;
+    assert!(price.contains("is-free") && price.contains("data-until"), "{price}");
+    assert_eq!(shop.submit("/send", &[("text", "有的\r\n歡迎來店")]).await, 303);
+    assert!(shop.page().await.contains("is-queued"));
+    shop.hub.settle().await;
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["有的\n歡迎來店"]);
+    let (_, turns) = shop.fragment(&shop.owner, &shop.at("/turns")).await;
+    assert!(turns.contains("is-sent") && !turns.contains("is-paid"), "{turns}");
+    let (_, rows) = shop.fragment(&shop.owner, &format!("/inbox/rows?ids={}", shop.conversation)).await;
+    assert!(!rows.contains("is-waiting"), "answered: {rows}");
+    // Nothing written is nothing sent.
+    assert_eq!(shop.submit("/send", &[("text", "  ")]).await, 422);
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn a_friend_who_blocked_cannot_be_written_to_and_the_page_says_why() {
+    let Some(shop) = Shop::new().await else { return };
+    shop.friend.blocks(&shop.account).await;
+    shop.hub.settle().await;
+    let (_, around) = shop.fragment(&shop.owner, &shop.at("/around")).await;
+    assert!(around.contains("data-closed"), "{around}");
+    assert_eq!(shop.submit("/send", &[("text", "hello")]).await, 409);
+    assert_eq!(shop.messages().await.iter().filter(|m| m["direction"] == "out").count(), 0);
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn state_assignee_tags_and_fields_are_changed_from_the_page() {
+    let Some(shop) = Shop::new().await else { return };
+    let conversation = async || {
+        shop.hub.api().get(&format!("/conversations/{}", shop.conversation)).await.expect(200)
+    };
+    assert_eq!(shop.submit("/assignee", &[("to", "me")]).await, 303);
+    assert!(conversation().await["assignee_id"].is_string());
+    assert_eq!(shop.submit("/state", &[("state", "snoozed"), ("until", "tomorrow")]).await, 303);
+    assert_eq!(conversation().await["state"], "snoozed");
+    assert_eq!(shop.submit("/state", &[("state", "closed")]).await, 303);
+    assert_eq!(conversation().await["state"], "closed");
+    assert_eq!(shop.submit("/state", &[("state", "nonsense")]).await, 422);
+    assert_eq!(shop.submit("/read", &[]).await, 204);
+    assert_eq!(conversation().await["unread_count"], 0);
+    assert_eq!(shop.submit("/tags", &[("add", "VIP")]).await, 303);
+    assert_eq!(shop.submit("/tags", &[("add", &"x".repeat(51))]).await, 422);
+    assert_eq!(shop.submit("/fields", &[("name", "尺寸"), ("value", "L")]).await, 303);
+    let page = shop.page().await;
+    assert!(page.contains("VIP") && page.contains("尺寸"));
+    let contact = &shop.hub.api().get("/contacts").await.expect(200)["items"][0];
+    assert_eq!((&contact["tags"], &contact["attributes"]), (&json!(["VIP"]), &json!({ "尺寸": "L" })));
+    assert_eq!(shop.submit("/tags", &[("remove", "VIP")]).await, 303);
+    assert_eq!(shop.submit("/fields", &[("name", "尺寸")]).await, 303);
+    let contact = &shop.hub.api().get("/contacts").await.expect(200)["items"][0];
+    assert_eq!((&contact["tags"], &contact["attributes"]), (&json!([]), &json!({})));
+    shop.hub.close().await;
+}
+
+// S4-38: a contact's row leads to the conversation.
+#[tokio::test]
+async fn contacts_lead_to_their_conversation() {
+    let Some(shop) = Shop::new().await else { return };
+    let page = shop.owner.get("/contacts?q=小晴").await;
+    assert_eq!(page.status, 200);
+    let at = page.body.find("/inbox/with/con_").expect("a link");
+    let link: String = page.body.get(at..).unwrap().chars().take_while(|c| *c != '"').collect();
+    let led = shop.owner.get(&link).await;
+    assert_eq!(led.headers["location"], shop.at(""));
+    assert!(!shop.owner.get("/contacts?relation=blocked").await.body.contains("/inbox/with/"));
+    let (_, found) = shop.fragment(&shop.owner, "/contacts/found?q=小晴").await;
+    assert!(found.contains("林小晴"));
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
+    const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+    let Some(shop) = Shop::new().await else { return };
+    let page = shop.page().await;
+    let token = page.split_once("name=\"csrf\" content=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let attach = async |bytes: &'static [u8]| {
+        let part = reqwest::multipart::Part::bytes(bytes).file_name("a.png");
+        let form = reqwest::multipart::Form::new().part("file", part);
+        let request = shop.owner.request(Method::POST, &shop.at("/attachments")).header("x-csrf-token", &token);
+        let answer = request.header("hx-request", "true").multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, body) = attach(PIXEL).await;
+    assert_eq!(status, 200, "{body}");
+    let chip: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let keys = chip["keys"].as_str().unwrap();
+    assert_eq!(shop.submit("/send", &[("text", "看圖"), ("attachments", keys)]).await, 303);
+    shop.hub.settle().await;
+    let sent: Vec<_> = shop.messages().await.into_iter().filter(|m| m["direction"] == "out").collect();
+    assert_eq!(sent.iter().map(|m| &m["content"]["type"]).collect::<Vec<_>>(), ["image", "text"]);
+    assert!(sent.iter().all(|m| m["delivery"]["state"] == "sent"), "{sent:?}");
+    let url = Url::parse(sent[0]["content"]["originalContentUrl"].as_str().unwrap()).unwrap();
+    let loaded = shop.hub.anon().request(Method::GET, url.path()).header("range", "bytes=0-7").send().await.unwrap();
+    assert_eq!(loaded.status(), 206);
+    assert_eq!(loaded.headers()["content-type"], "image/png");
+    assert_eq!(loaded.headers()["cross-origin-resource-policy"], "cross-origin");
+    assert!(loaded.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    assert_eq!(&loaded.bytes().await.unwrap()[..], &PIXEL[..8]);
+    let (status, words) = attach(b"<svg/>").await;
+    assert_eq!(status, 422, "{words}");
+    assert_eq!(shop.hub.anon().get("/media/guessed").await.status, 404);
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn no_page_shows_anything_of_another_tenant_or_of_an_account_that_was_not_granted() {
+    let Some(shop) = Shop::new().await else { return };
+    let hub = shop.hub.hub();
+    let actor = hub::team::Actor::System("test");
+    let tenant = hub::team::service::create_tenant(hub, "Other shop", None, &actor).await.unwrap();
+    let new = hub::team::NewUser {
+        email: "other@test.example",
+        name: "Other",
+        role: hub::team::Role::Owner,
+        password: "correct horse battery",
+    };
+    let user = hub::team::service::create_user(hub, &tenant.id, &new, &actor).await.unwrap();
+    let link = hub::team::service::entry_link(hub, &tenant.id, &user).await.unwrap();
+    let stranger = shop.hub.anon();
+    let _ = stranger.get(Url::parse(&link).unwrap().path()).await;
+    let without_grant = shop.hub.agent("agent@test.example", &[]).await;
+
+    let message = shop.messages().await.into_iter().find(|m| m["content"]["type"] == "text").unwrap();
+    let message = message["id"].as_str().unwrap().to_owned();
+    let contact = shop.hub.api().get("/contacts").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    for browser in [&stranger, &without_grant] {
+        for page in ["/inbox", "/contacts", "/inbox?filter=unread"] {
+            let answer = browser.get(page).await;
+            assert_eq!(answer.status, 200, "{page}");
+            assert!(!answer.body.contains("林小晴"), "{page}");
+        }
+        for page in [shop.at(""), format!("/inbox/with/{contact}"), format!("/inbox/messages/{message}/content")] {
+            assert_eq!(browser.get(&page).await.status, 404, "{page}");
+        }
+        let fragments = [
+            shop.at("/talk"),
+            shop.at("/turns"),
+            shop.at("/around"),
+            shop.at("/price"),
+            format!("/inbox/messages/{message}"),
+        ];
+        for path in fragments {
+            assert_eq!(shop.fragment(browser, &path).await.0, 404, "{path}");
+        }
+        let (_, rows) = shop.fragment(browser, &format!("/inbox/rows?ids={}", shop.conversation)).await;
+        assert!(!rows.contains("林小晴"));
+        let (_, found) = shop.fragment(browser, "/contacts/found?q=小晴").await;
+        assert!(!found.contains("林小晴"));
+        let posts = ["/send", "/read", "/state", "/assignee", "/tags", "/fields"];
+        for action in posts {
+            let fields = [("text", "x"), ("state", "closed"), ("to", "me"), ("add", "x"), ("name", "x")];
+            let answer = browser.submit("/inbox", &shop.at(action), &fields).await;
+            assert_eq!(answer.status, 404, "{action}");
+        }
+        let again = format!("/inbox/messages/{message}/send-again");
+        assert_eq!(browser.submit("/inbox", &again, &[]).await.status, 404);
+    }
+    // Without a session there is only the way to sign in; fragments are no pages; a form without its token is refused.
+    assert_eq!(shop.hub.anon().get("/inbox").await.status, 303);
+    assert_eq!(shop.owner.get(&shop.at("/turns")).await.status, 404);
+    let forged = shop.owner.request(Method::POST, &shop.at("/send")).form(&[("text", "x")]).send().await.unwrap();
+    assert_eq!(forged.status(), 403);
+    shop.hub.close().await;
+}
