@@ -63,7 +63,9 @@ impl BlobKey {
     /// Reads a key as it was stored; `None` for any other text, so that no text can leave the folder.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hex = |part: &str, len| {
+            part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
         let mut parts = text.split('/');
         let fits = [2, 2, 36].into_iter().all(|len| parts.next().is_some_and(|part| is_hex(part, len)));
         (fits && parts.next().is_none()).then(|| Self(text.to_owned()))
@@ -101,7 +103,10 @@ pub struct Reading {
 
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reading").field("size", &self.size).field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("Reading")
+            .field("size", &self.size)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
     }
 }
 
@@ -258,10 +263,15 @@ mod tests {
         assert_eq!((range, all.len()), (0..1_000_000, 1_000_000));
         let (range, part) = read(&blobs, &kept.key, Part::Bytes(19_999, 20_000)).await.unwrap();
         assert_eq!((range, part), (19_999..20_001, vec![0, 1]));
-        assert_eq!(read(&blobs, &kept.key, Part::Bytes(999_999, u64::MAX)).await.unwrap().0, 999_999..1_000_000);
+        assert_eq!(
+            read(&blobs, &kept.key, Part::Bytes(999_999, u64::MAX)).await.unwrap().0,
+            999_999..1_000_000
+        );
         assert_eq!(read(&blobs, &kept.key, Part::From(999_990)).await.unwrap().1, vec![49; 10]);
         assert_eq!(read(&blobs, &kept.key, Part::Last(2_000_000)).await.unwrap().0, 0..1_000_000);
-        for part in [Part::Bytes(1_000_000, 1_000_001), Part::Bytes(5, 4), Part::From(1_000_000), Part::Last(0)] {
+        for part in
+            [Part::Bytes(1_000_000, 1_000_001), Part::Bytes(5, 4), Part::From(1_000_000), Part::Last(0)]
+        {
             let refused = read(&blobs, &kept.key, part).await.unwrap_err();
             assert!(matches!(refused, BlobError::Range(1_000_000)), "{part:?} {refused:?}");
         }
@@ -291,7 +301,9 @@ mod tests {
     fn no_text_leaves_the_folder() {
         let key = BlobKey::new(&Entropy::seeded(1));
         assert!(BlobKey::parse(key.as_str()).is_some());
-        for text in ["", "../../etc/passwd", "ab/cd/../x", "/ab/cd", "AB/cd/x", &format!("{}/x", key.as_str())] {
+        for text in
+            ["", "../../etc/passwd", "ab/cd/../x", "/ab/cd", "AB/cd/x", &format!("{}/x", key.as_str())]
+        {
             assert_eq!(BlobKey::parse(text), None, "{text}");
         }
     }

@@ -83,7 +83,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the one place where the hub reads the machine's clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where the hub reads the machine's clock"
+        )]
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

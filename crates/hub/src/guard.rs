@@ -126,7 +126,9 @@ impl Guard {
         match url.scheme() {
             "https" => {}
             "http" if policy.http => {}
-            _ if policy.http => return Err(GuardError::Address("it begins neither with https:// nor with http://")),
+            _ if policy.http => {
+                return Err(GuardError::Address("it begins neither with https:// nor with http://"));
+            }
             _ => return Err(GuardError::Address("it does not begin with https://")),
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -155,7 +157,12 @@ impl Guard {
     ///
     /// # Errors
     /// As [`Guard::check`].
-    pub fn request(&self, method: Method, address: &str, policy: Policy) -> Result<RequestBuilder, GuardError> {
+    pub fn request(
+        &self,
+        method: Method,
+        address: &str,
+        policy: Policy,
+    ) -> Result<RequestBuilder, GuardError> {
         let url = self.check(address, policy)?;
         let own_port = self.0.listeners.has_port(url.port_or_known_default());
         Ok(self.client(policy.private, own_port)?.request(method, url))
@@ -172,14 +179,19 @@ impl Guard {
         max: u64,
         timeout: Duration,
     ) -> Result<Fetched, GuardError> {
-        let response = self.request(Method::GET, address, policy)?.timeout(timeout).send().await.map_err(fault)?;
+        let response =
+            self.request(Method::GET, address, policy)?.timeout(timeout).send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
             return Err(GuardError::Status(response.status()));
         }
         if response.content_length().is_some_and(|length| length > max) {
             return Err(GuardError::TooLarge(max));
         }
-        Ok(Fetched { content_type: content_type(&response), length: response.content_length(), body: capped(response, max) })
+        Ok(Fetched {
+            content_type: content_type(&response),
+            length: response.content_length(),
+            body: capped(response, max),
+        })
     }
 
     fn client(&self, private: bool, own_port: bool) -> Result<&Client, GuardError> {
@@ -281,8 +293,10 @@ impl Resolve for Guarded {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let none = found.is_empty();
-            let allowed: Vec<SocketAddr> =
-                found.into_iter().filter(|address| Self::allows(private, listeners.as_ref(), address.ip())).collect();
+            let allowed: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|address| Self::allows(private, listeners.as_ref(), address.ip()))
+                .collect();
             if allowed.is_empty() && !none {
                 return Err(NotPublic.into());
             }
@@ -512,7 +526,9 @@ mod tests {
         assert!(guard.check("https://example.com/", strict).is_ok());
         assert!(guard.check("http://10.1.2.3:8080/", PRIVATE).is_ok());
         assert!(guard.check("http://[::1]/", PRIVATE).is_ok());
-        for never in ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"] {
+        for never in
+            ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"]
+        {
             assert!(matches!(guard.check(never, PRIVATE), Err(GuardError::Forbidden)), "{never}");
         }
         assert!(guard.check(&format!("https://example.com/{}", "x".repeat(URL_MAX)), PUBLIC).is_err());
@@ -536,7 +552,9 @@ mod tests {
     async fn own_listeners_are_refused_always() {
         let (address, count) = server(answer("200 OK", "hello")).await;
         let port = address.port();
-        for listener in [address, SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))] {
+        for listener in
+            [address, SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]
+        {
             let guard = Guard::new();
             guard.refuse_listener(listener);
             for host in ["127.0.0.1", "localhost", "0x7f.1"] {
@@ -556,7 +574,8 @@ mod tests {
     async fn redirects_are_not_followed() {
         let (inner, count) = server(answer("200 OK", "secret")).await;
         let (outer, _) = server(answer(&format!("302 Found\r\nlocation: http://{inner}/"), "")).await;
-        let refused = Guard::new().fetch(&format!("http://{outer}/"), PRIVATE, 100, SECOND).await.unwrap_err();
+        let refused =
+            Guard::new().fetch(&format!("http://{outer}/"), PRIVATE, 100, SECOND).await.unwrap_err();
         assert!(matches!(refused, GuardError::Status(status) if status == 302), "{refused:?}");
         assert!(!refused.is_transient());
         assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0);

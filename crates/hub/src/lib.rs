@@ -24,9 +24,9 @@ pub mod secrets;
 pub mod web;
 
 // Slices, each before those that may call it.
-pub mod team;
 pub mod accounts;
-pub mod ingress;
 pub mod contacts;
-pub mod outbox;
 pub mod inbox;
+pub mod ingress;
+pub mod outbox;
+pub mod team;

@@ -44,8 +44,17 @@ impl Scope {
 macro_rules! in_scope {
     ($alias:literal, $tenant:literal, $viewer:literal) => {
         concat!(
-            " ", $alias, ".tenant_id = ", $tenant, " AND (", $viewer, " = '' OR ", $alias,
-            ".account_id IN (SELECT g.account_id FROM account_grants AS g WHERE g.user_id = ", $viewer, "))"
+            " ",
+            $alias,
+            ".tenant_id = ",
+            $tenant,
+            " AND (",
+            $viewer,
+            " = '' OR ",
+            $alias,
+            ".account_id IN (SELECT g.account_id FROM account_grants AS g WHERE g.user_id = ",
+            $viewer,
+            "))"
         )
     };
 }

@@ -64,7 +64,8 @@ pub async fn databases(config: &Config) -> anyhow::Result<(Db, Db)> {
         make_folder(dir)?;
     }
     let (hub, log) = tokio::join!(db::open(&config.database), db::open_journal(&config.database));
-    let (hub, log) = (hub.context("the database cannot be opened")?, log.context("the journal cannot be opened")?);
+    let (hub, log) =
+        (hub.context("the database cannot be opened")?, log.context("the journal cannot be opened")?);
     // One after the other: on PostgreSQL both sets wait for the same lock.
     db::migrate(Set::Hub, &hub).await.context("the database's tables cannot be brought up to date")?;
     db::migrate(Set::Journal, &log).await.context("the journal's tables cannot be brought up to date")?;
@@ -160,7 +161,9 @@ impl Running {
             }
             match end {
                 Ok(Ok(())) => tracing::error!(name, "a loop ended by itself; the hub stops"),
-                Ok(Err(error)) => tracing::error!(name, error = format!("{error:#}"), "a loop failed; the hub stops"),
+                Ok(Err(error)) => {
+                    tracing::error!(name, error = format!("{error:#}"), "a loop failed; the hub stops")
+                }
                 Err(_) => tracing::error!(name, "a loop panicked; the hub stops"),
             }
             failed.send_replace(Some(name));
@@ -222,7 +225,10 @@ fn lock_folder(folder: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another trunkline already serves {}; stop it first, or choose another data folder", folder.display())
+            bail!(
+                "another trunkline already serves {}; stop it first, or choose another data folder",
+                folder.display()
+            )
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("{} cannot be locked", path.display()))

@@ -32,7 +32,12 @@ fn pages() -> Router<Hub> {
 /// The pages of the settings, in order.
 fn settings() -> Vec<SettingsEntry> {
     let accounts = crate::accounts::SETTINGS.iter();
-    accounts.chain(&crate::team::SETTINGS).chain(&crate::journal::pages::SETTINGS).chain(&crate::jobs::SETTINGS).copied().collect()
+    accounts
+        .chain(&crate::team::SETTINGS)
+        .chain(&crate::journal::pages::SETTINGS)
+        .chain(&crate::jobs::SETTINGS)
+        .copied()
+        .collect()
 }
 
 /// What slices put into the frame of every page.

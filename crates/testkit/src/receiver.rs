@@ -39,11 +39,12 @@ impl Receiver {
         let kept: Arc<Mutex<Vec<Received>>> = Arc::default();
         let answer = Arc::new(Mutex::new((StatusCode::OK, Bytes::new())));
         let (keep, told) = (kept.clone(), answer.clone());
-        let router = Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let received = Received { method, uri, headers, body };
-            keep.lock().unwrap_or_else(PoisonError::into_inner).push(received);
-            told.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        });
+        let router =
+            Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+                let received = Received { method, uri, headers, body };
+                keep.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+                told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            });
         let stop = CancellationToken::new();
         let ended = stop.clone();
         tokio::spawn(async move {

@@ -91,7 +91,8 @@ impl Builder {
         });
 
         let tenant = team::service::tenant_for(&hub, None, true, &ACTOR).await.expect("a tenant").id;
-        let new = NewUser { email: "owner@test.example", name: "Owner", role: Role::Owner, password: PASSWORD };
+        let new =
+            NewUser { email: "owner@test.example", name: "Owner", role: Role::Owner, password: PASSWORD };
         let owner = team::service::create_user(&hub, &tenant, &new, &ACTOR).await.expect("an owner");
         let key = key(&hub, &tenant, "test", &[]).await;
         let control = Control::new(&line);
@@ -99,8 +100,18 @@ impl Builder {
         let provider = provider["providerId"].as_str().expect("a provider").to_owned();
         let api = Api::new(&url, key);
         Some(TestHub {
-            url, line, clock, sandbox, control, provider, tenant, owner, api, loops: self.loops,
-            db: Some(db), running: Some(running),
+            url,
+            line,
+            clock,
+            sandbox,
+            control,
+            provider,
+            tenant,
+            owner,
+            api,
+            loops: self.loops,
+            db: Some(db),
+            running: Some(running),
         })
     }
 }
@@ -147,7 +158,10 @@ pub struct Account {
 
 impl TestHub {
     /// A hub on SQLite without loops, to be adjusted and started.
-    #[expect(clippy::new_ret_no_self, reason = "the tests' way of saying it: a test hub, with this and that, started")]
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "the tests' way of saying it: a test hub, with this and that, started"
+    )]
     #[must_use]
     pub fn new() -> Builder {
         Builder { engine: Engine::Sqlite, loops: false, seed: 1, webhook_max: 1 << 20 }
@@ -236,7 +250,8 @@ impl TestHub {
     pub async fn channel(&self, name: &str) -> Value {
         let body = json!({ "providerId": self.provider, "type": "messaging", "name": name });
         let made = self.control.post("/channels", body).await;
-        let console = json!({ "useWebhook": true, "greeting": false, "autoReply": false, "groupChats": true });
+        let console =
+            json!({ "useWebhook": true, "greeting": false, "autoReply": false, "groupChats": true });
         let path = format!("/channels/{}", made["channelId"].as_str().expect("a channel"));
         self.control.patch(&path, console).await
     }
@@ -250,7 +265,10 @@ impl TestHub {
         let connected = self.api.post("/accounts", body).await.expect(201);
         Account {
             id: connected["id"].as_str().expect("an id").to_owned(),
-            webhook_url: connected["webhook_url"].as_str().and_then(|url| Url::parse(url).ok()).expect("an address"),
+            webhook_url: connected["webhook_url"]
+                .as_str()
+                .and_then(|url| Url::parse(url).ok())
+                .expect("an address"),
             channel_id,
             channel_secret,
             bot_user_id: of("botUserId"),
@@ -301,7 +319,10 @@ impl Drop for TestHub {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
             running.hub.stop.cancel();
-            assert!(std::thread::panicking(), "end the test with `hub.close().await`, which looks for dead jobs");
+            assert!(
+                std::thread::panicking(),
+                "end the test with `hub.close().await`, which looks for dead jobs"
+            );
         }
     }
 }

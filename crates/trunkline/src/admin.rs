@@ -96,11 +96,14 @@ pub(crate) async fn add_api_key(
 ) -> anyhow::Result<()> {
     let scopes = scopes
         .iter()
-        .map(|scope| KeyScope::parse(scope).with_context(|| format!("--scope {scope} must be read, send or manage")))
+        .map(|scope| {
+            KeyScope::parse(scope).with_context(|| format!("--scope {scope} must be read, send or manage"))
+        })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let hub = open(&settings).await?;
     let tenant = team::service::tenant_for(&hub, tenant, false, &ACTOR).await.map_err(told)?;
-    let (_, key) = team::service::create_api_key(&hub, &tenant.id, name, &scopes, &ACTOR).await.map_err(told)?;
+    let (_, key) =
+        team::service::create_api_key(&hub, &tenant.id, name, &scopes, &ACTOR).await.map_err(told)?;
     say(key);
     close(hub).await;
     Ok(())
@@ -118,7 +121,9 @@ pub(crate) async fn rotate_secrets(settings: Settings) -> anyhow::Result<()> {
     }
     let hub = open(&settings).await?;
     let sealed = hub::accounts::service::reseal(&hub).await.map_err(told)?;
-    say(format!("{sealed} secrets were sealed with the newest version. Start a hub that serves again, so that it reads it."));
+    say(format!(
+        "{sealed} secrets were sealed with the newest version. Start a hub that serves again, so that it reads it."
+    ));
     close(hub).await;
     Ok(())
 }

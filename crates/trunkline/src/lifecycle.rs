@@ -22,7 +22,9 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{address} is taken by another program; stop it, or choose another address with --listen")
+            anyhow::anyhow!(
+                "{address} is taken by another program; stop it, or choose another address with --listen"
+            )
         }
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })
@@ -100,7 +102,11 @@ pub(crate) async fn serve_hub(
 ///
 /// # Errors
 /// What the listener reports.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let listener = listener.tap_io(|stream| {
         // Without it small answers wait for the client's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {

@@ -16,6 +16,11 @@ pub(crate) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let listener = lifecycle::bind(listen).await?;
     let origin = settings::origin(listener.local_addr()?)?;
     say(format!("The sandbox, a local LINE, is ready at {origin}"));
-    say(format!("Point a hub at it: trunkline serve --line-api-url {origin} --line-data-url {origin} --line-access-url {origin}"));
-    Sandbox::new(Config::default()).serve(listener, signal.cancelled_owned()).await.context("the sandbox failed")
+    say(format!(
+        "Point a hub at it: trunkline serve --line-api-url {origin} --line-data-url {origin} --line-access-url {origin}"
+    ));
+    Sandbox::new(Config::default())
+        .serve(listener, signal.cancelled_owned())
+        .await
+        .context("the sandbox failed")
 }

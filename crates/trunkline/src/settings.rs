@@ -193,8 +193,11 @@ impl Settings {
             values.insert(name, (value.clone(), Source::Flag));
         }
         let known = |name: &str| KNOWN.iter().any(|known| variable(known.name) == *name);
-        let unknown_variables =
-            environment.keys().filter(|name| !known(name) && !ELSEWHERE.contains(&name.as_str())).cloned().collect();
+        let unknown_variables = environment
+            .keys()
+            .filter(|name| !known(name) && !ELSEWHERE.contains(&name.as_str()))
+            .cloned()
+            .collect();
         Self::check(&values, unknown_variables)
     }
 
@@ -207,8 +210,10 @@ impl Settings {
         let path = |name: &str| Some(get(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
         let address = |name: &str| {
             let url = Url::parse(get(name)).ok();
-            url.filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none())
-                .ok_or_else(|| wrong(name, "an address that begins with http:// or https://, without query"))
+            url.filter(|url| {
+                matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+            })
+            .ok_or_else(|| wrong(name, "an address that begins with http:// or https://, without query"))
         };
         let flag = |name: &str| match get(name) {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -223,7 +228,9 @@ impl Settings {
         let log = get("log");
         tracing_subscriber::EnvFilter::try_new(log).map_err(|error| anyhow!("log: {error}"))?;
         Ok(Self {
-            listen: get("listen").parse().map_err(|_| wrong("listen", "an address with a port, such as 127.0.0.1:8080"))?,
+            listen: get("listen")
+                .parse()
+                .map_err(|_| wrong("listen", "an address with a port, such as 127.0.0.1:8080"))?,
             public_url,
             data_dir_given: values.get("data_dir").is_some_and(|(_, source)| *source != Source::Default),
             data_dir,
@@ -374,7 +381,8 @@ mod tests {
     #[test]
     fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
         let file = "listen = \"127.0.0.1:1\"\nwebhook_max = 2048\nsession_days = 7";
-        let variables = environment(&[("TRUNKLINE_LISTEN", "127.0.0.1:2"), ("TRUNKLINE_WEBHOOK_MAX", "4096")]);
+        let variables =
+            environment(&[("TRUNKLINE_LISTEN", "127.0.0.1:2"), ("TRUNKLINE_WEBHOOK_MAX", "4096")]);
         let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
         let settings = Settings::merge(&flags, &variables, file).unwrap();
         assert_eq!(settings.listen.port(), 3);
@@ -384,7 +392,8 @@ mod tests {
         for line in ["listen", "webhook_max", "session_days", "log "] {
             assert!(table.contains(line), "{table}");
         }
-        let source = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().split(' ').next_back();
+        let source =
+            |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().split(' ').next_back();
         assert_eq!(source("listen"), Some("flag"));
         assert_eq!(source("webhook_max"), Some("environment"));
         assert_eq!(source("session_days"), Some("file"));
@@ -405,7 +414,10 @@ mod tests {
         assert!(refused("listen = [1]").starts_with("listen in the file"));
         assert!(refused("= =").starts_with("the file is not TOML"));
         let typo = environment(&[("TRUNKLINE_LITSEN", "x")]);
-        assert_eq!(Settings::merge(&Flags::default(), &typo, "").unwrap().unknown_variables, ["TRUNKLINE_LITSEN"]);
+        assert_eq!(
+            Settings::merge(&Flags::default(), &typo, "").unwrap().unknown_variables,
+            ["TRUNKLINE_LITSEN"]
+        );
     }
 
     #[test]

@@ -275,7 +275,11 @@ async fn disconnect_account(
 fn clean_up(text: &str) -> AppResult<Vec<CleanUp>> {
     let step = |word: &str| match word {
         "webhook" => Ok(CleanUp::Webhook),
-        _ => Err(AppError::invalid_field("clean_up", "unknown", format!("`{word}` cannot be cleaned up; `webhook` can"))),
+        _ => Err(AppError::invalid_field(
+            "clean_up",
+            "unknown",
+            format!("`{word}` cannot be cleaned up; `webhook` can"),
+        )),
     };
     text.split(',').map(step).collect()
 }

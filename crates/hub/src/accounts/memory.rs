@@ -81,7 +81,9 @@ impl Connected {
         self.secrets
             .iter()
             .filter(|secret| secret.valid_until.is_none_or(|until| now < until))
-            .fold(false, |ok, secret| ok | line_api::signature::verify(secret.secret.expose(), body, signature))
+            .fold(false, |ok, secret| {
+                ok | line_api::signature::verify(secret.secret.expose(), body, signature)
+            })
     }
 }
 
@@ -131,7 +133,8 @@ impl Seen {
 
     /// Takes the counters; `None` when nothing happened since the last time.
     pub(super) fn take(&self) -> Option<Counted> {
-        let time = |cell: &AtomicI64| Some(Timestamp(cell.swap(0, Ordering::Relaxed))).filter(|at| at.millis() != 0);
+        let time =
+            |cell: &AtomicI64| Some(Timestamp(cell.swap(0, Ordering::Relaxed))).filter(|at| at.millis() != 0);
         let counted = Counted {
             verified_at: time(&self.verified_at),
             event_at: time(&self.event_at),

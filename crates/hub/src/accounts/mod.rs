@@ -34,8 +34,12 @@ pub(crate) use repo::STATEMENTS;
 pub use model::{Account, Attention, Environment, Reading, Status, normal_line_id};
 
 /// The page of the settings.
-pub const SETTINGS: [SettingsEntry; 1] =
-    [SettingsEntry { href: "/settings/accounts", icon: "plug", label_key: "accounts-title", owners_only: false }];
+pub const SETTINGS: [SettingsEntry; 1] = [SettingsEntry {
+    href: "/settings/accounts",
+    icon: "plug",
+    label_key: "accounts-title",
+    owners_only: false,
+}];
 
 /// How often LINE is asked how the accounts are (GOTCHAS A8).
 const CHECK_EVERY: Duration = Duration::from_secs(300);

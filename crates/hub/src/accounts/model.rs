@@ -194,10 +194,16 @@ pub fn normal_line_id(text: &str) -> String {
 pub(super) fn check_channel_id(text: &str) -> Result<(), FieldError> {
     let wrong = |code, detail| Err(FieldError::new("channel_id", code, detail));
     if text.is_empty() {
-        return wrong("required", "give the channel ID; it stands under \"Basic settings\" in LINE Developers");
+        return wrong(
+            "required",
+            "give the channel ID; it stands under \"Basic settings\" in LINE Developers",
+        );
     }
     if text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return wrong("invalid", "a channel ID is digits only; it stands under \"Basic settings\" in LINE Developers");
+        return wrong(
+            "invalid",
+            "a channel ID is digits only; it stands under \"Basic settings\" in LINE Developers",
+        );
     }
     Ok(())
 }

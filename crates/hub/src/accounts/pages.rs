@@ -145,7 +145,8 @@ pub(super) async fn connect(
     Form(form): Form<ConnectForm>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let taken = form.take_over.as_ref().and_then(|token| hub.accounts.pending.take(token, &viewer.id, hub.now()));
+    let taken =
+        form.take_over.as_ref().and_then(|token| hub.accounts.pending.take(token, &viewer.id, hub.now()));
     let new = match taken {
         Some(before) => NewAccount { take_over: true, ..before },
         None => form.read(),
@@ -194,15 +195,24 @@ fn refused(
         "account_held" => page.failed = Some("accounts-held"),
         "line_unavailable" => page.failed = Some("accounts-line-silent"),
         "webhook_elsewhere" => {
-            let text = |name: &str| error.extra.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+            let text =
+                |name: &str| error.extra.get(name).and_then(|value| value.as_str()).unwrap_or_default();
             let active = error.extra.get("active").and_then(serde_json::Value::as_bool).unwrap_or_default();
-            let elsewhere = Elsewhere { endpoint: text("current_endpoint").to_owned(), active, token: hub.entropy.token() };
+            let elsewhere = Elsewhere {
+                endpoint: text("current_endpoint").to_owned(),
+                active,
+                token: hub.entropy.token(),
+            };
             hub.accounts.pending.put(&elsewhere.token, viewer.id.clone(), new, hub.now());
             page.elsewhere = Some(elsewhere);
         }
         _ => {
             // LINE's own words, where it said some.
-            page.said = error.fields.first().filter(|wrong| is_lines_word(wrong.code)).map(|wrong| wrong.detail.clone());
+            page.said = error
+                .fields
+                .first()
+                .filter(|wrong| is_lines_word(wrong.code))
+                .map(|wrong| wrong.detail.clone());
         }
     }
     page
@@ -359,7 +369,11 @@ pub(super) async fn test(
 }
 
 /// Asks LINE again how the account is.
-pub(super) async fn check(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
+pub(super) async fn check(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
     service::refresh(&hub, &viewer.scope(), &parse(&id)?).await?;
     Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-checked"))
 }

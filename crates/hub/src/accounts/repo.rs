@@ -89,7 +89,12 @@ statements! {
 /// Where a page of the list begins: after this time and id.
 pub(super) type After = (Timestamp, AccountId);
 
-pub(super) async fn list(db: &Db, scope: &Scope, after: Option<&After>, limit: i64) -> DbResult<Vec<Account>> {
+pub(super) async fn list(
+    db: &Db,
+    scope: &Scope,
+    after: Option<&After>,
+    limit: i64,
+) -> DbResult<Vec<Account>> {
     let (at, id) = after.map_or((Timestamp(i64::MIN), ""), |(at, id)| (*at, id.as_str()));
     db.all(&LIST, args![scope.tenant(), scope.viewer(), at, id, limit]).await
 }
@@ -105,7 +110,11 @@ pub(super) async fn ids(db: &Db, scope: &Scope) -> DbResult<Vec<String>> {
 }
 
 /// The tenant's row of a channel, connected or not.
-pub(super) async fn find_by_channel(tx: &mut Tx, tenant: &TenantId, channel: &str) -> DbResult<Option<Account>> {
+pub(super) async fn find_by_channel(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    channel: &str,
+) -> DbResult<Option<Account>> {
     tx.opt(&FIND_BY_CHANNEL, args![tenant, channel]).await
 }
 
@@ -138,10 +147,24 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
     let NewRow { id, tenant, channel_id, webhook_key, bot, environment, found_endpoint, now, by } = *row;
     let (user, name, basic) = (bot.user_id.as_str(), bot.display_name.as_str(), bot.basic_id.as_str());
     let (premium, picture) = (bot.premium_id.as_deref(), bot.picture_url.as_deref());
-    let (chat, read, environment) = (word(&bot.chat_mode), word(&bot.mark_as_read_mode), environment.as_str());
+    let (chat, read, environment) =
+        (word(&bot.chat_mode), word(&bot.mark_as_read_mode), environment.as_str());
     let args = args![
-        id, tenant, channel_id, webhook_key, user, name, basic, premium, picture, chat, read, environment,
-        found_endpoint, now, by,
+        id,
+        tenant,
+        channel_id,
+        webhook_key,
+        user,
+        name,
+        basic,
+        premium,
+        picture,
+        chat,
+        read,
+        environment,
+        found_endpoint,
+        now,
+        by,
     ];
     tx.run(&INSERT, args).await.map(|_| ())
 }

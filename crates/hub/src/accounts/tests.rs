@@ -46,7 +46,13 @@ impl Scene {
         Some(Self { test, line, hub, key, tenant, http, stop })
     }
 
-    async fn call(&self, method: Method, address: &str, key: &str, body: Option<Value>) -> (StatusCode, Value) {
+    async fn call(
+        &self,
+        method: Method,
+        address: &str,
+        key: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
         let mut request = self.http.request(method, address).bearer_auth(key);
         if let Some(body) = body {
             request = request.json(&body);
@@ -168,7 +174,11 @@ async fn each_wrong_value_is_named_with_lines_own_reason() {
         (scene.channel("messaging").await, scene.channel("messaging").await, scene.channel("login").await);
     let cases = [
         (json!({ "channel_id": "1999999999", "channel_secret": channel.secret }), "channel_id", "wrong_id"),
-        (json!({ "channel_id": channel.id, "channel_secret": "0".repeat(32) }), "channel_secret", "wrong_secret"),
+        (
+            json!({ "channel_id": channel.id, "channel_secret": "0".repeat(32) }),
+            "channel_secret",
+            "wrong_secret",
+        ),
         (login.body(), "channel_id", "not_messaging"),
         (channel.with(json!({ "access_token": "nonsense" })), "access_token", "invalid_token"),
         (channel.with(json!({ "line_id": other.basic_id })), "line_id", "other_account"),
@@ -426,10 +436,14 @@ async fn what_line_says_later_is_kept(#[case] engine: Engine) {
     }
     assert_eq!(scene.api(Method::GET, &path, None).await.1["chat_mode"], "chat");
     // LINE no longer takes the credentials; a silent LINE says nothing.
-    scene.fault(json!({ "on": "api", "path": "/v2/bot/info", "kind": "status", "status": 500, "times": 1 })).await;
+    scene
+        .fault(json!({ "on": "api", "path": "/v2/bot/info", "kind": "status", "status": 500, "times": 1 }))
+        .await;
     service::check_all(&scene.test.hub).await;
     assert_eq!(scene.api(Method::GET, &path, None).await.1["status"], "connected");
-    scene.fault(json!({ "on": "api", "path": "/v2/bot/info", "kind": "status", "status": 403, "times": 1 })).await;
+    scene
+        .fault(json!({ "on": "api", "path": "/v2/bot/info", "kind": "status", "status": 403, "times": 1 }))
+        .await;
     service::check_all(&scene.test.hub).await;
     assert_eq!(scene.api(Method::GET, &path, None).await.1["attention"], "credentials");
     scene.close().await;
@@ -539,7 +553,11 @@ async fn an_idempotency_key_answers_the_first_result(#[case] engine: Engine) {
     assert_eq!(post(&"x".repeat(65), &body).await.1["errors"][0]["field"], "Idempotency-Key");
     // A failure of LINE's is no result: the same key tries again.
     let other = scene.channel("messaging").await;
-    scene.fault(json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "status", "status": 500, "times": 1 })).await;
+    scene
+        .fault(
+            json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "status", "status": 500, "times": 1 }),
+        )
+        .await;
     assert_eq!(post("three", &other.body()).await.0, 502);
     assert_eq!(post("three", &other.body()).await.0, 201);
     // After 24 hours the key is free again.
@@ -572,7 +590,8 @@ async fn the_journal_is_listed_with_how_far_each_consumer_is(#[case] engine: Eng
     deliver(json!([{ "type": "tomorrow" }, 7])).await;
     let list = async |query: &str| scene.api(Method::GET, &format!("/events?{query}"), None).await.1;
     let all = list("").await;
-    let kinds: Vec<&str> = all["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        all["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["message", "follow", "tomorrow", "unknown"]);
     let first = &all["items"][0];
     assert!(first["id"].as_str().unwrap().starts_with("evt_"));
@@ -641,7 +660,8 @@ struct Browser<'a> {
 
 impl Browser<'_> {
     async fn send(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, String) {
-        let cookies = self.cookies.lock().unwrap().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>();
+        let cookies =
+            self.cookies.lock().unwrap().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>();
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.scene.hub));
         request = request.header("cookie", cookies.join("; ")).header("accept-language", "en");
         if method == Method::POST {
@@ -668,7 +688,8 @@ impl Browser<'_> {
     /// Sends a form of a page, with the proof that the page holds.
     async fn post(&self, page: &str, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, String) {
         let html = self.get(page).await;
-        let csrf = html.split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let csrf =
+            html.split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let form: Vec<(&str, &str)> = form.iter().copied().chain([("csrf", csrf.as_str())]).collect();
         self.send(Method::POST, path, &form).await
     }
@@ -709,7 +730,8 @@ async fn a_person_connects_looks_and_disconnects() {
     let browser = scene.owner().await;
     let channel = scene.channel("messaging").await;
     assert!(browser.get(LIST).await.contains("Add LINE Official Account"));
-    let form = [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
+    let form =
+        [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
     let (status, _, html) = browser.post(NEW, NEW, &form).await;
     assert_eq!(status, StatusCode::OK, "{html}");
     for line in ["LINE accepts channel ID and secret", "LINE&#39;s test reached this hub", "set at LINE"] {
@@ -735,7 +757,8 @@ async fn a_person_connects_looks_and_disconnects() {
     assert!(browser.post(&page, &format!("{page}/check"), &[]).await.0.is_redirection());
     let live = [("environment", "live")];
     assert!(browser.post(&page, &format!("{page}/environment"), &live).await.0.is_redirection());
-    let (status, to, _) = browser.post(&page, &format!("{page}/disconnect"), &[("clean_up", "webhook")]).await;
+    let (status, to, _) =
+        browser.post(&page, &format!("{page}/disconnect"), &[("clean_up", "webhook")]).await;
     assert!(status.is_redirection() && to == LIST);
     assert!(browser.get(&page).await.contains("Disconnected"));
     scene.close().await;
@@ -751,15 +774,19 @@ async fn a_refusal_stands_at_its_field_in_the_readers_language() {
     assert_eq!(status.as_u16(), 422);
     assert!(html.contains("aria-invalid") && html.contains("does not belong to the channel"), "{html}");
     // What was typed stays, but not the secret; LINE's own words are there.
-    assert!(html.contains(&channel.id) && !html.contains("\"0000\"") && html.contains("invalid client_secret"));
+    assert!(
+        html.contains(&channel.id) && !html.contains("\"0000\"") && html.contains("invalid client_secret")
+    );
     // An address of another system is shown first; one word more, and the secret need not be typed again.
     let set = json!({ "webhookEndpoint": "https://other.example/hook", "useWebhook": true });
     scene.console(Method::PATCH, &format!("/channels/{}", channel.id), set).await;
-    let form = [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
+    let form =
+        [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
     let (status, _, html) = browser.post(NEW, NEW, &form).await;
     assert_eq!(status.as_u16(), 409);
     assert!(html.contains("https://other.example/hook") && !html.contains(&channel.secret));
-    let token = html.split("name=\"take_over\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let token =
+        html.split("name=\"take_over\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let (status, _, html) = browser.post(NEW, NEW, &[("take_over", &token)]).await;
     assert_eq!(status, StatusCode::OK, "{html}");
     assert_ne!(scene.endpoint_at_line(&channel).await, "https://other.example/hook");

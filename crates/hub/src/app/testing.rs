@@ -92,7 +92,8 @@ impl TestHub {
     pub async fn node(&self, node: &str) -> Hub {
         let (config, hub) = (self.hub.config.clone(), &self.hub);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let seed = node.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let seed =
+            node.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         Hub::new(Inner {
             blobs: hub.blobs.clone(),
             db: hub.db.clone(),

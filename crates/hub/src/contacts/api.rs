@@ -15,7 +15,9 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::ids::ContactId;
 use crate::team::Actor;
-use crate::web::api::{Caller, ApiResult, CanManage, CanRead, Ident, Input, PageParams, Paged, Params, Problems};
+use crate::web::api::{
+    ApiResult, Caller, CanManage, CanRead, Ident, Input, PageParams, Paged, Params, Problems,
+};
 
 /// The calls of contacts.
 pub fn routes() -> OpenApiRouter<Hub> {
@@ -123,8 +125,7 @@ async fn change_contact(
     Input(change): Input<ContactChange>,
 ) -> ApiResult<Json<ContactView>> {
     let actor = actor(&caller);
-    let contact =
-        service::label(&hub, &caller.scope, &actor, &id, change.tags, change.attributes).await?;
+    let contact = service::label(&hub, &caller.scope, &actor, &id, change.tags, change.attributes).await?;
     Ok(Json(contact.into()))
 }
 

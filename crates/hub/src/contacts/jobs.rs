@@ -33,7 +33,12 @@ impl Job for FetchProfile {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn fetch_profile(tx: &mut Tx, hub: &Hub, contact: &Contact, group: Option<(&str, &str)>) -> DbResult<()> {
+pub async fn fetch_profile(
+    tx: &mut Tx,
+    hub: &Hub,
+    contact: &Contact,
+    group: Option<(&str, &str)>,
+) -> DbResult<()> {
     let payload = FetchProfile {
         contact: contact.id.as_str().to_owned(),
         group: group.map(|(kind, id)| (kind.to_owned(), id.to_owned())),
@@ -44,7 +49,9 @@ pub async fn fetch_profile(tx: &mut Tx, hub: &Hub, contact: &Contact, group: Opt
 
 /// The job's handler.
 pub async fn run(hub: Hub, job: FetchProfile) -> Outcome {
-    let Some(id) = ContactId::parse(&job.contact) else { return Outcome::fail("the contact's id is malformed") };
+    let Some(id) = ContactId::parse(&job.contact) else {
+        return Outcome::fail("the contact's id is malformed");
+    };
     let contact = match service::find_for_job(&hub, &id).await {
         Ok(Some(contact)) if service::wants_profile(&contact, hub.now()) => contact,
         Ok(_) => return Outcome::Done,

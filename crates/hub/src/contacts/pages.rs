@@ -19,7 +19,8 @@ use crate::team::Viewer;
 use crate::web::{NavEntry, Page, Ui};
 
 /// The contacts' place in the rail.
-pub const NAV: NavEntry = NavEntry { href: "/contacts", icon: "contact-round", label_key: "contacts-title", count: None };
+pub const NAV: NavEntry =
+    NavEntry { href: "/contacts", icon: "contact-round", label_key: "contacts-title", count: None };
 /// Where the command palette finds contacts.
 pub const SEARCH: &str = "/contacts/found";
 
@@ -70,7 +71,8 @@ impl Asked {
 
     /// The address of the same list with one value changed; the first page of it.
     fn address(&self, name: &str, value: &str) -> String {
-        let given = [("q", &self.q), ("account", &self.account), ("tag", &self.tag), ("relation", &self.relation)];
+        let given =
+            [("q", &self.q), ("account", &self.account), ("tag", &self.tag), ("relation", &self.relation)];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (known, kept) in given {
             let kept = kept.as_deref().filter(|_| known != name).unwrap_or_default();

@@ -131,7 +131,12 @@ pub(super) struct Profile<'a> {
     pub(super) status_message: Option<&'a str>,
 }
 
-pub(super) async fn set_profile(tx: &mut Tx, id: &ContactId, p: &Profile<'_>, now: Timestamp) -> DbResult<u64> {
+pub(super) async fn set_profile(
+    tx: &mut Tx,
+    id: &ContactId,
+    p: &Profile<'_>,
+    now: Timestamp,
+) -> DbResult<u64> {
     let args = args![id, p.display_name, p.name_search, p.picture_url, p.language, p.status_message, now];
     tx.run(&SET_PROFILE, args).await
 }
@@ -170,7 +175,8 @@ pub struct Filter {
 
 pub(super) async fn list(db: &Db, scope: &Scope, filter: &Filter) -> DbResult<Vec<Contact>> {
     let mut args = args![scope.tenant(), scope.viewer()];
-    let mut text = String::from(concat!("SELECT ", columns!(), " FROM contacts AS c WHERE", in_scope!("c", "$1", "$2")));
+    let mut text =
+        String::from(concat!("SELECT ", columns!(), " FROM contacts AS c WHERE", in_scope!("c", "$1", "$2")));
     let mut also = |clause: &str, values: Vec<Arg>| {
         let mut clause = clause.to_owned();
         for value in values {

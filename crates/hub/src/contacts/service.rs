@@ -66,7 +66,11 @@ pub async fn list(hub: &Hub, scope: &Scope, filter: &ContactFilter) -> AppResult
 ///
 /// # Errors
 /// Those of the database.
-pub async fn store_profile(hub: &Hub, id: &ContactId, profile: Option<&line_client::Profile>) -> DbResult<()> {
+pub async fn store_profile(
+    hub: &Hub,
+    id: &ContactId,
+    profile: Option<&line_client::Profile>,
+) -> DbResult<()> {
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
     match profile {
@@ -162,7 +166,11 @@ fn check_attributes(attributes: BTreeMap<String, String>) -> AppResult<BTreeMap<
             return Err(AppError::invalid_field(&field, "bad_length", detail));
         }
         if value.chars().count() > 1000 {
-            return Err(AppError::invalid_field(&field, "too_long", "a custom field has at most 1,000 characters"));
+            return Err(AppError::invalid_field(
+                &field,
+                "too_long",
+                "a custom field has at most 1,000 characters",
+            ));
         }
         out.insert(name, storable(&value));
     }

@@ -58,7 +58,8 @@ impl From<sqlx::Error> for DbError {
             }
             E::Database(fault) => {
                 if fault.is_unique_violation() {
-                    let constraint = fault.constraint().map_or_else(|| fault.message().to_owned(), str::to_owned);
+                    let constraint =
+                        fault.constraint().map_or_else(|| fault.message().to_owned(), str::to_owned);
                     return Self::Unique { constraint };
                 }
                 if fault.code().is_some_and(|code| is_transient_code(&code)) {

@@ -157,8 +157,12 @@ impl Db {
     /// Those of the database, or a row that does not fit `R`.
     pub async fn all<R: Row>(&self, sql: &Sql, args: Vec<Arg>) -> DbResult<Vec<R>> {
         Ok(match self {
-            Self::Sqlite { read, .. } => bound!(sqlx::query_as::<_, R>(sql.sqlite), args).fetch_all(read).await?,
-            Self::Postgres(pool) => bound!(sqlx::query_as::<_, R>(sql.postgres), args).fetch_all(pool).await?,
+            Self::Sqlite { read, .. } => {
+                bound!(sqlx::query_as::<_, R>(sql.sqlite), args).fetch_all(read).await?
+            }
+            Self::Postgres(pool) => {
+                bound!(sqlx::query_as::<_, R>(sql.postgres), args).fetch_all(pool).await?
+            }
         })
     }
 
@@ -227,7 +231,9 @@ impl Tx {
     pub async fn all<R: Row>(&mut self, sql: &Sql, args: Vec<Arg>) -> DbResult<Vec<R>> {
         Ok(match self {
             Self::Sqlite(tx) => bound!(sqlx::query_as::<_, R>(sql.sqlite), args).fetch_all(&mut **tx).await?,
-            Self::Postgres(tx) => bound!(sqlx::query_as::<_, R>(sql.postgres), args).fetch_all(&mut **tx).await?,
+            Self::Postgres(tx) => {
+                bound!(sqlx::query_as::<_, R>(sql.postgres), args).fetch_all(&mut **tx).await?
+            }
         })
     }
 
@@ -252,7 +258,9 @@ impl Tx {
     /// Those of the database.
     pub async fn run(&mut self, sql: &Sql, args: Vec<Arg>) -> DbResult<u64> {
         Ok(match self {
-            Self::Sqlite(tx) => bound!(sqlx::query(sql.sqlite), args).execute(&mut **tx).await?.rows_affected(),
+            Self::Sqlite(tx) => {
+                bound!(sqlx::query(sql.sqlite), args).execute(&mut **tx).await?.rows_affected()
+            }
             Self::Postgres(tx) => {
                 bound!(sqlx::query(sql.postgres), args).execute(&mut **tx).await?.rows_affected()
             }

@@ -93,7 +93,8 @@ async fn sqlite(path: &Path, checkpoint_pages: u32) -> DbResult<Db> {
 }
 
 async fn postgres(url: &str, connections: u32) -> DbResult<Db> {
-    let options = PgConnectOptions::from_str(url)?.application_name("trunkline").statement_cache_capacity(512);
+    let options =
+        PgConnectOptions::from_str(url)?.application_name("trunkline").statement_cache_capacity(512);
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))

@@ -19,8 +19,8 @@ use crate::error::AppError;
 use crate::ids::{ConversationId, MessageId};
 use crate::outbox::model::{Origin, Terms};
 use crate::team::Actor;
-use crate::web::api::{Caller, 
-    ApiResult, CanRead, CanSend, Ident, Input, Items, PageParams, Paged, Params, Problems,
+use crate::web::api::{
+    ApiResult, Caller, CanRead, CanSend, Ident, Input, Items, PageParams, Paged, Params, Problems,
 };
 
 /// The calls of the inbox.
@@ -330,7 +330,8 @@ async fn change_conversation(
     let state = match wanted.state.as_deref() {
         None => None,
         Some(text) => {
-            let wrong = || AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed");
+            let wrong =
+                || AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed");
             let state = ConversationState::parse(text).ok_or_else(wrong)?;
             Some((state, wanted.snoozed_until.filter(|_| state == ConversationState::Snoozed)))
         }

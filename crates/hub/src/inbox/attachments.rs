@@ -125,7 +125,8 @@ fn fitted(picture: DynamicImage, side: u32) -> DynamicImage {
 }
 
 fn is_see_through(picture: &DynamicImage) -> bool {
-    picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0.last().is_some_and(|a| *a < 250))
+    picture.color().has_alpha()
+        && picture.to_rgba8().pixels().any(|pixel| pixel.0.last().is_some_and(|a| *a < 250))
 }
 
 /// The picture in at most `max` bytes: PNG where wanted and small enough, else JPEG, smaller until it fits.
@@ -177,9 +178,16 @@ fn on_white(picture: &DynamicImage) -> DynamicImage {
 ///
 /// # Errors
 /// 409 `no_public_address` where LINE could not load it, 422 for what is no picture or too large.
-async fn attach(hub: &Hub, tenant: &TenantId, account: &AccountId, by: &str, bytes: Bytes) -> AppResult<Attached> {
+async fn attach(
+    hub: &Hub,
+    tenant: &TenantId,
+    account: &AccountId,
+    by: &str,
+    bytes: Bytes,
+) -> AppResult<Attached> {
     if !hub.config.is_reachable_by_line() {
-        let detail = "LINE loads pictures from this hub, but only by https: give the hub a public https address first";
+        let detail =
+            "LINE loads pictures from this hub, but only by https: give the hub a public https address first";
         return Err(AppError::conflict("no_public_address", detail));
     }
     let place = AT_WORK.acquire().await.map_err(AppError::internal)?;
@@ -221,7 +229,13 @@ fn address(hub: &Hub, key: &str) -> String {
 /// # Errors
 /// 422 when there is no such picture.
 pub(super) async fn message(hub: &Hub, keys: &str) -> AppResult<Value> {
-    let unknown = || AppError::invalid_field("attachments", "unknown", "the picture is not there any more; attach it again");
+    let unknown = || {
+        AppError::invalid_field(
+            "attachments",
+            "unknown",
+            "the picture is not there any more; attach it again",
+        )
+    };
     let (original, preview) = keys.split_once('.').ok_or_else(unknown)?;
     for key in [original, preview] {
         media::find_attachment(&hub.db, key).await?.ok_or_else(unknown)?;
@@ -231,7 +245,8 @@ pub(super) async fn message(hub: &Hub, keys: &str) -> AppResult<Value> {
 
 /// The bytes of the field `file`.
 async fn file(multipart: Result<Multipart, MultipartRejection>) -> AppResult<Bytes> {
-    let malformed = || AppError::bad_request("bad_multipart", "expected a multipart form with the field \"file\"");
+    let malformed =
+        || AppError::bad_request("bad_multipart", "expected a multipart form with the field \"file\"");
     let mut multipart = multipart.map_err(|_| malformed())?;
     while let Some(field) = multipart.next_field().await.map_err(|_| malformed())? {
         if field.name() == Some("file") {
@@ -283,7 +298,8 @@ pub(super) async fn attach_in_page(
     match attached.await {
         Ok(attached) => {
             let preview = format!("/media/{}", attached.preview);
-            Ok(Json(Chip { keys: format!("{}.{}", attached.original, attached.preview), preview }).into_response())
+            Ok(Json(Chip { keys: format!("{}.{}", attached.original, attached.preview), preview })
+                .into_response())
         }
         Err(error) => {
             let field = error.fields.first().map(|field| field.code);

@@ -61,7 +61,10 @@ impl Inbox {
         let tenant = write::tenant_of(tx, account)
             .await?
             .ok_or_else(|| EventError::Park("there is no such account".to_owned()))?;
-        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned(), tenant.clone());
+        self.tenants
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account.to_owned(), tenant.clone());
         Ok(tenant)
     }
 
@@ -117,19 +120,8 @@ impl Inbox {
         let conversation = write::open(tx, &opening).await?;
         let is_new = conversation == fresh;
         let event = &event;
-        let arrival = Arrival {
-            hub,
-            entry,
-            event,
-            tenant,
-            account,
-            conversation,
-            kind,
-            external_id,
-            contact,
-            at,
-            now,
-        };
+        let arrival =
+            Arrival { hub, entry, event, tenant, account, conversation, kind, external_id, contact, at, now };
         if let Some(contact) = &arrival.contact
             && contacts::service::wants_profile(contact, now)
         {
@@ -286,11 +278,8 @@ impl Inbox {
             _ => {}
         }
         let id: MessageId = a.hub.id();
-        let new = write::NewMessage {
-            kind: "event",
-            content: Some(content.to_string()),
-            ..blank_message(a, &id)
-        };
+        let new =
+            write::NewMessage { kind: "event", content: Some(content.to_string()), ..blank_message(a, &id) };
         if write::add(tx, &new).await? {
             write::stirred(tx, &a.conversation, a.at, a.now).await?;
             self.tell(a, "message", id.as_str());
@@ -345,7 +334,9 @@ fn place(source: &Source) -> Option<(Kind, String, Option<String>)> {
             let user = user(user_id)?;
             Some((Kind::User, user.clone(), Some(user)))
         }
-        Source::Group { group_id, user_id } => Some((Kind::Group, group_id.as_str().to_owned(), user(user_id))),
+        Source::Group { group_id, user_id } => {
+            Some((Kind::Group, group_id.as_str().to_owned(), user(user_id)))
+        }
         Source::Room { room_id, user_id } => Some((Kind::Room, room_id.as_str().to_owned(), user(user_id))),
         Source::Unknown { .. } => None,
     }

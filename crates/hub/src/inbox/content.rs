@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -37,8 +37,12 @@ pub async fn serve(hub: &Hub, scope: &Scope, id: &MessageId, headers: &HeaderMap
     let message = service::message(hub, scope, id).await?;
     let media = message.media.ok_or_else(|| AppError::not_found("media"))?;
     let key = match media.state.as_str() {
-        "kept" => media.blob_key.as_deref().and_then(BlobKey::parse).ok_or_else(|| AppError::not_found("media"))?,
-        "waiting" => return Err(AppError::conflict("not_ready", "the media is still being fetched from LINE")),
+        "kept" => {
+            media.blob_key.as_deref().and_then(BlobKey::parse).ok_or_else(|| AppError::not_found("media"))?
+        }
+        "waiting" => {
+            return Err(AppError::conflict("not_ready", "the media is still being fetched from LINE"));
+        }
         "gone" => return Err(AppError::new(StatusCode::GONE, "gone", "the friend took the message back")),
         _ => return Err(AppError::not_found("media")),
     };
@@ -73,7 +77,10 @@ pub async fn blob(
     let mut response = Response::new(Body::from_stream(reading.body));
     let out = response.headers_mut();
     let text = |value: String| HeaderValue::from_str(&value).map_err(AppError::internal);
-    out.insert(CONTENT_TYPE, text(if shown { content_type.to_owned() } else { "application/octet-stream".to_owned() })?);
+    out.insert(
+        CONTENT_TYPE,
+        text(if shown { content_type.to_owned() } else { "application/octet-stream".to_owned() })?,
+    );
     out.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     out.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     out.insert(CACHE_CONTROL, HeaderValue::from_static(cache));

@@ -78,7 +78,12 @@ impl Job for DeleteBlob {
     const KIND: &'static str = "inbox.delete_blob";
 }
 
-pub(super) async fn fetch_media(tx: &mut Tx, hub: &Hub, tenant: &TenantId, message: &MessageId) -> DbResult<()> {
+pub(super) async fn fetch_media(
+    tx: &mut Tx,
+    hub: &Hub,
+    tenant: &TenantId,
+    message: &MessageId,
+) -> DbResult<()> {
     let job = FetchMedia { message: message.as_str().to_owned() };
     jobs::enqueue(tx, hub, Some(tenant), &job, NewJob::once(message.as_str())).await.map(drop)
 }
@@ -89,7 +94,8 @@ pub(super) async fn fetch_group(
     tenant: &TenantId,
     conversation: &ConversationId,
 ) -> DbResult<()> {
-    let job = FetchGroup { conversation: conversation.as_str().to_owned(), tenant: tenant.as_str().to_owned() };
+    let job =
+        FetchGroup { conversation: conversation.as_str().to_owned(), tenant: tenant.as_str().to_owned() };
     jobs::enqueue(tx, hub, Some(tenant), &job, NewJob::once(conversation.as_str())).await.map(drop)
 }
 
@@ -111,7 +117,9 @@ pub(super) async fn delete_blob(
 
 /// The handler of [`FetchMedia`].
 pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
-    let Some(id) = MessageId::parse(&job.message) else { return Outcome::fail("the message's id is malformed") };
+    let Some(id) = MessageId::parse(&job.message) else {
+        return Outcome::fail("the message's id is malformed");
+    };
     let waiting = match media::waiting(&hub.db, &id).await {
         Ok(Some(waiting)) => waiting,
         Ok(None) => return Outcome::Done,
@@ -137,10 +145,15 @@ pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
             Ok(Content::Ready { content_type, body, .. }) => store(&hub, content_type, body).await,
             // LINE is still preparing a long video or sound (GOTCHAS G1).
             Ok(Content::NotReady) => {
-                return Outcome::Retry { after: Some(Duration::from_secs(2)), reason: "LINE is preparing it".to_owned() };
+                return Outcome::Retry {
+                    after: Some(Duration::from_secs(2)),
+                    reason: "LINE is preparing it".to_owned(),
+                };
             }
             Ok(Content::Gone) => return settle(&hub, &id, &waiting, "gone", "the friend took it back").await,
-            Ok(Content::NotFound) => return settle(&hub, &id, &waiting, "failed", "LINE no longer has it").await,
+            Ok(Content::NotFound) => {
+                return settle(&hub, &id, &waiting, "failed", "LINE no longer has it").await;
+            }
             Err(LineError::Refused { .. }) => {
                 return settle(&hub, &id, &waiting, "failed", "LINE refused to give it").await;
             }
@@ -184,7 +197,8 @@ where
         Some(Ok(bytes)) => sniff(bytes),
         _ => None,
     };
-    let declared = content_type.as_deref().map(|text| text.split(';').next().unwrap_or(text).trim().to_lowercase());
+    let declared =
+        content_type.as_deref().map(|text| text.split(';').next().unwrap_or(text).trim().to_lowercase());
     let content_type =
         head.map(str::to_owned).or(declared).unwrap_or_else(|| "application/octet-stream".to_owned());
     let whole = futures_util::stream::iter(first).chain(body);
@@ -252,7 +266,8 @@ pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
 
 /// The handler of [`FetchGroup`].
 pub async fn run_group(hub: Hub, job: FetchGroup) -> Outcome {
-    let (Some(id), Some(tenant)) = (ConversationId::parse(&job.conversation), TenantId::parse(&job.tenant)) else {
+    let (Some(id), Some(tenant)) = (ConversationId::parse(&job.conversation), TenantId::parse(&job.tenant))
+    else {
         return Outcome::fail("an id is malformed");
     };
     let scope = Scope::tenant_wide(tenant);

@@ -106,8 +106,7 @@ pub async fn send(
     let conversation = get(hub, scope, id).await?;
     check(hub, &conversation, &answer)?;
     let target = target(&conversation);
-    let price =
-        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
+    let price = outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
     outbox::service::admit(&price, answer.terms)?;
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
@@ -240,7 +239,8 @@ pub async fn send_again(
     let messages = message.content.iter().cloned().collect();
     check(hub, &conversation, &Answer { messages, terms, origin: Origin::Agent })?;
     let price =
-        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(&conversation)).await?;
+        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(&conversation))
+            .await?;
     outbox::service::admit(&price, terms)?;
     let mut tx = hub.db.begin().await?;
     outbox::service::again(&mut tx, hub, scope, id, seen, who(actor).0.to_owned(), terms).await?;
@@ -363,7 +363,8 @@ impl outbox::SendListener for Sent {
             for settled in messages {
                 let delivery = &settled.delivery;
                 if delivery.state == outbox::model::State::Sent {
-                    let (external, quote) = (delivery.line_message_id.as_deref(), delivery.quote_token.as_deref());
+                    let (external, quote) =
+                        (delivery.line_message_id.as_deref(), delivery.quote_token.as_deref());
                     write::sent(tx, &delivery.message, settled.at, external, quote).await?;
                 }
             }

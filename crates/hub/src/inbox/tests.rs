@@ -284,7 +284,8 @@ async fn edits_are_versions_and_may_come_first(#[case] engine: Engine) {
     let told: Vec<_> = messages
         .iter()
         .map(|m| {
-            let before: Vec<_> = m.versions.iter().map(|(_, v)| v["text"].as_str().unwrap().to_owned()).collect();
+            let before: Vec<_> =
+                m.versions.iter().map(|(_, v)| v["text"].as_str().unwrap().to_owned()).collect();
             (said(m).unwrap().to_owned(), before, m.edited_at.is_some())
         })
         .collect();

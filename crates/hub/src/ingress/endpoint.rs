@@ -114,7 +114,10 @@ async fn find(hub: &Hub, key: &str) -> Result<Arc<Connected>, Refusal> {
         Ok(Some(account)) => Ok(account),
         Ok(None) => Err(Refusal::Unknown),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "webhook address could not be looked up");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "webhook address could not be looked up"
+            );
             Err(Refusal::NotStored)
         }
     }

@@ -46,7 +46,8 @@ pub(super) async fn keep(tx: &mut Tx, account: &Connected, row: &Row) -> DbResul
         return Ok(false);
     }
     let (body, signature) = (row.body.as_slice(), row.signature.as_str());
-    tx.run(&KEEP, args![&row.id, &account.id, &account.tenant, body, size, signature, row.received_at]).await?;
+    tx.run(&KEEP, args![&row.id, &account.id, &account.tenant, body, size, signature, row.received_at])
+        .await?;
     Ok(true)
 }
 

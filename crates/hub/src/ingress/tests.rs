@@ -323,7 +323,9 @@ async fn the_quarantine_has_an_end(#[case] engine: Engine) {
     super::repo::empty(&mut tx, &door.account.id).await.unwrap();
     let big = usize::try_from(super::repo::ROOM_BYTES).unwrap();
     assert!(super::repo::keep(&mut tx, &door.account, &row("big".to_owned(), big / 2)).await.unwrap());
-    assert!(!super::repo::keep(&mut tx, &door.account, &row("too big".to_owned(), big / 2 + 1)).await.unwrap());
+    assert!(
+        !super::repo::keep(&mut tx, &door.account, &row("too big".to_owned(), big / 2 + 1)).await.unwrap()
+    );
     tx.commit().await.unwrap();
     door.test.close().await;
 }

@@ -24,7 +24,9 @@ pub(super) fn asked(wait: Duration, entropy: &Entropy) -> Duration {
 }
 
 fn jitter(upto: Duration, entropy: &Entropy) -> Duration {
-    Duration::from_millis(entropy.below(u64::try_from(upto.as_millis()).unwrap_or(u64::MAX).saturating_add(1)))
+    Duration::from_millis(
+        entropy.below(u64::try_from(upto.as_millis()).unwrap_or(u64::MAX).saturating_add(1)),
+    )
 }
 
 #[cfg(test)]
@@ -41,6 +43,8 @@ mod tests {
             assert!(waits.iter().any(|wait| *wait != waits[0]));
         }
         let asked: Vec<_> = (0..50).map(|_| asked(Duration::from_secs(10), &entropy)).collect();
-        assert!(asked.iter().all(|wait| *wait >= Duration::from_secs(10) && *wait <= Duration::from_secs(12)));
+        assert!(
+            asked.iter().all(|wait| *wait >= Duration::from_secs(10) && *wait <= Duration::from_secs(12))
+        );
     }
 }

@@ -168,7 +168,8 @@ async fn retry_job(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String
     if !repo::retry(&mut tx, &scope, &id, hub.now()).await? {
         return Err(AppError::not_found("job"));
     }
-    service::audit(&mut tx, &hub, scope.tenant(), &viewer.actor(), ("job.retried", id.as_str()), &json!({})).await?;
+    service::audit(&mut tx, &hub, scope.tenant(), &viewer.actor(), ("job.retried", id.as_str()), &json!({}))
+        .await?;
     tx.commit().await?;
     hub.jobs.wake();
     Ok(redirect_with_toast(&hub.config, PATH, "jobs-toast-retried"))
@@ -214,7 +215,8 @@ mod tests {
 
         async fn send(&self, method: &str, path: &str, form: String) -> (StatusCode, String) {
             let sessions = from_fn_with_state(self.hub.clone(), attach_session);
-            let routes = inside(routes(), &self.hub, Shell::default()).layer(sessions).with_state(self.hub.clone());
+            let routes =
+                inside(routes(), &self.hub, Shell::default()).layer(sessions).with_state(self.hub.clone());
             let request = Request::builder().method(method).uri(path).header(COOKIE, &self.cookie);
             let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
             let response = routes.oneshot(request.body(Body::from(form)).unwrap()).await.unwrap();
@@ -251,7 +253,8 @@ mod tests {
         let mut tx = hub.db.begin().await.unwrap();
         let id = enqueue(&mut tx, hub, Some(&tea), &Profile {}, NewJob::default()).await.unwrap().unwrap();
         tx.commit().await.unwrap();
-        let fail = Registry::new().add(|_: Hub, _: Profile| std::future::ready(Outcome::fail("<b>LINE said no</b>")));
+        let fail = Registry::new()
+            .add(|_: Hub, _: Profile| std::future::ready(Outcome::fail("<b>LINE said no</b>")));
         run_pending(hub, &fail).await.unwrap();
         let (_, page) = owner.get(PATH).await;
         assert!(page.contains("Fetch a friend") && page.contains("LINE said no"), "{page}");

@@ -138,7 +138,8 @@ impl Registry {
 
     /// The kinds of a lane, as a JSON array: the form in which a statement takes a list on both databases.
     pub(super) fn kinds(&self, lane: Lane) -> String {
-        let kinds = self.entries.iter().filter(|(_, entry)| entry.lane.name == lane.name).map(|(kind, _)| *kind);
+        let kinds =
+            self.entries.iter().filter(|(_, entry)| entry.lane.name == lane.name).map(|(kind, _)| *kind);
         serde_json::Value::from(kinds.collect::<Vec<_>>()).to_string()
     }
 }
@@ -180,7 +181,13 @@ mod tests {
     fn a_list_that_does_not_fit_is_refused() {
         assert_eq!(Registry::new().add(done::<Fits>).check(), Ok(()));
         assert_eq!(Registry::new().add(done::<Slow>).check(), Err(Misfit::Lease("test.slow")));
-        assert_eq!(Registry::new().add(done::<Fits>).add(done::<Fits>).check(), Err(Misfit::Twice("test.fits")));
-        assert_eq!(Registry::new().add(done::<Fits>).add(done::<Other>).check(), Err(Misfit::Lane("default")));
+        assert_eq!(
+            Registry::new().add(done::<Fits>).add(done::<Fits>).check(),
+            Err(Misfit::Twice("test.fits"))
+        );
+        assert_eq!(
+            Registry::new().add(done::<Fits>).add(done::<Other>).check(),
+            Err(Misfit::Lane("default"))
+        );
     }
 }

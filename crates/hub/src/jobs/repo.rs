@@ -46,7 +46,9 @@ macro_rules! due {
     ($kinds:literal) => {
         concat!(
             "SELECT CAST(1 AS BIGINT) FROM jobs WHERE lane = $1 AND ((state = 'ready' AND run_at <= $2)
-                OR (state = 'running' AND lease_until <= $2)) AND kind IN (", $kinds, ") LIMIT 1"
+                OR (state = 'running' AND lease_until <= $2)) AND kind IN (",
+            $kinds,
+            ") LIMIT 1"
         )
     };
 }
@@ -320,7 +322,8 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> DbResult<Vec<Listed>> {
-    let (created_at, id) = after.map_or((Timestamp(i64::MAX), ""), |cursor| (cursor.created_at, cursor.id.as_str()));
+    let (created_at, id) =
+        after.map_or((Timestamp(i64::MAX), ""), |cursor| (cursor.created_at, cursor.id.as_str()));
     let rows: Vec<ListedRow> =
         db.all(&LIST, args![scope.tenant(), state.as_str(), created_at, id, limit]).await?;
     rows.into_iter().map(listed).collect()
@@ -372,6 +375,12 @@ pub async fn counts(db: &Db, scope: Option<&Scope>) -> DbResult<Counts> {
         Some(scope) => db.all(&COUNTS, args![scope.tenant()]).await?,
         None => db.all(&COUNTS_OF_HUB, args![]).await?,
     };
-    let of = |state: State| rows.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);
-    Ok(Counts { ready: of(State::Ready), running: of(State::Running), done: of(State::Done), dead: of(State::Dead) })
+    let of =
+        |state: State| rows.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);
+    Ok(Counts {
+        ready: of(State::Ready),
+        running: of(State::Running),
+        done: of(State::Done),
+        dead: of(State::Dead),
+    })
 }

@@ -89,7 +89,11 @@ async fn work(hub: Hub, registry: Arc<Registry>, lane: Lane, stop: CancellationT
         let free = lane.workers.saturating_sub(running.len());
         let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&hub, &registry, lane, free).await };
         let claimed = claimed.unwrap_or_else(|error| {
-            tracing::error!(lane = lane.name, error = &error as &dyn std::error::Error, "jobs wait for the database");
+            tracing::error!(
+                lane = lane.name,
+                error = &error as &dyn std::error::Error,
+                "jobs wait for the database"
+            );
             Vec::new()
         });
         // A full hand means that more may be due.
@@ -202,7 +206,10 @@ async fn record(hub: &Hub, registry: &Registry, job: &Claimed, end: &End) -> DbR
             (repo::finish(&mut tx, job, false, Some(&reason), now).await?, true)
         }
     };
-    if ours && over && let Some(schedule) = registry.schedule(&job.kind) {
+    if ours
+        && over
+        && let Some(schedule) = registry.schedule(&job.kind)
+    {
         let mut row = (schedule.row)(hub)?;
         row.run_at = now.plus(schedule.every);
         repo::insert(&mut tx, &row).await?;

@@ -60,7 +60,9 @@ async fn add(hub: &Hub, n: u32, new: NewJob) -> Option<JobId> {
 }
 
 /// A registry whose probes end as `outcome` says; counts the attempts.
-fn probes(outcome: impl Fn(u32) -> Outcome + Send + Sync + 'static) -> (Registry, std::sync::Arc<AtomicUsize>) {
+fn probes(
+    outcome: impl Fn(u32) -> Outcome + Send + Sync + 'static,
+) -> (Registry, std::sync::Arc<AtomicUsize>) {
     let attempts = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = attempts.clone();
     let registry = Registry::new().add(move |_: Hub, job: Probe| {
@@ -105,7 +107,9 @@ async fn a_job_is_as_lasting_as_its_cause(#[case] engine: Engine) {
     let hub = &test.hub;
     let (registry, attempts) = probes(|_| Outcome::Done);
     let mut tx = hub.db.begin().await.unwrap();
-    assert!(enqueue(&mut tx, hub, Some(&tenant(1)), &Probe { n: 1 }, NewJob::default()).await.unwrap().is_some());
+    assert!(
+        enqueue(&mut tx, hub, Some(&tenant(1)), &Probe { n: 1 }, NewJob::default()).await.unwrap().is_some()
+    );
     drop(tx);
     assert_eq!(run_pending(hub, &registry).await.unwrap(), 0);
     add(hub, 1, NewJob::default()).await;
@@ -182,7 +186,8 @@ async fn the_other_side_says_how_long_to_wait(#[case] engine: Engine) {
     let Some(test) = TestHub::new(engine).await else { return };
     let hub = &test.hub;
     let minute = Duration::from_secs(60);
-    let (registry, attempts) = probes(move |_| Outcome::Retry { after: Some(minute), reason: "429".to_owned() });
+    let (registry, attempts) =
+        probes(move |_| Outcome::Retry { after: Some(minute), reason: "429".to_owned() });
     add(hub, 1, NewJob::default()).await;
     run_pending(hub, &registry).await.unwrap();
     test.clock.advance(Duration::from_secs(59));
@@ -344,7 +349,9 @@ async fn lists_are_read_page_by_page(#[case] engine: Engine) {
         let page = list(&hub.db, &scope(1), State::Ready, after.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(Cursor { created_at: last.created_at, id: last.id.clone() });
-        assert!(page.len() <= 2 && page.iter().all(|job| job.kind == Probe::KIND && job.state == State::Ready));
+        assert!(
+            page.len() <= 2 && page.iter().all(|job| job.kind == Probe::KIND && job.state == State::Ready)
+        );
         seen.extend(page.into_iter().map(|job| (job.created_at, job.id)));
     }
     assert!(seen.is_sorted_by(|a, b| a > b));
@@ -410,7 +417,8 @@ async fn done_jobs_are_deleted_after_a_week_and_dead_ones_stay(#[case] engine: E
 async fn workers_wake_finish_and_give_back(#[case] engine: Engine) {
     let Some(test) = TestHub::new(engine).await else { return };
     let hub = &test.hub;
-    let (done, hanging) = (std::sync::Arc::new(AtomicUsize::new(0)), std::sync::Arc::new(AtomicUsize::new(0)));
+    let (done, hanging) =
+        (std::sync::Arc::new(AtomicUsize::new(0)), std::sync::Arc::new(AtomicUsize::new(0)));
     let (counted, hung) = (done.clone(), hanging.clone());
     let registry = Registry::new()
         .add(move |_: Hub, _: Probe| {

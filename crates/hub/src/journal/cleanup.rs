@@ -31,7 +31,8 @@ pub async fn run(hub: Hub, _: Prune) -> Outcome {
 }
 
 async fn prune(hub: &Hub) -> DbResult<()> {
-    let slowest = cursors::positions(&hub.db).await?.into_iter().map(|(_, position)| position).min().unwrap_or(0);
+    let slowest =
+        cursors::positions(&hub.db).await?.into_iter().map(|(_, position)| position).min().unwrap_or(0);
     let (requests, entries) = (hub.now().minus(REQUESTS_KEPT), hub.now().minus(DEDUPE_KEPT));
     while hub.journal.prune(requests, entries, slowest, BATCH).await? > 0 {}
     cursors::forget_parked(&hub.db, entries).await

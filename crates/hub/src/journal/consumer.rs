@@ -112,9 +112,11 @@ pub async fn run(reader: Reader, consumer: Arc<dyn Consumer>, stop: Cancellation
         }
     }
     if let Some(cursor) = cursor {
-        cursors::release(&reader.db, consumer.name(), &cursor, reader.clock.now()).await.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cursor was not released");
-        });
+        cursors::release(&reader.db, consumer.name(), &cursor, reader.clock.now()).await.unwrap_or_else(
+            |error| {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cursor was not released");
+            },
+        );
     }
 }
 
@@ -179,7 +181,10 @@ async fn claim(reader: &Reader, consumer: &str, now: Timestamp) -> DbResult<Opti
     };
     let Some(cursor) = cursors::claim(&reader.db, consumer, &claim).await? else { return Ok(None) };
     if cursor.epoch != reader.journal.epoch() || cursor.position > reader.journal.head().await? {
-        tracing::error!(consumer, "the cursor belongs to another journal; the consumer stands still until resumed");
+        tracing::error!(
+            consumer,
+            "the cursor belongs to another journal; the consumer stands still until resumed"
+        );
         return Ok(None);
     }
     Ok(Some(cursor))

@@ -29,8 +29,8 @@ use crate::ids::AccountId;
 use repo::entries;
 
 pub use repo::cursors;
-pub use repo::entries::Filter;
 pub(crate) use repo::cursors::STATEMENTS as CURSORS;
+pub use repo::entries::Filter;
 pub(crate) use repo::entries::STATEMENTS;
 pub use writer::NotStored;
 

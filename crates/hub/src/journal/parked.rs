@@ -15,7 +15,12 @@ use crate::{start, wiring};
 ///
 /// # Errors
 /// 404 when no such event of the tenant waits; those of the database.
-pub(super) async fn try_again(hub: &Hub, scope: &Scope, actor: &Actor, id: &str) -> AppResult<Option<String>> {
+pub(super) async fn try_again(
+    hub: &Hub,
+    scope: &Scope,
+    actor: &Actor,
+    id: &str,
+) -> AppResult<Option<String>> {
     let unknown = || AppError::not_found("event that waits to be tried again");
     let position = event_position(id).ok_or_else(unknown)?;
     let mut parked = cursors::parked_at(&hub.db, scope.tenant(), position).await?;
@@ -90,14 +95,16 @@ mod tests {
             };
             let owner = session(Role::Owner, format!("owner@{name}.example")).await;
             let agent = session(Role::Agent, format!("agent@{name}.example")).await;
-            let key = async |scope| service::create_api_key(hub, &id, "key", &[scope], &SYSTEM).await.unwrap().1;
+            let key =
+                async |scope| service::create_api_key(hub, &id, "key", &[scope], &SYSTEM).await.unwrap().1;
             let (key, reader) = (key(KeyScope::Manage).await, key(KeyScope::Read).await);
             Self { id, owner, agent, key, reader }
         }
     }
 
     async fn ask(hub: &Hub, request: Builder, body: String) -> (StatusCode, String) {
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body));
+        let request =
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body));
         let response = wiring::router(hub).oneshot(request.unwrap()).await.unwrap();
         let status = response.status();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -114,7 +121,8 @@ mod tests {
 
     async fn call(hub: &Hub, key: &str, id: &str) -> (StatusCode, Value) {
         let request = Request::post(format!("/api/v1/events/{id}/replay"));
-        let (status, body) = ask(hub, request.header(AUTHORIZATION, format!("Bearer {key}")), String::new()).await;
+        let (status, body) =
+            ask(hub, request.header(AUTHORIZATION, format!("Bearer {key}")), String::new()).await;
         (status, serde_json::from_str(&body).unwrap())
     }
 
@@ -163,7 +171,8 @@ mod tests {
             "source":{"type":"user","userId":"U4af4980629"},"webhookEventId":"01A","replyToken":"token",
             "deliveryContext":{"isRedelivery":false},
             "message":{"type":"text","id":"1","quoteToken":"q","text":"珍奶"}}"#;
-        let entries = arrive(hub, &account.id, &[r#"{"type":"message","message":"<b>none</b>"}"#, good]).await;
+        let entries =
+            arrive(hub, &account.id, &[r#"{"type":"message","message":"<b>none</b>"}"#, good]).await;
         let (bad, good) = (entries[0].id(), &entries[1]);
         assert_eq!(waiting(hub, &tea).await, 1);
         let (status, page) = look(hub, &tea.owner).await;
@@ -196,8 +205,12 @@ mod tests {
         assert!(look(hub, &tea.owner).await.1.contains("a fault of yesterday"));
         assert_eq!(call(hub, &tea.key, &good.id()).await, (StatusCode::OK, json!({ "outcome": "done" })));
         assert_eq!(call(hub, &tea.key, &good.id()).await.0, StatusCode::NOT_FOUND);
-        assert_eq!(call(hub, &tea.key, &bad).await.1["reason"], "this version of the hub has no part named relay");
-        let entry = service::list_audit(hub, &Scope::tenant_wide(tea.id.clone()), None, 10).await.unwrap().remove(1);
+        assert_eq!(
+            call(hub, &tea.key, &bad).await.1["reason"],
+            "this version of the hub has no part named relay"
+        );
+        let entry =
+            service::list_audit(hub, &Scope::tenant_wide(tea.id.clone()), None, 10).await.unwrap().remove(1);
         assert_eq!((entry.action.as_str(), &entry.detail["outcome"]), ("event.replayed", &json!("done")));
         // Also after the account was disconnected: what was received is not lost.
         disconnect(hub, &account).await;

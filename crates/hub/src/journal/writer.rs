@@ -77,7 +77,11 @@ async fn commit(db: &Db, requests: &mut Requests, part: Vec<Waiting>) {
     match requests.append(db, &all).await {
         Ok(()) => part.into_iter().for_each(|waiting| drop(waiting.answer.send(Ok(())))),
         Err(error) if part.len() == 1 || matches!(error, DbError::Unavailable(_)) => {
-            tracing::error!(error = &error as &dyn std::error::Error, requests = part.len(), "journal append failed");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                requests = part.len(),
+                "journal append failed"
+            );
             part.into_iter().for_each(|waiting| drop(waiting.answer.send(Err(NotStored::Refused))));
             // A database that is away is asked again only by the next request, not in a tight loop.
             tokio::time::sleep(Duration::from_millis(20)).await;

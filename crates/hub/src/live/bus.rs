@@ -169,12 +169,18 @@ async fn listen(pool: PgPool, node: String, here: broadcast::Sender<Signal>) {
         match PgListener::connect_with(&pool).await {
             Ok(listener) => {
                 if let Err(error) = hear(listener, &node, &here, first).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "notices of other nodes are not heard");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "notices of other nodes are not heard"
+                    );
                 }
                 first = false;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "notices of other nodes are not heard");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "notices of other nodes are not heard"
+                );
             }
         }
         tokio::time::sleep(TROUBLE).await;

@@ -37,7 +37,10 @@ async fn sight(hub: Hub, session: Vec<u8>) -> Option<Sees> {
         match repo::sight(&hub.db, &session, hub.now()).await {
             Ok(sees) => return sees,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a live stream waits for the database");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a live stream waits for the database"
+                );
                 let wait = tokio::time::sleep(std::time::Duration::from_secs(1));
                 hub.stop.run_until_cancelled(wait).await?;
             }
@@ -92,11 +95,18 @@ mod tests {
         let mut body = response.into_body().into_data_stream();
         let mut next = async || String::from_utf8(body.next().await?.ok()?.to_vec()).ok();
         assert!(next().await.unwrap().contains("retry"));
-        let notice = Notice { tenant: tenant.clone(), account: None, kind: "counts", id: "inbox".to_owned(), conversation: None };
+        let notice = Notice {
+            tenant: tenant.clone(),
+            account: None,
+            kind: "counts",
+            id: "inbox".to_owned(),
+            conversation: None,
+        };
         hub.live.publish(notice);
         assert!(next().await.unwrap().contains("event: counts"));
         // Another owner disables this one: the stream ends at once.
-        let other = NewUser { email: "b@example.com", name: "", role: Role::Owner, password: "a long password" };
+        let other =
+            NewUser { email: "b@example.com", name: "", role: Role::Owner, password: "a long password" };
         service::create_user(hub, &tenant, &other, &actor).await.unwrap();
         service::set_disabled(hub, &Scope::tenant_wide(tenant), &user, true, &actor).await.unwrap();
         assert_eq!(next().await, None);

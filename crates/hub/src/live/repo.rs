@@ -45,7 +45,8 @@ pub(super) async fn notify(pool: &PgPool, payload: &str) -> Result<(), sqlx::Err
 /// How many connections to this database wait for notices.
 #[cfg(test)]
 pub(super) async fn listeners(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    let text = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
+    let text =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
     sqlx::query_scalar(text).fetch_one(pool).await
 }
 
@@ -65,11 +66,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::app::Hub;
     use crate::app::testing::TestHub;
+    use crate::db::Sql;
     use crate::db::testing::Engine;
-    use crate::ids::Id as _;
+    use crate::ids::{Id as _, TenantId};
     use crate::scope::Scope;
     use crate::team::{Actor, NewUser, Role, service};
+
+    /// Only a tenant's own accounts can be granted.
+    async fn add_account(hub: &Hub, tenant: &TenantId, account: &AccountId) {
+        const TEXT: &str = "INSERT INTO accounts (id, tenant_id, messenger, channel_id, webhook_key, bot_user_id,
+                display_name, basic_id, chat_mode, mark_as_read_mode, environment, status, oversized, bad_signatures,
+                created_at, updated_at)
+            VALUES ($1, $2, 'line', $1, $1, '', '', '', 'bot', 'auto', 'live', 'connected', 0, 0, 0, 0)";
+        let mut tx = hub.db.begin().await.unwrap();
+        tx.run(&Sql { sqlite: TEXT, postgres: TEXT }, args![account, tenant]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 
     #[rstest]
     #[case::sqlite(Engine::Sqlite)]
@@ -87,13 +101,16 @@ mod tests {
         let owner = add("owner@example.com", Role::Owner).await;
         let agent = add("agent@example.com", Role::Agent).await;
         let account = AccountId::new(hub.now(), &hub.entropy);
+        add_account(hub, &tenant, &account).await;
         let see = async |token: &str| sight(&hub.db, &session_hash(token), hub.now()).await.unwrap();
         let owners = service::open_session(hub, &tenant, &owner).await.unwrap();
         let agents = service::open_session(hub, &tenant, &agent).await.unwrap();
         assert_eq!(see(&owners).await, Some(Sees::All));
         assert_eq!(see(&agents).await, Some(Sees::Accounts(HashSet::new())));
         let scope = Scope::tenant_wide(tenant.clone());
-        service::change_member(hub, &scope, &agent, Role::Agent, &[account.to_string()], &actor).await.unwrap();
+        service::change_member(hub, &scope, &agent, Role::Agent, &[account.to_string()], &actor)
+            .await
+            .unwrap();
         assert_eq!(see(&agents).await, Some(Sees::Accounts(HashSet::from([account]))));
         service::set_disabled(hub, &scope, &agent, true, &actor).await.unwrap();
         assert_eq!(see(&agents).await, None);

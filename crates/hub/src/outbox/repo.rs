@@ -351,7 +351,12 @@ pub(super) async fn delete_tokens(tx: &mut Tx, usable_before: Timestamp, limit: 
 }
 
 /// Blanks what up to `limit` sends that were settled before a time said; gives how many.
-pub(super) async fn forget(tx: &mut Tx, settled_before: Timestamp, limit: i64, now: Timestamp) -> DbResult<u64> {
+pub(super) async fn forget(
+    tx: &mut Tx,
+    settled_before: Timestamp,
+    limit: i64,
+    now: Timestamp,
+) -> DbResult<u64> {
     tx.run(&FORGET_CONTENTS, args![settled_before, limit]).await?;
     tx.run(&FORGET_BODIES, args![settled_before, limit, now]).await
 }

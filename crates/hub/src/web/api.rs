@@ -3,7 +3,7 @@
 //! # How a slice adds its calls
 //! Its `api.rs` has `pub fn routes() -> OpenApiRouter<Hub>`, which `wiring.rs` merges into [`routes`]:
 //!
-//! ```ignore
+//! ```text
 //! pub fn routes() -> OpenApiRouter<Hub> {
 //!     OpenApiRouter::new().routes(routes!(list_things, add_thing)).routes(routes!(get_thing))
 //! }
@@ -38,14 +38,14 @@ mod repo;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -97,8 +97,11 @@ pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
 fn describe_answers(openapi: &mut utoipa::openapi::OpenApi) {
     for item in openapi.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete, &mut item.put];
-        for (status, answer) in operations.into_iter().flatten().flat_map(|operation| &mut operation.responses.responses) {
-            let name = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+        for (status, answer) in
+            operations.into_iter().flatten().flat_map(|operation| &mut operation.responses.responses)
+        {
+            let name =
+                status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
             if let (utoipa::openapi::RefOr::T(answer), Some(name)) = (answer, name)
                 && answer.description.is_empty()
             {
@@ -130,7 +133,7 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
         description = "LINE Official Accounts, their contacts, conversations and events. Times are RFC 3339 in UTC. \
             Unsafe methods take `Idempotency-Key`, kept 24 hours.",
     ),
-    components(schemas(Problem, FieldError)),
+    components(schemas(Problem, FieldError))
 )]
 struct Base;
 
@@ -447,7 +450,8 @@ impl Page {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| more).map(key);
-        let next_cursor = last.and_then(|key| serde_json::to_vec(&key).ok()).map(|k| URL_SAFE_NO_PAD.encode(k));
+        let next_cursor =
+            last.and_then(|key| serde_json::to_vec(&key).ok()).map(|k| URL_SAFE_NO_PAD.encode(k));
         Paged { items: rows, next_cursor }
     }
 }

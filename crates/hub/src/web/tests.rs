@@ -355,9 +355,15 @@ fn every_key_that_is_used_exists_and_every_key_is_used() {
         }
     }
     assert!(unknown.is_empty(), "used without words: {unknown:#?}");
-    // Keys made of codes: `error-<code>`, `audit-<action>`, `<slice>-error-<field>-<code>`.
-    let is_made =
-        |key: &str| key.starts_with("error-") || key.starts_with("audit-") || key.contains("-error-");
+    // Keys made of codes: what stands before the brace of a format, and forms' `<slice>-error-<field>-<code>`.
+    let stems: Vec<_> = sources
+        .iter()
+        .flat_map(|(_, text)| quoted(text))
+        .filter_map(|text| text.split_once('{'))
+        .filter(|(stem, _)| stem.ends_with('-') && is_key_text(stem))
+        .map(|(stem, _)| stem)
+        .collect();
+    let is_made = |key: &str| key.contains("-error-") || stems.iter().any(|stem| key.starts_with(stem));
     let unused: Vec<_> = keys.keys().filter(|key| !is_made(key) && !used.contains(key.as_str())).collect();
     assert!(unused.is_empty(), "words that nothing uses: {unused:#?}");
 }

@@ -58,7 +58,11 @@ async fn a_message_is_in_the_list_and_in_the_transcript() {
     let Some(shop) = Shop::new().await else { return };
     let listed = shop.owner.get("/inbox").await;
     assert_eq!(listed.status, 200);
-    assert!(listed.body.contains("林小晴") && listed.body.contains("is-waiting") && listed.body.contains("inbox-unread"));
+    assert!(
+        listed.body.contains("林小晴")
+            && listed.body.contains("is-waiting")
+            && listed.body.contains("inbox-unread")
+    );
     let page = shop.page().await;
     // What friends write is text, whatever it looks like.
     assert!(page.contains("&lt;b&gt;") || page.contains("&#60;b&#62;"), "{page}");
@@ -107,9 +111,8 @@ async fn a_friend_who_blocked_cannot_be_written_to_and_the_page_says_why() {
 #[tokio::test]
 async fn state_assignee_tags_and_fields_are_changed_from_the_page() {
     let Some(shop) = Shop::new().await else { return };
-    let conversation = async || {
-        shop.hub.api().get(&format!("/conversations/{}", shop.conversation)).await.expect(200)
-    };
+    let conversation =
+        async || shop.hub.api().get(&format!("/conversations/{}", shop.conversation)).await.expect(200);
     assert_eq!(shop.submit("/assignee", &[("to", "me")]).await, 303);
     assert!(conversation().await["assignee_id"].is_string());
     assert_eq!(shop.submit("/state", &[("state", "snoozed"), ("until", "tomorrow")]).await, 303);
@@ -158,7 +161,8 @@ async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
     let attach = async |bytes: &'static [u8]| {
         let part = reqwest::multipart::Part::bytes(bytes).file_name("a.png");
         let form = reqwest::multipart::Form::new().part("file", part);
-        let request = shop.owner.request(Method::POST, &shop.at("/attachments")).header("x-csrf-token", &token);
+        let request =
+            shop.owner.request(Method::POST, &shop.at("/attachments")).header("x-csrf-token", &token);
         let answer = request.header("hx-request", "true").multipart(form).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
@@ -172,7 +176,8 @@ async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
     assert_eq!(sent.iter().map(|m| &m["content"]["type"]).collect::<Vec<_>>(), ["image", "text"]);
     assert!(sent.iter().all(|m| m["delivery"]["state"] == "sent"), "{sent:?}");
     let url = Url::parse(sent[0]["content"]["originalContentUrl"].as_str().unwrap()).unwrap();
-    let loaded = shop.hub.anon().request(Method::GET, url.path()).header("range", "bytes=0-7").send().await.unwrap();
+    let loaded =
+        shop.hub.anon().request(Method::GET, url.path()).header("range", "bytes=0-7").send().await.unwrap();
     assert_eq!(loaded.status(), 206);
     assert_eq!(loaded.headers()["content-type"], "image/png");
     assert_eq!(loaded.headers()["cross-origin-resource-policy"], "cross-origin");
@@ -204,14 +209,17 @@ async fn no_page_shows_anything_of_another_tenant_or_of_an_account_that_was_not_
 
     let message = shop.messages().await.into_iter().find(|m| m["content"]["type"] == "text").unwrap();
     let message = message["id"].as_str().unwrap().to_owned();
-    let contact = shop.hub.api().get("/contacts").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let contact =
+        shop.hub.api().get("/contacts").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
     for browser in [&stranger, &without_grant] {
         for page in ["/inbox", "/contacts", "/inbox?filter=unread"] {
             let answer = browser.get(page).await;
             assert_eq!(answer.status, 200, "{page}");
             assert!(!answer.body.contains("林小晴"), "{page}");
         }
-        for page in [shop.at(""), format!("/inbox/with/{contact}"), format!("/inbox/messages/{message}/content")] {
+        for page in
+            [shop.at(""), format!("/inbox/with/{contact}"), format!("/inbox/messages/{message}/content")]
+        {
             assert_eq!(browser.get(&page).await.status, 404, "{page}");
         }
         let fragments = [
@@ -240,7 +248,8 @@ async fn no_page_shows_anything_of_another_tenant_or_of_an_account_that_was_not_
     // Without a session there is only the way to sign in; fragments are no pages; a form without its token is refused.
     assert_eq!(shop.hub.anon().get("/inbox").await.status, 303);
     assert_eq!(shop.owner.get(&shop.at("/turns")).await.status, 404);
-    let forged = shop.owner.request(Method::POST, &shop.at("/send")).form(&[("text", "x")]).send().await.unwrap();
+    let forged =
+        shop.owner.request(Method::POST, &shop.at("/send")).form(&[("text", "x")]).send().await.unwrap();
     assert_eq!(forged.status(), 403);
     shop.hub.close().await;
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod inbox_pages;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod spine;

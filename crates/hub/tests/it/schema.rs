@@ -49,7 +49,8 @@ async fn every_reference_is_indexed_and_every_owned_table_names_its_tenant() {
         if owned && !tenant && !WITHOUT_TENANT.iter().any(|(table, _)| *table == name) {
             missing.push(format!("{name} has account_id but no tenant_id"));
         }
-        for (column, ..) in table.columns.iter().filter(|(column, ..)| REFERENCES.contains(&column.as_str())) {
+        for (column, ..) in table.columns.iter().filter(|(column, ..)| REFERENCES.contains(&column.as_str()))
+        {
             let excepted = NOT_INDEXED.iter().any(|(place, _)| *place == format!("{name}.{column}"));
             if !leads.contains(column) && !excepted {
                 missing.push(format!("{name}.{column} has no index"));
@@ -80,7 +81,8 @@ async fn of_sqlite(db: &Db) -> Schema {
     let Db::Sqlite { read, .. } = db else { panic!("SQLite") };
     let rows = async |text: String| sqlx::query(AssertSqlSafe(text)).fetch_all(read).await.unwrap();
     let mut schema = Schema::new();
-    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'".to_owned();
+    let tables =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'".to_owned();
     for row in rows(tables).await {
         let name: String = row.get(0);
         if name.ends_with("_migrations") {
@@ -108,7 +110,8 @@ async fn of_sqlite(db: &Db) -> Schema {
         for index in rows(format!("PRAGMA index_list({name})")).await {
             let (index_name, origin): (String, String) = (index.get("name"), index.get("origin"));
             let columns = rows(format!("PRAGMA index_info({index_name})")).await;
-            let columns = columns.iter().map(|row| row.get::<Option<String>, _>("name").unwrap_or("(…)".to_owned()));
+            let columns =
+                columns.iter().map(|row| row.get::<Option<String>, _>("name").unwrap_or("(…)".to_owned()));
             let columns: Vec<String> = columns.collect();
             if origin == "c" {
                 let (unique, partial): (i64, i64) = (index.get("unique"), index.get("partial"));

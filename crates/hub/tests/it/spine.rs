@@ -24,9 +24,13 @@ async fn a_friend_writes_and_is_answered(#[case] engine: Engine) {
     assert_eq!(conversation["unread_count"], 1);
     let path = format!("/conversations/{}/messages", conversation["id"].as_str().unwrap());
     let messages = hub.api().get(&path).await.expect(200);
-    let written: Vec<_> = messages["items"].as_array().unwrap().iter().filter(|m| m["content"]["type"] == "text").collect();
+    let written: Vec<_> =
+        messages["items"].as_array().unwrap().iter().filter(|m| m["content"]["type"] == "text").collect();
     assert_eq!(written.len(), 1);
-    assert_eq!((&written[0]["direction"], &written[0]["content"]["text"]), (&json!("in"), &json!("你好，請問今天還有嗎？😀")));
+    assert_eq!(
+        (&written[0]["direction"], &written[0]["content"]["text"]),
+        (&json!("in"), &json!("你好，請問今天還有嗎？😀"))
+    );
 
     let answer = json!({ "messages": [{ "type": "text", "text": "有的，還有 12 瓶" }], "allow_paid": false });
     let queued = hub.api().post(&path, answer).await.expect(202);
@@ -35,7 +39,8 @@ async fn a_friend_writes_and_is_answered(#[case] engine: Engine) {
 
     assert_eq!(friend.texts_received(&account).await, ["有的，還有 12 瓶"]);
     let messages = hub.api().get(&path).await.expect(200);
-    let answer = messages["items"].as_array().unwrap().iter().find(|message| message["direction"] == "out").unwrap();
+    let answer =
+        messages["items"].as_array().unwrap().iter().find(|message| message["direction"] == "out").unwrap();
     assert_eq!(answer["delivery"]["state"], "sent");
     assert_eq!(answer["delivery"]["via"], "reply", "the young reply token makes it free");
     let listed = hub.api().get("/conversations").await.expect(200);

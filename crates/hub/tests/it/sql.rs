@@ -17,8 +17,12 @@ async fn every_statement_prepares(#[case] engine: Engine) {
         let db = if set == Set::Hub { &databases.hub } else { &databases.journal };
         for (name, sql) in statements {
             let prepared = match db {
-                Db::Sqlite { write, .. } => write.prepare(AssertSqlSafe(sql.sqlite).into_sql_str()).await.map(|_| ()),
-                Db::Postgres(pool) => pool.prepare(AssertSqlSafe(sql.postgres).into_sql_str()).await.map(|_| ()),
+                Db::Sqlite { write, .. } => {
+                    write.prepare(AssertSqlSafe(sql.sqlite).into_sql_str()).await.map(|_| ())
+                }
+                Db::Postgres(pool) => {
+                    pool.prepare(AssertSqlSafe(sql.postgres).into_sql_str()).await.map(|_| ())
+                }
             };
             if let Err(error) = prepared {
                 refused.push(format!("{part}::{name}: {error}"));
@@ -42,8 +46,12 @@ fn every_file_of_statements_is_listed() {
                 "}" => false,
                 _ => within,
             };
-            let name = line.strip_prefix("    ").and_then(|line| line.split_once(" = {")).map_or("", |(name, _)| name);
-            let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let name = line
+                .strip_prefix("    ")
+                .and_then(|line| line.split_once(" = {"))
+                .map_or("", |(name, _)| name);
+            let is_name = !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
             declared += usize::from(within && is_name);
         }
     }

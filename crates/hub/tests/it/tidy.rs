@@ -8,7 +8,13 @@ const SLICES: [&str; 6] = ["team", "accounts", "ingress", "contacts", "outbox", 
 /// The engines; they know no feature.
 const ENGINES: [&str; 8] = ["db", "journal", "jobs", "live", "secrets", "web", "blobs", "guard"];
 /// Engine files that do know a slice: where a person or a program comes in, `team` says who it is.
-const ENGINE_EXCEPTIONS: [(&str, &str); 3] = [("web/api.rs", "team"), ("jobs/pages.rs", "team"), ("live/pages.rs", "team")];
+const ENGINE_EXCEPTIONS: [(&str, &str); 5] = [
+    ("web/api.rs", "team"),
+    ("jobs/pages.rs", "team"),
+    ("live/pages.rs", "team"),
+    ("journal/pages.rs", "team"),
+    ("journal/parked.rs", "team"),
+];
 /// Our crates and which of ours each may use (ARCHITECTURE section 2).
 const CRATES: [(&str, &[&str]); 7] = [
     ("line-api", &[]),
@@ -21,11 +27,12 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 /// A file above this many lines becomes a folder, unless it is listed here with its reason.
 const LONGEST: usize = 600;
-const LONG: [(&str, &str); 5] = [
+const LONG: [(&str, &str); 6] = [
     ("crates/hub/src/accounts/tests.rs", "every way a connection can go wrong"),
     ("crates/hub/src/outbox/model.rs", "the rules of sending and their table of cases"),
     ("crates/hub/src/outbox/repo.rs", "all statements of one slice"),
     ("crates/hub/src/team/service.rs", "the use cases of one small slice, each a few lines"),
+    ("crates/hub/src/team/tests.rs", "every rule of people, sessions, links and keys on both databases"),
     ("crates/line-view/src/flex.rs", "one renderer for one recursive shape"),
 ];
 
@@ -51,14 +58,20 @@ fn files(under: &str, ending: &str) -> Vec<(String, PathBuf)> {
     walk(&root.join(under), &mut found);
     found.sort();
     let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-    found.iter().filter(|path| path.to_str().unwrap().ends_with(ending)).map(|path| (name(path), path.clone())).collect()
+    found
+        .iter()
+        .filter(|path| path.to_str().unwrap().ends_with(ending))
+        .map(|path| (name(path), path.clone()))
+        .collect()
 }
 
 /// The hub's source files by their path below `src`, with their text.
 pub(crate) fn sources() -> Vec<(String, String)> {
     let prefix = "crates/hub/src/";
     let named = files(prefix, ".rs").into_iter();
-    named.map(|(name, path)| (name[prefix.len()..].to_owned(), std::fs::read_to_string(path).unwrap())).collect()
+    named
+        .map(|(name, path)| (name[prefix.len()..].to_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 /// The code of a file: without its comments and without the tests at its end.
@@ -101,7 +114,8 @@ fn used(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn names_in_use_lines_are_found() {
-    let found = used("use crate::app::Hub;\nuse crate::{args, db::{Db, Tx}, team};\nlet x = crate::web::page();");
+    let found =
+        used("use crate::app::Hub;\nuse crate::{args, db::{Db, Tx}, team};\nlet x = crate::web::page();");
     let names = ["app", "args", "db", "team", "web"].map(str::to_owned);
     assert_eq!(found, BTreeSet::from(names));
 }
@@ -142,7 +156,8 @@ fn another_slices_repo_is_out_of_reach() {
 
 #[test]
 fn sql_stands_in_repos_only() {
-    let verbs = ["\"SELECT ", "\"INSERT INTO ", "\"UPDATE ", "\"DELETE FROM ", "sqlx::query", "statements! {"];
+    let verbs =
+        ["\"SELECT ", "\"INSERT INTO ", "\"UPDATE ", "\"DELETE FROM ", "sqlx::query", "statements! {"];
     let mut wrong = Vec::new();
     for (name, text) in sources() {
         let is_repo = name.ends_with("/repo.rs") || name.contains("/repo/") || name.starts_with("db/");
@@ -182,9 +197,9 @@ fn crates_depend_in_one_direction() {
         let dependencies = text.split("[dependencies]").nth(1).unwrap_or_default();
         let dependencies = dependencies.split("\n[").next().unwrap_or_default();
         for (other, _) in CRATES {
-            let named = dependencies.lines().any(|line| {
-                line.strip_prefix(other).is_some_and(|rest| rest.starts_with([' ', '.', '=']))
-            });
+            let named = dependencies
+                .lines()
+                .any(|line| line.strip_prefix(other).is_some_and(|rest| rest.starts_with([' ', '.', '='])));
             if named && !may.contains(&other) {
                 wrong.push(format!("{name} depends on {other}"));
             }
@@ -213,14 +228,19 @@ fn files_are_at_home() {
         }
     }
     for (name, _) in files("crates/hub", ".sql") {
-        let twin = if name.contains("/sqlite/") { name.replace("/sqlite/", "/postgres/") } else { name.replace("/postgres/", "/sqlite/") };
+        let twin = if name.contains("/sqlite/") {
+            name.replace("/sqlite/", "/postgres/")
+        } else {
+            name.replace("/postgres/", "/sqlite/")
+        };
         if !root().join(&twin).is_file() {
             wrong.push(format!("{name} has no {twin}"));
         }
     }
     for (name, _) in files("crates/hub/locales", ".ftl") {
         let part = name.rsplit('/').next().unwrap().trim_end_matches(".ftl");
-        if !SLICES.contains(&part) && !ENGINES.contains(&part) {
+        // The renderer of messages gets its words from whoever shows it.
+        if !SLICES.contains(&part) && !ENGINES.contains(&part) && part != "line-view" {
             wrong.push(format!("{name} belongs to no part"));
         }
     }

@@ -113,7 +113,12 @@ impl Place {
     }
 
     /// Starts a hub and kills it after a while, ready or not.
-    pub(super) async fn start_and_kill(&self, words: &[&str], listen: &str, after: Duration) -> anyhow::Result<()> {
+    pub(super) async fn start_and_kill(
+        &self,
+        words: &[&str],
+        listen: &str,
+        after: Duration,
+    ) -> anyhow::Result<()> {
         let mut process = self.command(words, Some(listen))?.stdout(Stdio::null()).spawn()?;
         tokio::time::sleep(after).await;
         Ok(process.kill().await?)
@@ -127,7 +132,8 @@ impl Place {
         let stdin = process.stdin.take().context("the hub has no standard input")?;
         let stdout = process.stdout.take().context("the hub has no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.context("the hub does not start")??;
+        let first =
+            tokio::time::timeout(PATIENCE, lines.next_line()).await.context("the hub does not start")??;
         let line = first.with_context(|| "the hub ended at its start; its log is above".to_owned())?;
         let origin = line.split_whitespace().next_back().and_then(|word| Url::parse(word).ok());
         let origin = origin.with_context(|| format!("the hub said {line:?}"))?;
@@ -172,9 +178,11 @@ impl Child {
     pub(super) fn memory(&self, name: &str) -> anyhow::Result<f64> {
         let id = self.process.id().context("the hub has ended")?;
         let path = format!("/proc/{id}/status");
-        let status = std::fs::read_to_string(Path::new(&path)).context("memory is read from /proc, on Linux")?;
+        let status =
+            std::fs::read_to_string(Path::new(&path)).context("memory is read from /proc, on Linux")?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse::<f64>().ok());
+        let kib =
+            line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse::<f64>().ok());
         Ok(kib.context("no such figure")? / 1024.0)
     }
 

@@ -51,7 +51,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let stage = Stage::open().await?;
     let folder = tempfile::Builder::new().prefix("trunkline-faults-").tempdir()?;
-    let place = Place { data_dir: folder.path().to_owned(), postgres: options.postgres, line: stage.line.clone() };
+    let place =
+        Place { data_dir: folder.path().to_owned(), postgres: options.postgres, line: stage.line.clone() };
     let key = place.key().await?;
     let channel = stage.channel().await?;
     // One port for the whole run: the webhook's address stays.
@@ -61,7 +62,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let account = text(&stage::connect(&api, &channel, true).await?, "/id")?;
     let friends = stage.friends(&channel, options.friends).await?;
 
-    let play = Arc::new(Play { stage, api, account, channel, friends, over: AtomicBool::new(false), asked: Mutex::default() });
+    let play = Arc::new(Play {
+        stage,
+        api,
+        account,
+        channel,
+        friends,
+        over: AtomicBool::new(false),
+        asked: Mutex::default(),
+    });
     let actors = play.clone().begin();
     let dice = Entropy::seeded(options.seed);
     for kill in 1..=options.kills {
@@ -153,10 +162,13 @@ impl Play {
     async fn conversation(&self, place: usize) -> anyhow::Result<String> {
         let friend = self.friends.get(place).context("no such friend")?;
         let contacts = self.api.get(&format!("/contacts?account_id={}&limit=200", self.account)).await?;
-        let contact = items(&contacts).iter().find(|contact| contact.get("external_id") == Some(&json!(friend.id)));
+        let contact =
+            items(&contacts).iter().find(|contact| contact.get("external_id") == Some(&json!(friend.id)));
         let contact = text(contact.context("not known yet")?, "/id")?;
-        let conversations = self.api.get(&format!("/conversations?account_id={}&limit=200", self.account)).await?;
-        let found = items(&conversations).iter().find(|item| item.pointer("/contact/id") == Some(&json!(contact)));
+        let conversations =
+            self.api.get(&format!("/conversations?account_id={}&limit=200", self.account)).await?;
+        let found =
+            items(&conversations).iter().find(|item| item.pointer("/contact/id") == Some(&json!(contact)));
         text(found.context("not known yet")?, "/id")
     }
 
@@ -200,7 +212,8 @@ impl Play {
 
     async fn count(&self) -> anyhow::Result<Counts> {
         let mut counts = Counts::default();
-        let deliveries = self.stage.control.get(&format!("/deliveries?channelId={}", self.channel.id)).await?;
+        let deliveries =
+            self.stage.control.get(&format!("/deliveries?channelId={}", self.channel.id)).await?;
         let (accepted, refused) = accepted(items(&deliveries));
         counts.accepted = accepted.len();
         counts.not_accepted = refused.difference(&accepted).count();
@@ -229,13 +242,16 @@ impl Play {
         counts.taken = asked.iter().filter(|asked| asked.taken).count();
         counts.cut_off = asked.len() - counts.taken;
         for asked in asked {
-            let state = outgoing.get(&asked.text).and_then(|delivery| delivery.get("state")).and_then(Value::as_str);
+            let state =
+                outgoing.get(&asked.text).and_then(|delivery| delivery.get("state")).and_then(Value::as_str);
             let shown = phones.contains_key(&asked.text);
             match state {
-                Some("sent") if shown => match outgoing.get(&asked.text).and_then(|delivery| delivery.get("via")) {
-                    Some(via) if via == "reply" => counts.replies += 1,
-                    _ => counts.pushes += 1,
-                },
+                Some("sent") if shown => {
+                    match outgoing.get(&asked.text).and_then(|delivery| delivery.get("via")) {
+                        Some(via) if via == "reply" => counts.replies += 1,
+                        _ => counts.pushes += 1,
+                    }
+                }
                 Some("unknown") if shown => counts.unknown_shown += 1,
                 Some("unknown") => counts.unknown_not_shown += 1,
                 Some("failed") if !shown => counts.failed += 1,
@@ -254,7 +270,10 @@ fn accepted(deliveries: &[Value]) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut accepted = BTreeSet::new();
     let mut refused = BTreeSet::new();
     for delivery in deliveries {
-        let body = delivery.get("body").and_then(Value::as_str).and_then(|body| serde_json::from_str::<Value>(body).ok());
+        let body = delivery
+            .get("body")
+            .and_then(Value::as_str)
+            .and_then(|body| serde_json::from_str::<Value>(body).ok());
         let Some(body) = body else { continue };
         let texts = body.get("events").and_then(Value::as_array).into_iter().flatten();
         let texts = texts.filter_map(|event| event.pointer("/message/text")?.as_str().map(str::to_owned));
@@ -288,17 +307,31 @@ struct Counts {
 
 impl Counts {
     const fn is_sound(&self) -> bool {
-        self.events_lost + self.events_doubled + self.sends_lost + self.sends_doubled + self.failed + self.waiting == 0
+        self.events_lost
+            + self.events_doubled
+            + self.sends_lost
+            + self.sends_doubled
+            + self.failed
+            + self.waiting
+            == 0
     }
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "events    accepted {}, lost {}, doubled {}", self.accepted, self.events_lost, self.events_doubled)?;
+        writeln!(
+            f,
+            "events    accepted {}, lost {}, doubled {}",
+            self.accepted, self.events_lost, self.events_doubled
+        )?;
         writeln!(f, "          never accepted, though sent again {}", self.not_accepted)?;
         writeln!(f, "messages  taken {}, cut off by a kill {}", self.taken, self.cut_off)?;
         writeln!(f, "          on a phone: as reply {}, as push {}", self.replies, self.pushes)?;
-        writeln!(f, "          lost {}, doubled {}, failed {}, still waiting {}", self.sends_lost, self.sends_doubled, self.failed, self.waiting)?;
+        writeln!(
+            f,
+            "          lost {}, doubled {}, failed {}, still waiting {}",
+            self.sends_lost, self.sends_doubled, self.failed, self.waiting
+        )?;
         write!(
             f,
             "          unknown and on a phone {}, unknown and not on a phone {}",

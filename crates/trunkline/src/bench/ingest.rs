@@ -132,7 +132,12 @@ async fn bed(
     Ok(Bed { engine, place, channel, friends, path })
 }
 
-async fn measure(bed: &Bed, variant: Variant, options: &Options, numbers: &Arc<AtomicU64>) -> anyhow::Result<Run> {
+async fn measure(
+    bed: &Bed,
+    variant: Variant,
+    options: &Options,
+    numbers: &Arc<AtomicU64>,
+) -> anyhow::Result<Run> {
     let mut words = vec!["bench", "serve", "--commit", variant.commit];
     if variant.paused {
         words.push("--paused");

@@ -148,8 +148,12 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u1
 
 /// A webhook body with one text message, about 1 KB.
 fn body(destination: &str, user: &str, number: u64) -> Vec<u8> {
-    #[expect(clippy::disallowed_methods, reason = "the generator stands for LINE, whose events carry the real time")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the generator stands for LINE, whose events carry the real time"
+    )]
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
     let id = format!("01K{number:023}");
     let mut body = format!(
         r#"{{"destination":"{destination}","events":[{{"type":"message","message":{{"type":"text","id":"{}","quoteToken":"q{number:030}","text":"#,

@@ -68,9 +68,13 @@ impl Stage {
         for number in 0..count {
             let name = format!("friend {number}");
             let made = self.control.post("/users", json!({ "displayName": name })).await?;
-            let friend =
-                Friend { user: text(&made, "/user")?, id: text(&made, &format!("/userId/{}", self.provider))? };
-            self.control.post(&format!("/users/{}/follow", friend.user), json!({ "channelId": channel.id })).await?;
+            let friend = Friend {
+                user: text(&made, "/user")?,
+                id: text(&made, &format!("/userId/{}", self.provider))?,
+            };
+            self.control
+                .post(&format!("/users/{}/follow", friend.user), json!({ "channelId": channel.id }))
+                .await?;
             friends.push(friend);
         }
         Ok(friends)

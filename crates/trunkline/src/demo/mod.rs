@@ -34,7 +34,8 @@ const KEY_NAME: &str = "demo";
 pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let signal = lifecycle::stop_on_signal()?;
     let listener = lifecycle::bind(settings.listen).await?;
-    let sandbox_listener = lifecycle::bind(sandbox_listen).await.context("the local LINE (--sandbox-listen)")?;
+    let sandbox_listener =
+        lifecycle::bind(sandbox_listen).await.context("the local LINE (--sandbox-listen)")?;
     let line = settings::origin(sandbox_listener.local_addr()?)?;
     // Gone with the demo, unless the operator wants to keep what happens in it.
     let scratch = if settings.data_dir_given { None } else { Some(tempfile::tempdir()?) };
@@ -84,7 +85,8 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
         Some(member) => member.id,
         None => {
             let password = hub.entropy.token();
-            let user = NewUser { email: EMAIL, name: "店長 阿嵐", role: Role::Owner, password: &password };
+            let user =
+                NewUser { email: EMAIL, name: "店長 阿嵐", role: Role::Owner, password: &password };
             team::service::create_user(hub, &tenant.id, &user, &ACTOR).await.map_err(told)?
         }
     };
@@ -93,7 +95,8 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
             team::service::revoke_api_key(hub, &scope, &key.id, &ACTOR).await.map_err(told)?;
         }
     }
-    let (_, key) = team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
+    let (_, key) =
+        team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
     let api = Client::api(&hub.config.public_url, key)?;
     let phone = story::tell(&Client::sandbox(line)?, &api).await?;
     let inbox = team::service::entry_link(hub, &tenant.id, &owner).await.map_err(told)?;

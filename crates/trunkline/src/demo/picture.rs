@@ -14,7 +14,8 @@ pub(super) fn tea() -> anyhow::Result<Vec<u8>> {
 }
 
 fn colour(x: f64, y: f64) -> [u8; 3] {
-    let within = |cx: f64, cy: f64, rx: f64, ry: f64| ((x - cx) / rx).powi(2) + ((y - cy) / ry).powi(2) <= 1.0;
+    let within =
+        |cx: f64, cy: f64, rx: f64, ry: f64| ((x - cx) / rx).powi(2) + ((y - cy) / ry).powi(2) <= 1.0;
     let steam = |cx: f64| y > 70.0 && y < 190.0 && (x - cx - 12.0 * (y / 18.0).sin()).abs() < 4.0;
     if within(320.0, 240.0, 122.0, 34.0) {
         return [176, 104, 44];

@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<String> {
     // The same acts in the same order give the same ids in every run; so a kept hub meets the same account and people.
     let provider = text(&sandbox.post("/providers", json!({ "name": SHOP })).await?, "/providerId")?;
-    let channel = json!({ "providerId": provider, "type": "messaging", "name": SHOP, "basicId": "@yamaarashi" });
+    let channel =
+        json!({ "providerId": provider, "type": "messaging", "name": SHOP, "basicId": "@yamaarashi" });
     let made = sandbox.post("/channels", channel).await?;
     let channel = text(&made, "/channelId")?;
     let mut friends = Vec::new();
@@ -38,7 +39,9 @@ pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<Strin
         "chatMode": "bot", "groupChats": true, "monthlyQuota": 200 });
     let settings = format!("/channels/{channel}");
     let known = api.get("/accounts").await?;
-    if let Some(account) = items(&known).iter().find(|account| account.get("status") != Some(&json!("disconnected"))) {
+    if let Some(account) =
+        items(&known).iter().find(|account| account.get("status") != Some(&json!("disconnected")))
+    {
         let endpoint = text(account, "/webhook_url")?;
         for friend in &friends {
             sandbox.post(&format!("/users/{}/follow", friend.user), json!({ "channelId": channel })).await?;
@@ -115,7 +118,12 @@ impl Tale<'_> {
     }
 
     async fn says_in(&self, group: &str, friend: &Friend, message: Value) -> anyhow::Result<()> {
-        self.acts(friend, "messages", json!({ "channelId": self.channel, "message": message, "group": group })).await
+        self.acts(
+            friend,
+            "messages",
+            json!({ "channelId": self.channel, "message": message, "group": group }),
+        )
+        .await
     }
 
     /// A friend does something, and the hub's consumers have seen it.
@@ -175,10 +183,7 @@ impl Tale<'_> {
 }
 
 /// Asks again and again until there is an answer.
-async fn wait<T>(
-    what: &str,
-    mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
-) -> anyhow::Result<T> {
+async fn wait<T>(what: &str, mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     let asking = async {
         loop {
             if let Some(answer) = ask().await? {

@@ -36,7 +36,8 @@ fn err(output: &Output) -> String {
 
 /// A hub that serves on a port of its own; gives the line it said.
 fn serve(folder: &Path) -> (Child, String, BufReader<std::process::ChildStdout>) {
-    let mut child = trunkline(folder, &["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        trunkline(folder, &["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
@@ -108,7 +109,8 @@ fn settings_are_shown_with_their_source_and_odd_ones_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("trunkline.toml"), "session_days = 7\n").unwrap();
     let shown = run(folder.path(), &["config", "show", "--webhook-max", "2048"], "");
-    let line = |name: &str| out(&shown).lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let line =
+        |name: &str| out(&shown).lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     assert!(line("session_days").ends_with("file"), "{}", out(&shown));
     assert!(line("webhook_max").ends_with("flag"), "{}", out(&shown));
     assert!(line("data_dir").ends_with("environment"), "{}", out(&shown));
@@ -123,10 +125,11 @@ fn settings_are_shown_with_their_source_and_odd_ones_refused() {
 fn the_demo_starts_and_starts_again_on_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let mut demo = trunkline(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut demo =
+            trunkline(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
         let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
         let told: Vec<String> = lines.take_while(|line| !line.starts_with("Write on the phone")).collect();
         let told = told.join("\n");

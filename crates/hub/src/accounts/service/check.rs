@@ -28,7 +28,10 @@ impl Deadline {
     }
 
     /// Waits for a call to LINE, but not beyond the deadline.
-    pub(super) async fn wait<T>(self, call: impl Future<Output = Result<T, LineError>>) -> Result<T, LineError> {
+    pub(super) async fn wait<T>(
+        self,
+        call: impl Future<Output = Result<T, LineError>>,
+    ) -> Result<T, LineError> {
         let silent = LineError::Unknown { cause: line_client::Cause::Timeout, request_id: None };
         timeout_at(self.0, call).await.unwrap_or(Err(silent))
     }

@@ -194,7 +194,9 @@ impl Run<'_> {
     /// Finds the official account behind the channel, and that it is the expected one.
     async fn bot(&self, line: &line_client::Account) -> AppResult<BotInfo> {
         let bot = self.deadline.wait(line.bot_info()).await.map_err(|error| no_bot(&error))?;
-        let Some(expected) = self.new.line_id.as_deref().filter(|id| !id.trim().is_empty()) else { return Ok(bot) };
+        let Some(expected) = self.new.line_id.as_deref().filter(|id| !id.trim().is_empty()) else {
+            return Ok(bot);
+        };
         let expected = normal_line_id(expected);
         let is_it = |id: &str| normal_line_id(id) == expected;
         if is_it(&bot.basic_id) || bot.premium_id.as_deref().is_some_and(is_it) {
@@ -214,7 +216,8 @@ impl Run<'_> {
         if !self.new.set_webhook {
             return Ok(None);
         }
-        let current = self.deadline.wait(line.webhook_endpoint()).await.map_err(|error| unavailable(&error))?;
+        let current =
+            self.deadline.wait(line.webhook_endpoint()).await.map_err(|error| unavailable(&error))?;
         let current = current.filter(|current| !current.endpoint.is_empty());
         match current {
             Some(current) if !self.new.take_over && !self.is_this_hub(&current.endpoint) => {
@@ -237,7 +240,8 @@ impl Run<'_> {
     async fn save(&self, bot: &BotInfo, current: Option<&WebhookEndpoint>) -> AppResult<Saved> {
         let (hub, (scope, actor), now) = (self.hub, self.who, self.hub.now());
         let webhook_key = hub.entropy.token();
-        let found = current.map(|current| current.endpoint.as_str()).filter(|address| !self.is_this_hub(address));
+        let found =
+            current.map(|current| current.endpoint.as_str()).filter(|address| !self.is_this_hub(address));
         let fresh: AccountId = hub.id();
         let mut tx = hub.db.begin().await?;
         let saved: DbResult<Saved> = async {
@@ -263,7 +267,8 @@ impl Run<'_> {
             }
             repo::drop_secrets(&mut tx, &id).await?;
             let owner = (&id, scope.tenant());
-            super::add_secret(&mut tx, hub, owner, SecretKind::ChannelSecret, &self.new.channel_secret).await?;
+            super::add_secret(&mut tx, hub, owner, SecretKind::ChannelSecret, &self.new.channel_secret)
+                .await?;
             if let Some(token) = &self.new.access_token {
                 super::add_secret(&mut tx, hub, owner, SecretKind::AccessToken, token).await?;
             }
@@ -339,7 +344,8 @@ impl Run<'_> {
             Ok(Some(read)) if read.endpoint == ours => return Ok(read),
             Ok(read) => {
                 let read = read.map_or_else(|| "none".to_owned(), |read| read.endpoint);
-                let detail = format!("LINE took the address {ours}, but reads back {read}; try again in a minute");
+                let detail =
+                    format!("LINE took the address {ours}, but reads back {read}; try again in a minute");
                 AppError::invalid_field("set_webhook", "webhook_not_set", detail)
             }
             Err(LineError::Refused { status: 400, body, .. }) => {
@@ -429,9 +435,10 @@ pub(super) async fn same_channel(
 ) -> AppResult<()> {
     let wrong = |code, detail: String| AppError::invalid_field("access_token", code, detail);
     let by_token = deadline.wait(pasted.bot_info()).await.map_err(|error| match &error {
-        LineError::Credentials { body, .. } => {
-            wrong("invalid_token", format!("LINE says: {}; issue a new token in LINE Developers", body.message))
-        }
+        LineError::Credentials { body, .. } => wrong(
+            "invalid_token",
+            format!("LINE says: {}; issue a new token in LINE Developers", body.message),
+        ),
         LineError::Refused { body, .. } => wrong("invalid_token", format!("LINE says: {}", body.message)),
         _ => unavailable(&error),
     })?;
@@ -459,7 +466,10 @@ pub(super) fn no_bot(error: &LineError) -> AppError {
 }
 
 fn held() -> AppError {
-    AppError::conflict("account_held", "this account is already connected on this hub; disconnect it there first")
+    AppError::conflict(
+        "account_held",
+        "this account is already connected on this hub; disconnect it there first",
+    )
 }
 
 fn unreachable_hub(ours: &str, test: &WebhookTest) -> AppError {
@@ -468,12 +478,17 @@ fn unreachable_hub(ours: &str, test: &WebhookTest) -> AppError {
             "make sure that the address is reachable from the internet with a complete certificate chain"
         }
         "REQUEST_TIMEOUT" => "make sure that nothing between LINE and the hub holds requests back",
-        "ERROR_STATUS_CODE" => "make sure that the address leads to this hub, and that no firewall answers for it",
+        "ERROR_STATUS_CODE" => {
+            "make sure that the address leads to this hub, and that no firewall answers for it"
+        }
         _ => "look at what stands between LINE and the hub",
     };
     let detail = format!("LINE could not reach {ours}: {} ({}); {advice}", test.reason, test.detail);
     let field = FieldError::new("set_webhook", "webhook_unreachable", detail.clone());
     let mut error = AppError::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook_unreachable", detail);
     error.fields = vec![field];
-    error.with("reason", test.reason.clone()).with("reason_detail", test.detail.clone()).with("webhook_url", ours)
+    error
+        .with("reason", test.reason.clone())
+        .with("reason_detail", test.detail.clone())
+        .with("webhook_url", ours)
 }

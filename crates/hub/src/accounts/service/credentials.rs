@@ -41,12 +41,7 @@ pub struct Change {
 ///
 /// # Errors
 /// 404, 409 `disconnected`, 422 naming the wrong value, 502 when LINE does not answer; then nothing has changed.
-pub async fn change(
-    hub: &Hub,
-    who: (&Scope, &Actor),
-    id: &AccountId,
-    change: &Change,
-) -> AppResult<Account> {
+pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Change) -> AppResult<Account> {
     let (scope, actor) = who;
     let before = get(hub, scope, id).await?;
     let NewCredentials { channel_secret, access_token } = &change.credentials;

@@ -79,7 +79,8 @@ async fn put_webhook_back(hub: &Hub, account: &Account) -> CleanedUp {
         Err(error) => return step("failed", format!("LINE could not be asked: {error}")),
     }
     let Some(old) = &account.found_endpoint else {
-        let detail = "there was no address before; switch \"Use webhook\" off in LINE Developers, Messaging API";
+        let detail =
+            "there was no address before; switch \"Use webhook\" off in LINE Developers, Messaging API";
         return step("manual", detail.to_owned());
     };
     match deadline.wait(live.line.set_webhook_endpoint(old)).await {

@@ -21,9 +21,9 @@ use crate::team::{self, Actor};
 
 pub use check::{check, check_all, expire_secrets, flush, refresh, test_webhook};
 pub use connect::{NewAccount, Progress, Step, StepState, connect};
-pub use credentials::{Change, NewCredentials, change};
 #[cfg(test)]
 pub(super) use credentials::OVERLAP;
+pub use credentials::{Change, NewCredentials, change};
 pub use disconnect::{CleanUp, CleanedUp, disconnect};
 
 /// Takes all connected accounts into memory; called once at the start.
@@ -229,7 +229,9 @@ fn unavailable(error: &LineError) -> AppError {
     tracing::warn!(%error, "line could not be asked");
     let mut told = AppError::line_unavailable();
     match error {
-        LineError::Wait { .. } => "LINE asks to slow down; try again in a minute".clone_into(&mut told.detail),
+        LineError::Wait { .. } => {
+            "LINE asks to slow down; try again in a minute".clone_into(&mut told.detail)
+        }
         LineError::Refused { .. } | LineError::QuotaUsedUp { .. } | LineError::Credentials { .. } => {
             told.detail = error.to_string();
         }

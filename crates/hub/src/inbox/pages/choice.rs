@@ -234,7 +234,11 @@ mod tests {
         // S4-37: "unanswered" is a filter, and a conversation leaves it when it is answered.
         let mut c = conversation();
         let tabs = |c: &Conversation| -> Vec<&str> {
-            Tab::ALL.into_iter().filter(|tab| Choice { tab: *tab, ..Choice::default() }.takes(c, "usr_me")).map(Tab::word).collect()
+            Tab::ALL
+                .into_iter()
+                .filter(|tab| Choice { tab: *tab, ..Choice::default() }.takes(c, "usr_me"))
+                .map(Tab::word)
+                .collect()
         };
         assert_eq!(tabs(&c), ["open", "unanswered", "unread", "mine", "groups"]);
         c.unanswered_since = None;

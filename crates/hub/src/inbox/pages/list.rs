@@ -247,7 +247,11 @@ pub(super) async fn rows(
 }
 
 /// How many conversations wait for an answer; nothing when none does.
-pub(super) async fn waiting(State(hub): State<Hub>, ui: Ui, viewer: Viewer) -> AppResult<Page<WaitingPartial>> {
+pub(super) async fn waiting(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+) -> AppResult<Page<WaitingPartial>> {
     let counts = service::counts(&hub, &viewer.scope()).await?;
     Ok(Page(WaitingPartial { ui, count: counts.iter().map(|c| c.unanswered).sum() }))
 }
@@ -277,7 +281,10 @@ async fn assemble(
     let fits = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let is_more = found.len() > fits;
     found.truncate(fits);
-    let more = found.last().filter(|_| is_more).map(|last| choice.more(&write_place(last.activity_at, last.id.as_str())));
+    let more = found
+        .last()
+        .filter(|_| is_more)
+        .map(|last| choice.more(&write_place(last.activity_at, last.id.as_str())));
     let connected: Vec<&Account> = accounts.iter().filter(|a| a.status != Status::Disconnected).collect();
     let empty = match connected.first() {
         _ if !found.is_empty() => Empty::No,
@@ -358,7 +365,11 @@ fn row(ui: &Ui, labels: &Labels, c: &Conversation, query: &str) -> Row {
         account: None,
         summary,
         ours: c.last_message.as_ref().is_some_and(|last| !last.inbound),
-        last: c.last_message.as_ref().filter(|last| last.inbound).map_or_else(String::new, |last| last.id.to_string()),
+        last: c
+            .last_message
+            .as_ref()
+            .filter(|last| last.inbound)
+            .map_or_else(String::new, |last| last.id.to_string()),
         at: c.activity_at,
         place: write_place(c.activity_at, c.id.as_str()),
         unanswered: c.unanswered_since.is_some(),

@@ -114,7 +114,13 @@ struct RefusalPartial {
 }
 
 /// Everything of a conversation that the page shows.
-pub(super) async fn load(hub: &Hub, ui: &Ui, viewer: &Viewer, id: &ConversationId, query: &str) -> AppResult<Talk> {
+pub(super) async fn load(
+    hub: &Hub,
+    ui: &Ui,
+    viewer: &Viewer,
+    id: &ConversationId,
+    query: &str,
+) -> AppResult<Talk> {
     let scope = viewer.scope();
     let c = service::get(hub, &scope, id).await?;
     let account = crate::accounts::service::get(hub, &scope, &c.account_id).await?;
@@ -136,7 +142,10 @@ pub(super) async fn load(hub: &Hub, ui: &Ui, viewer: &Viewer, id: &ConversationI
         closed_to_us: closed_to_us(&c, &account),
         plan_b: account.chat_mode == "chat",
         account: account.display_name,
-        language: contact.as_ref().and_then(|contact| contact.language.as_deref()).map(|tag| words::language(ui, tag)),
+        language: contact
+            .as_ref()
+            .and_then(|contact| contact.language.as_deref())
+            .map(|tag| words::language(ui, tag)),
         contact,
         transcript,
         query: query.to_owned(),
@@ -381,7 +390,13 @@ pub(super) async fn send_again(
 
 /// Refusals that have words of their own beside the composer.
 fn is_told(error: &AppError) -> bool {
-    matches!(error.status, StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_GATEWAY)
+    matches!(
+        error.status,
+        StatusCode::PAYMENT_REQUIRED
+            | StatusCode::CONFLICT
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::BAD_GATEWAY
+    )
 }
 
 /// A refusal in words, in place.
@@ -434,8 +449,9 @@ pub(super) async fn set_state(
     Form(form): Form<StateForm>,
 ) -> AppResult<Response> {
     let id: ConversationId = id(&text)?;
-    let state = ConversationState::parse(&form.state)
-        .ok_or_else(|| AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed"))?;
+    let state = ConversationState::parse(&form.state).ok_or_else(|| {
+        AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed")
+    })?;
     let until = match state {
         ConversationState::Snoozed => wake_at(hub.now(), &viewer.tenant.time_zone, &form.until),
         ConversationState::Open | ConversationState::Closed => None,
@@ -540,7 +556,8 @@ pub(super) async fn set_field(
         fields.insert(name, form.value.trim().to_owned());
     }
     let labelled =
-        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, None, Some(fields)).await;
+        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, None, Some(fields))
+            .await;
     match labelled {
         Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
         Err(error) => Err(error),

@@ -104,7 +104,8 @@ pub(super) fn draw(setting: &Setting<'_>, mut rows: Vec<Message>, fits: usize) -
             before = rows.drain(..rest).next_back().or(before);
         }
     }
-    let older = before.as_ref().and(rows.first()).map(|m| super::choice::write_place(m.sort_at, m.id.as_str()));
+    let older =
+        before.as_ref().and(rows.first()).map(|m| super::choice::write_place(m.sort_at, m.id.as_str()));
     let mut turns = Vec::with_capacity(rows.len());
     let mut last = before.as_ref();
     let mut rest = rows.as_slice();
@@ -152,8 +153,11 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
     let event = is_event(head).then(|| event_words(setting, head, &name));
     let mut ordered: Vec<&Message> = turn.iter().collect();
     ordered.sort_by_key(|m| place_in_set(m));
-    let bubbles: Vec<Safe<String>> =
-        ordered.iter().filter(|_| event.is_none()).filter_map(|m| Some(bubble(setting, m, m.content.as_ref()?))).collect();
+    let bubbles: Vec<Safe<String>> = ordered
+        .iter()
+        .filter(|_| event.is_none())
+        .filter_map(|m| Some(bubble(setting, m, m.content.as_ref()?)))
+        .collect();
     let tail = turn.last().unwrap_or(head);
     let words = match (&event, &head.content) {
         (Some(words), _) => words.clone(),
@@ -301,7 +305,9 @@ pub(super) fn event_words(setting: &Setting<'_>, m: &Message, name: &str) -> Str
             let params = content.and_then(|c| c.get("params")).and_then(Value::as_object);
             let chosen = params.and_then(|params| params.values().find_map(Value::as_str));
             match chosen.or_else(|| text("data")).filter(|data| !data.is_empty()) {
-                Some(data) => ui.t2("inbox-event-postback", ("name", name), ("data", crate::text::cut(data, 80))),
+                Some(data) => {
+                    ui.t2("inbox-event-postback", ("name", name), ("data", crate::text::cut(data, 80)))
+                }
                 None => ui.t1("inbox-event-postback-bare", "name", name),
             }
         }

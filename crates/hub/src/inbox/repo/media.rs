@@ -69,7 +69,11 @@ pub(in crate::inbox) async fn set_state(
 }
 
 /// Marks the media of an unsent message as gone; gives the blob that a job must delete.
-pub(in crate::inbox) async fn forget(tx: &mut Tx, message: &MessageId, now: Timestamp) -> DbResult<Option<String>> {
+pub(in crate::inbox) async fn forget(
+    tx: &mut Tx,
+    message: &MessageId,
+    now: Timestamp,
+) -> DbResult<Option<String>> {
     let row: Option<(Option<String>,)> = tx.opt(&FORGET, args![message, now]).await?;
     Ok(row.and_then(|(key,)| key))
 }

@@ -5,9 +5,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::{Arg, Db, DbError, DbResult};
 use crate::ids::{AccountId, ContactId, ConversationId, MessageId, TenantId};
-use crate::inbox::model::{
-    ContactSummary, Conversation, Delivery, Kind, LastMessage, Media, Message, State,
-};
+use crate::inbox::model::{ContactSummary, Conversation, Delivery, Kind, LastMessage, Media, Message, State};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
@@ -139,7 +137,11 @@ impl TryFrom<ConversationRow> for Conversation {
     }
 }
 
-pub(in crate::inbox) async fn find(db: &Db, scope: &Scope, id: &ConversationId) -> DbResult<Option<Conversation>> {
+pub(in crate::inbox) async fn find(
+    db: &Db,
+    scope: &Scope,
+    id: &ConversationId,
+) -> DbResult<Option<Conversation>> {
     let row: Option<ConversationRow> = db.opt(&FIND, args![scope.tenant(), scope.viewer(), id]).await?;
     row.map(Conversation::try_from).transpose()
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::journal::Entry;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
+use crate::journal::Entry;
 use crate::{args, statements};
 
 statements! {
@@ -72,7 +72,8 @@ pub async fn claim(db: &Db, consumer: &str, claim: &Claim<'_>) -> DbResult<Optio
     let mut tx = db.begin().await?;
     tx.run(&INSERT, args![consumer, claim.epoch, claim.now]).await?;
     let statement = if claim.steal { &STEAL } else { &CLAIM };
-    let cursor = tx.opt(statement, args![consumer, claim.node, claim.now, claim.now.plus(claim.lease)]).await?;
+    let cursor =
+        tx.opt(statement, args![consumer, claim.node, claim.now, claim.now.plus(claim.lease)]).await?;
     tx.commit().await?;
     Ok(cursor)
 }

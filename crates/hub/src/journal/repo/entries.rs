@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
-use crate::journal::{Entry, NewRequest};
 use crate::clock::Timestamp;
 use crate::db::{Arg, Db, DbResult, Tx};
+use crate::journal::{Entry, NewRequest};
 use crate::{args, statements};
 
 statements! {
@@ -225,7 +225,13 @@ impl Requests {
         Ok(())
     }
 
-    async fn insert(&mut self, tx: &mut Tx, entries: bool, width: usize, args: Vec<Arg>) -> DbResult<Vec<(i64,)>> {
+    async fn insert(
+        &mut self,
+        tx: &mut Tx,
+        entries: bool,
+        width: usize,
+        args: Vec<Arg>,
+    ) -> DbResult<Vec<(i64,)>> {
         let mut fresh = Vec::new();
         let mut args = args.into_iter().peekable();
         while args.peek().is_some() {

@@ -86,7 +86,9 @@ pub(super) fn page(openapi: &OpenApi) -> Html<String> {
         description: text(at(&openapi, "info"), "description"),
         style: assets::address("app.css"),
         groups: groups(&openapi),
-        bodies: members(at(at(&openapi, "components"), "schemas")).map(|(name, schema)| body(name, schema)).collect(),
+        bodies: members(at(at(&openapi, "components"), "schemas"))
+            .map(|(name, schema)| body(name, schema))
+            .collect(),
     };
     Html(page.render().unwrap_or_default())
 }
@@ -111,8 +113,11 @@ fn text(value: &Value, name: &str) -> String {
 fn groups(openapi: &Value) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (path, operations) in members(at(openapi, "paths")) {
-        for (method, operation) in members(operations).filter(|(_, operation)| at(operation, "responses").is_object()) {
-            let name = items(at(operation, "tags")).next().and_then(Value::as_str).unwrap_or("Other").to_owned();
+        for (method, operation) in
+            members(operations).filter(|(_, operation)| at(operation, "responses").is_object())
+        {
+            let name =
+                items(at(operation, "tags")).next().and_then(Value::as_str).unwrap_or("Other").to_owned();
             let call = call(path, method, operation);
             match groups.iter_mut().find(|group| group.name == name) {
                 Some(group) => group.calls.push(call),
@@ -158,7 +163,11 @@ fn body(name: &str, schema: &Value) -> Body {
     let required: Vec<&str> = items(at(schema, "required")).filter_map(Value::as_str).collect();
     let field = |(name, schema): (&String, &Value)| Field {
         name: name.clone(),
-        kind: if required.contains(&name.as_str()) { kind(schema) } else { format!("{} (may be absent)", kind(schema)) },
+        kind: if required.contains(&name.as_str()) {
+            kind(schema)
+        } else {
+            format!("{} (may be absent)", kind(schema))
+        },
         text: text(schema, "description"),
     };
     let fields = members(at(schema, "properties")).map(field).collect();

@@ -10,8 +10,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::repo::{self, Before, Call};
 use super::Caller;
+use super::repo::{self, Before, Call};
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
 use crate::error::{AppError, AppResult};

@@ -51,8 +51,7 @@ pub(super) struct Before {
 /// Begins a call; `false` when it was begun before and is done or still running.
 pub(super) async fn begin(tx: &mut Tx, call: &Call, now: Timestamp, lease: Duration) -> DbResult<bool> {
     let Call { key, method, path, idempotency_key, body_hash } = call;
-    let args =
-        args![key, method, path, idempotency_key, body_hash, now.plus(lease), now, now.minus(KEPT)];
+    let args = args![key, method, path, idempotency_key, body_hash, now.plus(lease), now, now.minus(KEPT)];
     Ok(tx.run(&BEGIN, args).await? == 1)
 }
 
