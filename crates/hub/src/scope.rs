@@ -1,7 +1,7 @@
 //! Who asks: the tenant whose data may be seen, and of an agent only the accounts granted.
 //!
 //! Every `repo` function on a tenant's table takes the scope first and puts it in the WHERE. Statements that touch an
-//! account's data end with [`in_scope!`], whose two parameters are [`Scope::tenant`] and [`Scope::viewer`].
+//! account's data end with [`in_scope!`](crate::in_scope), whose two parameters are [`Scope::tenant`] and [`Scope::viewer`].
 
 use crate::ids::{TenantId, UserId};
 

@@ -162,7 +162,7 @@ impl Running {
             match end {
                 Ok(Ok(())) => tracing::error!(name, "a loop ended by itself; the hub stops"),
                 Ok(Err(error)) => {
-                    tracing::error!(name, error = format!("{error:#}"), "a loop failed; the hub stops")
+                    tracing::error!(name, error = format!("{error:#}"), "a loop failed; the hub stops");
                 }
                 Err(_) => tracing::error!(name, "a loop panicked; the hub stops"),
             }

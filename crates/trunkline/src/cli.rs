@@ -136,7 +136,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sandbox { listen } => sandbox::run(listen).await?,
         Command::Migrate(flags) => admin::migrate(read(&flags)?).await?,
         Command::Tenant(TenantCommand::Add { name, settings }) => {
-            admin::add_tenant(read(&settings)?, &name).await?
+            admin::add_tenant(read(&settings)?, &name).await?;
         }
         Command::User(UserCommand::Add { email, role, tenant, settings }) => {
             admin::add_user(read(&settings)?, &email, &role, tenant.as_deref()).await?;

@@ -1,6 +1,6 @@
 //! Two databases, one text of SQL: SQLite (embedded, one writer, read pool) and PostgreSQL.
 //!
-//! Statements are constants of `repo.rs` files, written once with `$1…$n` by [`statements!`]; the few that differ
+//! Statements are constants of `repo.rs` files, written once with `$1…$n` by [`statements!`](crate::statements); the few that differ
 //! carry both texts in one place. Reads go through [`Db`], writes through a [`Tx`] that the service opens and commits.
 //! No network call while a `Tx` is open.
 

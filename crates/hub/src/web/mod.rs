@@ -1,7 +1,7 @@
 //! The engine of pages: the frame around them, languages, themes, assets, forms, CSRF, errors, security headers.
 //!
 //! It knows no feature. A slice's page is an askama template with a field `ui` ([`Ui`], an extractor) that extends
-//! `layout.html` and uses the parts of `parts.html`; its handler returns [`Page`], or [`AppError`](crate::error::AppError), which becomes a page,
+//! `layout.html` and uses the parts of `parts.html`; its handler returns [`Page`], or [`AppError`], which becomes a page,
 //! a fragment or JSON. `wiring` puts the slices' routes between [`inside`] and [`outside`]:
 //!
 //! ```text

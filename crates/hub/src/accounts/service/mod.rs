@@ -230,7 +230,7 @@ fn unavailable(error: &LineError) -> AppError {
     let mut told = AppError::line_unavailable();
     match error {
         LineError::Wait { .. } => {
-            "LINE asks to slow down; try again in a minute".clone_into(&mut told.detail)
+            "LINE asks to slow down; try again in a minute".clone_into(&mut told.detail);
         }
         LineError::Refused { .. } | LineError::QuotaUsedUp { .. } | LineError::Credentials { .. } => {
             told.detail = error.to_string();
