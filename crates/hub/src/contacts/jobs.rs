@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use line_client::{LineError, MemberProfile, Profile};
 use serde::{Deserialize, Serialize};
 
@@ -57,9 +58,11 @@ pub async fn run(hub: Hub, job: FetchProfile) -> Outcome {
         Ok(_) => return Outcome::Done,
         Err(error) => return Outcome::from(Err(error)),
     };
-    let Ok(line) = crate::accounts::service::line(&hub, &contact.account_id).await else {
+    let line = match crate::accounts::service::line(&hub, &contact.account_id).await {
+        Ok(line) => line,
         // Disconnected: the last known profile stays.
-        return Outcome::Done;
+        Err(error) if error.status == StatusCode::NOT_FOUND => return Outcome::Done,
+        Err(error) => return Outcome::retry(error.detail),
     };
     let user = contact.external_id.as_str();
     let profile = match &job.group {

@@ -36,6 +36,12 @@ pub enum DbError {
 }
 
 impl DbError {
+    /// The task that writes has ended.
+    #[must_use]
+    pub const fn worker_gone() -> Self {
+        Self::Unavailable(sqlx::Error::WorkerCrashed)
+    }
+
     /// Whether waiting may help; such an error never parks an event and never fails a job for good.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -191,8 +191,12 @@ async fn attach(
         return Err(AppError::conflict("no_public_address", detail));
     }
     let place = AT_WORK.acquire().await.map_err(AppError::internal)?;
-    let prepared = tokio::task::spawn_blocking(move || prepare(&bytes)).await.map_err(AppError::internal)?;
-    drop(place);
+    // The place goes with the work, which runs on when its caller has hung up.
+    let work = move || {
+        let _place = place;
+        prepare(&bytes)
+    };
+    let prepared = tokio::task::spawn_blocking(work).await.map_err(AppError::internal)?;
     let (original, preview) =
         prepared.map_err(|unfit| AppError::invalid_field("file", unfit.code(), unfit.to_string()))?;
     let attached = Attached { original: hub.entropy.token(), preview: hub.entropy.token() };

@@ -29,6 +29,12 @@ const SHOWN: &[&str] = &[
     "audio/wav",
 ];
 
+/// Whether a browser may show this type.
+#[must_use]
+pub fn is_shown(content_type: &str) -> bool {
+    SHOWN.contains(&content_type)
+}
+
 /// The media of a message within the scope.
 ///
 /// # Errors
@@ -72,7 +78,7 @@ pub async fn blob(
         }
         other => AppError::internal(other),
     })?;
-    let shown = SHOWN.contains(&content_type);
+    let shown = is_shown(content_type);
     let length = reading.range.end.saturating_sub(reading.range.start);
     let mut response = Response::new(Body::from_stream(reading.body));
     let out = response.headers_mut();

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use line_client::{Content, LineError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content;
 use super::repo::{media, write};
 use crate::app::Hub;
 use crate::blobs::{BlobError, BlobKey};
-use crate::db::{DbError, DbResult, Tx};
+use crate::db::{DbError, DbResult, LogAndIgnore as _, Tx};
 use crate::guard::Policy;
 use crate::ids::{ConversationId, Id, MessageId, TenantId};
 use crate::jobs::{self, Job, Lane, NewJob, Outcome};
@@ -125,8 +127,12 @@ pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
         Ok(None) => return Outcome::Done,
         Err(error) => return Outcome::from(Err(error)),
     };
-    let Ok(line) = crate::accounts::service::line(&hub, &waiting.account_id).await else {
-        return settle(&hub, &id, &waiting, "failed", "the account is disconnected").await;
+    let line = match crate::accounts::service::line(&hub, &waiting.account_id).await {
+        Ok(line) => line,
+        Err(error) if error.status == StatusCode::NOT_FOUND => {
+            return settle(&hub, &id, &waiting, "failed", "the account is disconnected").await;
+        }
+        Err(error) => return Outcome::retry(error.detail),
     };
     let content: Value =
         waiting.content.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -178,7 +184,11 @@ pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::retry(error.to_string()),
         },
-        Err(error) => Outcome::from(Err(error)),
+        Err(error) => {
+            // The next attempt fetches it anew; without this nobody would know of the first copy.
+            hub.blobs.delete(&key).await.log_and_ignore("deleting media that could not be noted");
+            Outcome::from(Err(error))
+        }
     }
 }
 
@@ -199,6 +209,8 @@ where
     };
     let declared =
         content_type.as_deref().map(|text| text.split(';').next().unwrap_or(text).trim().to_lowercase());
+    // A type that a browser would show counts only when the bytes show it too.
+    let declared = declared.filter(|text| !content::is_shown(text));
     let content_type =
         head.map(str::to_owned).or(declared).unwrap_or_else(|| "application/octet-stream".to_owned());
     let whole = futures_util::stream::iter(first).chain(body);
@@ -276,8 +288,10 @@ pub async fn run_group(hub: Hub, job: FetchGroup) -> Outcome {
         Ok(None) => return Outcome::Done,
         Err(error) => return Outcome::from(Err(error)),
     };
-    let Ok(line) = crate::accounts::service::line(&hub, &conversation.account_id).await else {
-        return Outcome::Done;
+    let line = match crate::accounts::service::line(&hub, &conversation.account_id).await {
+        Ok(line) => line,
+        Err(error) if error.status == StatusCode::NOT_FOUND => return Outcome::Done,
+        Err(error) => return Outcome::retry(error.detail),
     };
     let summary = match line.group_summary(&conversation.external_id).await {
         Ok(Some(summary)) => summary,

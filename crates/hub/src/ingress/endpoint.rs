@@ -25,6 +25,9 @@ use crate::text::cut;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// So much of a body over the limit is read and dropped, so that its sender gets to read the answer.
 const DRAINED: usize = 8 << 20;
+/// More events than LINE can fit into a body of 1 MiB (each has at least 200 bytes): elements without content, made to
+/// hold up the one writer that all accounts share.
+const EVENTS_MAX: usize = 5000;
 /// LINE's longest `type` has 21 characters.
 const KIND_LENGTH: usize = 64;
 /// What stands as `type` of an element that has none.
@@ -96,6 +99,11 @@ async fn take(hub: &Hub, key: &str, headers: &HeaderMap, body: Body) -> Result<(
         tracing::warn!(account.id = %account.id, %error, "signed webhook body refused");
         Refusal::Malformed
     })?;
+    if request.events.len() > EVENTS_MAX {
+        account.seen.oversized();
+        tracing::warn!(account.id = %account.id, "webhook body with too many events refused");
+        return Err(Refusal::TooLarge);
+    }
     if request.events.is_empty() {
         account.seen.verified(now);
         return Ok(());
@@ -191,6 +199,7 @@ pub(super) fn request(
     let events = webhook::parse(&body)?
         .events
         .iter()
+        .take(EVENTS_MAX + 1)
         .map(|event| {
             let head = event.head();
             NewEvent {

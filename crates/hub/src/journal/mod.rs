@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use ulid::Ulid;
 
 use crate::clock::Timestamp;
-use crate::db::{Db, DbResult};
+use crate::db::{Db, DbError, DbResult};
 use crate::ids::AccountId;
 use repo::entries;
 
@@ -265,7 +265,7 @@ impl Journal {
     }
 
     /// Deletes request bytes received before `requests_before` and entries before `entries_before`, never beyond
-    /// `cursor` (the slowest live one); at most `limit` requests a call. Gives how many requests went.
+    /// `cursor` (the slowest live one); at most `limit` of each a call. Gives how many rows went.
     ///
     /// # Errors
     /// The database does not answer.
@@ -284,6 +284,12 @@ impl Journal {
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> DbResult<()> {
+        if let Store::Group(queue) = &self.store
+            && queue.is_closed()
+        {
+            // The writer task is gone: nothing can be stored any more, whatever the database says.
+            return Err(DbError::worker_gone());
+        }
         entries::head(&self.db).await.map(|_| ())
     }
 

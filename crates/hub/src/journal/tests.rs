@@ -1,11 +1,15 @@
 //! The journal on both databases.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use rstest::rstest;
 
 use super::*;
-use crate::clock::{Entropy, Timestamp};
+use crate::clock::{Entropy, TestClock, Timestamp};
 use crate::db::testing::{Engine, TestDb};
+use crate::db::{DbError, Sql, Tx};
 use crate::ids::Id;
 
 fn request(account: &AccountId, ids: &[&str]) -> NewRequest {
@@ -123,5 +127,160 @@ async fn concurrent_appends_are_all_kept(#[case] engine: Engine) {
         task.await.unwrap().unwrap();
     }
     assert_eq!(journal.read(0, 1000).await.unwrap().len(), 300);
+    test.close().await;
+}
+
+fn holder(node: &str, now: i64) -> cursors::Claim<'_> {
+    cursors::Claim { node, epoch: 7, now: Timestamp(now), lease: Duration::from_secs(10), steal: false }
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_cursor_moves_only_for_its_newest_holder_and_from_where_it_stands(#[case] engine: Engine) {
+    let Some(test) = TestDb::new(engine).await else { return };
+    let advance = async |cursor: &cursors::Cursor, to: i64| {
+        let mut tx = test.hub.begin().await.unwrap();
+        let lease = Duration::from_secs(10);
+        let moved = cursors::advance(&mut tx, "inbox", cursor, to, Timestamp(30_000), lease).await;
+        if moved.is_ok() {
+            tx.commit().await.unwrap();
+        }
+        moved
+    };
+    let first = cursors::claim(&test.hub, "inbox", &holder("a", 1)).await.unwrap().unwrap();
+    assert_eq!(cursors::claim(&test.hub, "inbox", &holder("b", 5_000)).await.unwrap(), None);
+    let second = cursors::claim(&test.hub, "inbox", &holder("b", 20_000)).await.unwrap().unwrap();
+    assert!(second.fence > first.fence);
+    // The late holder's work is rolled back; the new one's counts, once.
+    assert!(matches!(advance(&first, 5).await, Err(DbError::Conflict { .. })));
+    assert_eq!(advance(&second, 5).await.unwrap().position, 5);
+    assert!(matches!(advance(&second, 9).await, Err(DbError::Conflict { .. })));
+    assert_eq!(cursors::positions(&test.hub).await.unwrap(), [("inbox".to_owned(), 5)]);
+    test.close().await;
+}
+
+/// Counts what it is given.
+#[derive(Debug, Default)]
+struct Counting(AtomicUsize);
+
+impl consumer::Consumer for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn handle<'a>(
+        &'a self,
+        _tx: &'a mut Tx,
+        _entry: &'a Entry,
+    ) -> BoxFuture<'a, Result<(), consumer::EventError>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn settled(&self, _committed: bool) {}
+}
+
+fn reader(test: &TestDb, journal: &Journal) -> consumer::Reader {
+    let clock = Arc::new(TestClock::at(Timestamp(60_000)));
+    consumer::Reader { journal: journal.clone(), db: test.hub.clone(), clock, node: "a".to_owned() }
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_cursor_of_another_journal_stops_the_consumer(#[case] engine: Engine) {
+    let (Some(test), Some(other)) = (TestDb::new(engine).await, TestDb::new(engine).await) else { return };
+    let journal = Journal::open(test.journal.clone(), 7).await.unwrap();
+    let exchanged = Journal::open(other.journal.clone(), 8).await.unwrap();
+    journal.append(request(&account(1), &["e1", "e2"])).await.unwrap();
+    for id in ["x1", "x2", "x3"] {
+        exchanged.append(request(&account(1), &[id])).await.unwrap();
+    }
+    let counting = Counting::default();
+    assert_eq!(consumer::drain(&reader(&test, &journal), &counting).await.unwrap(), 2);
+    // Another epoch: nothing of the other journal is read, and the cursor stays.
+    let round = consumer::round(&reader(&test, &exchanged), &counting, &mut None).await.unwrap();
+    assert_eq!((round, counting.0.load(Ordering::SeqCst)), (consumer::Round::Held, 2));
+    assert_eq!(cursors::positions(&test.hub).await.unwrap(), [("counting".to_owned(), 2)]);
+    test.close().await;
+    other.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_cursor_beyond_the_journals_end_stops_the_consumer(#[case] engine: Engine) {
+    let (Some(test), Some(emptied)) = (TestDb::new(engine).await, TestDb::new(engine).await) else { return };
+    let journal = Journal::open(test.journal.clone(), 7).await.unwrap();
+    journal.append(request(&account(1), &["e1", "e2"])).await.unwrap();
+    let counting = Counting::default();
+    consumer::drain(&reader(&test, &journal), &counting).await.unwrap();
+    let put_back = Journal::open(emptied.journal.clone(), 7).await.unwrap();
+    put_back.append(request(&account(1), &["e1"])).await.unwrap();
+    let round = consumer::round(&reader(&test, &put_back), &counting, &mut None).await.unwrap();
+    assert_eq!((round, counting.0.load(Ordering::SeqCst)), (consumer::Round::Held, 2));
+    test.close().await;
+    emptied.close().await;
+}
+
+#[tokio::test]
+async fn no_consumer_passes_a_gap_that_may_still_be_filled() {
+    // ARCHITECTURE, the journal: positions become visible in order.
+    let Some(test) = TestDb::new(Engine::Postgres).await else { return };
+    let journal = Journal::open(test.journal.clone(), 7).await.unwrap();
+    // Another node's append: it holds the lock and has drawn a position, but has not committed.
+    let mut open = test.journal.begin().await.unwrap();
+    const LOCK: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(7310579626711377)) AS locked";
+    const DRAW: &str =
+        "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind,
+            has_event_id, redelivered, event_at, received_at)
+        VALUES ('acc', 'slow', 1, 0, 0, 'message', TRUE, FALSE, 0, 0)";
+    open.opt::<(i32,)>(&Sql { sqlite: LOCK, postgres: LOCK }, Vec::new()).await.unwrap();
+    open.run(&Sql { sqlite: DRAW, postgres: DRAW }, Vec::new()).await.unwrap();
+    let later = {
+        let journal = journal.clone();
+        tokio::spawn(async move { journal.append(request(&account(1), &["e1"])).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!later.is_finished());
+    assert!(journal.read(0, 10).await.unwrap().is_empty());
+    open.commit().await.unwrap();
+    later.await.unwrap().unwrap();
+    let keys: Vec<_> = journal.read(0, 10).await.unwrap().into_iter().map(|e| e.dedupe_key).collect();
+    assert_eq!(keys, ["slow", "e1"]);
+    test.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_refuse_its_neighbours() {
+    // Only PostgreSQL refuses U+0000 in a text.
+    let Some(test) = TestDb::new(Engine::Postgres).await else { return };
+    let journal = Journal::open(test.journal.clone(), 7).await.unwrap();
+    // While this transaction holds the lock, all requests gather in one batch.
+    let mut open = test.journal.begin().await.unwrap();
+    const LOCK: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(7310579626711377)) AS locked";
+    open.opt::<(i32,)>(&Sql { sqlite: LOCK, postgres: LOCK }, Vec::new()).await.unwrap();
+    let tasks: Vec<_> = (0..10)
+        .map(|n| {
+            let journal = journal.clone();
+            let mut request = request(&account(1), &[&format!("e{n}")]);
+            if n == 4 {
+                request.events[0].kind = "odd\0".to_owned();
+            }
+            tokio::spawn(async move { journal.append(request).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(open);
+    let mut refused = 0;
+    for task in tasks {
+        refused += usize::from(task.await.unwrap().is_err());
+    }
+    assert_eq!(refused, 1);
+    assert_eq!(journal.read(0, 100).await.unwrap().len(), 9);
     test.close().await;
 }

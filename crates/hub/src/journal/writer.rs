@@ -13,6 +13,8 @@ use crate::db::{Db, DbError, DbResult};
 const BATCH: usize = 256;
 /// A batch closes early when its bodies come to this many bytes.
 const BATCH_BYTES: usize = 8 << 20;
+/// … or when it holds this many events.
+const BATCH_EVENTS: usize = 2000;
 
 /// Why a request is not known to be stored.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +58,14 @@ pub(super) async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, announce: wa
         // A request whose caller has given up is not stored: LINE was told so.
         batch.retain(|waiting| !waiting.answer.is_closed());
         while !batch.is_empty() {
-            let mut bytes = 0;
+            let (mut bytes, mut events) = (0, 0);
             let count = batch
                 .iter()
                 .take_while(|waiting| {
                     let first = bytes == 0;
                     bytes += waiting.request.body.len();
-                    first || bytes <= BATCH_BYTES
+                    events += waiting.request.events.len();
+                    first || (bytes <= BATCH_BYTES && events <= BATCH_EVENTS)
                 })
                 .count();
             let part: Vec<Waiting> = batch.drain(..count).collect();

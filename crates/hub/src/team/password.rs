@@ -25,8 +25,12 @@ fn make(password: &str, salt: &[u8]) -> Result<String, argon2::password_hash::Er
 pub(super) async fn hash(entropy: &Entropy, password: &str) -> AppResult<String> {
     let (password, salt) = (password.to_owned(), entropy.bytes::<16>());
     let permit = AT_ONCE.acquire().await;
-    let made = spawn_blocking(move || make(&password, &salt)).await;
-    drop(permit);
+    // The permit goes with the work, which runs on when its caller has hung up.
+    let made = spawn_blocking(move || {
+        let _permit = permit;
+        make(&password, &salt)
+    })
+    .await;
     made.map_err(AppError::internal)?.map_err(|error| AppError::internal(error.to_string()))
 }
 
@@ -35,13 +39,13 @@ pub(super) async fn verify(stored: Option<String>, password: &str) -> AppResult<
     let password = password.to_owned();
     let permit = AT_ONCE.acquire().await;
     let fits = spawn_blocking(move || {
+        let _permit = permit;
         let exists = stored.is_some();
         let Some(stored) = stored.or_else(|| NOBODY.clone()) else { return false };
         let Ok(hash) = PasswordHash::new(&stored) else { return false };
         Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && exists
     })
     .await;
-    drop(permit);
     fits.map_err(AppError::internal)
 }
 

@@ -47,6 +47,7 @@ statements! {
     TOUCH_SESSION = { "UPDATE sessions SET last_used_at = $2, expires_at = $3 WHERE token_hash = $1" };
     DELETE_SESSION = { "DELETE FROM sessions WHERE token_hash = $1" };
     DELETE_SESSIONS = { "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND token_hash <> $3" };
+    PRUNE_LINKS = { "DELETE FROM one_time_links WHERE expires_at <= $1" };
     PRUNE_SESSIONS = { "DELETE FROM sessions WHERE expires_at <= $1" };
     INSERT_KEY = { "INSERT INTO api_keys (id, tenant_id, name, key_hash, hint, scopes, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)" };
@@ -336,6 +337,7 @@ pub(super) async fn delete_sessions(
 /// Removes sessions and counts of attempts that are over.
 pub(super) async fn prune(tx: &mut Tx, now: Timestamp, attempts_before: Timestamp) -> DbResult<()> {
     tx.run(&PRUNE_SESSIONS, args![now]).await?;
+    tx.run(&PRUNE_LINKS, args![now]).await?;
     tx.run(&PRUNE_ATTEMPTS, args![attempts_before]).await.map(|_| ())
 }
 

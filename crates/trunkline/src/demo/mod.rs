@@ -43,6 +43,7 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
         scratch.path().clone_into(&mut settings.data_dir);
     }
     settings.line = LineHosts::sandbox(&line);
+    settings.public_url = None;
     let running = start::start(Parts::system(settings.config(listener.local_addr()?)?)).await?;
 
     let sandbox = Sandbox::new(line_sandbox::Config::default());
@@ -50,6 +51,7 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
     let sandbox = tokio::spawn(sandbox.serve(sandbox_listener, sandbox_stop.cancelled_owned()));
 
     let hub = running.hub.clone();
+    let forgets = scratch.is_some();
     let ready = async move {
         say("Trunkline demo: setting up a tea shop …");
         let links = set_up(&hub, &line).await.context("the demo could not be set up")?;
@@ -58,17 +60,14 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
              Write on the phone, answer in the inbox. Ctrl+C ends the demo{}.",
             links.inbox,
             links.phone,
-            if scratch.is_some() { " and forgets it" } else { "" }
+            if forgets { " and forgets it" } else { "" }
         ));
-        // Kept until the end of the demo.
-        if let Some(scratch) = scratch {
-            hub.stop.cancelled().await;
-            drop(scratch);
-        }
         Ok(())
     };
     let code = lifecycle::serve_hub(running, listener, signal, ready).await?;
     sandbox.await.context("the sandbox panicked")?.context("the sandbox failed")?;
+    // Only now: the hub wrote into it to the end.
+    drop(scratch);
     Ok(code)
 }
 

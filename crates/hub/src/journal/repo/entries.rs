@@ -33,8 +33,13 @@ statements! {
     LAG = { "SELECT account_id, COUNT(*) FROM (
             SELECT account_id FROM journal_entries WHERE position > $1 ORDER BY position LIMIT 10000) AS ahead
         GROUP BY account_id ORDER BY account_id" };
-    FIND_PLACE = { "SELECT r.id, r.body, e.body_start, e.body_len FROM journal_entries AS e
-        JOIN journal_requests AS r ON r.id = e.request_id WHERE e.position = $1" };
+    // Two events of one request may be blanked at once: the second waits, or it would put the first's bytes back.
+    FIND_PLACE = {
+        sqlite: "SELECT r.id, r.body, e.body_start, e.body_len FROM journal_entries AS e
+            JOIN journal_requests AS r ON r.id = e.request_id WHERE e.position = $1",
+        postgres: "SELECT r.id, r.body, e.body_start, e.body_len FROM journal_entries AS e
+            JOIN journal_requests AS r ON r.id = e.request_id WHERE e.position = $1 FOR UPDATE OF r"
+    };
     SET_BODY = { "UPDATE journal_requests SET body = $2 WHERE id = $1" };
     SET_BLANKED = { sqlite: "UPDATE journal_entries SET blanked = 1 WHERE position = $1",
         postgres: "UPDATE journal_entries SET blanked = TRUE WHERE position = $1" };
@@ -316,7 +321,7 @@ pub(in crate::journal) async fn prune(
     for (request,) in old {
         gone += tx.run(&DELETE_REQUEST, args![request]).await?;
     }
-    tx.run(&DELETE_ENTRIES, args![entries_before, cursor, limit]).await?;
+    gone += tx.run(&DELETE_ENTRIES, args![entries_before, cursor, limit]).await?;
     tx.commit().await?;
     Ok(gone)
 }
