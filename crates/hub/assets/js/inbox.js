@@ -73,7 +73,6 @@
     tabs.replaceChildren(...fresh.children);
     tabs.dataset.unread = fresh.dataset.unread;
     setTitle();
-    document.body.dispatchEvent(new CustomEvent("nav-counts"));
   };
 
   const setTitle = () => {
@@ -142,7 +141,6 @@
     markCurrent();
     showLeft();
     watchMore();
-    document.body.dispatchEvent(new CustomEvent("nav-counts"));
   };
 
   const more = new IntersectionObserver(async ([entry]) => {
@@ -328,10 +326,10 @@
     if (!fresh || id !== open()) return;
     const inTail = new Set([...fresh.querySelectorAll(".inbox-turn")].map((turn) => turn.id));
     const arrived = setTail(fresh);
-    for (const message of messages) {
-      const old = byId(message);
-      if (!old || inTail.has(message)) continue;
-      const turn = (await get(`/inbox/messages/${message}`))?.querySelector(".inbox-turn");
+    const turnOf = (message) => document.querySelector(`#inbox-turns [data-members~="${CSS.escape(message)}"]`);
+    for (const old of new Set([...messages].map(turnOf))) {
+      if (!old || inTail.has(old.id)) continue;
+      const turn = (await get(`/inbox/messages/${old.id}`))?.querySelector(".inbox-turn");
       if (!turn) continue;
       turn.classList.toggle("is-first", old.classList.contains("is-first"));
       const day = old.querySelector(".inbox-day");
@@ -716,7 +714,7 @@
   };
 
   // --- What happens elsewhere ---------------------------------------------------------------------------------------
-  const due = { rows: new Set(), messages: new Set(), talk: false, around: false, price: false, tabs: false, all: false };
+  const due = { rows: new Set(), messages: new Set(), talk: false, around: false, price: false, all: false };
   let isFlushing = false;
   let flushing;
 
@@ -731,10 +729,10 @@
     const take = { ...due, rows: new Set(due.rows), messages: new Set(due.messages) };
     due.rows.clear();
     due.messages.clear();
-    due.talk = due.around = due.price = due.tabs = due.all = false;
+    due.talk = due.around = due.price = due.all = false;
     try {
       if (take.all) await refreshList();
-      else if (take.rows.size > 0 || take.tabs) await refreshRows(take.rows);
+      else if (take.rows.size > 0) await refreshRows(take.rows);
       if (open()) {
         if (take.all || take.talk) await refreshTalk(take.messages);
         if (take.all || take.around) await refreshAround();
@@ -766,12 +764,6 @@
       const row = document.querySelector(`.inbox-row[data-contact="${CSS.escape(id)}"]`);
       if (row) due.rows.add(row.dataset.id);
       if (open() && (row?.dataset.id === open() || "group" in talk().dataset)) due.talk = due.around = true;
-    },
-    counts: () => {
-      due.tabs = true;
-    },
-    account: () => {
-      due.all = true;
     },
     reset: () => {
       due.all = true;

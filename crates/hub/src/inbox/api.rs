@@ -301,7 +301,7 @@ async fn get_conversation(
 pub(crate) struct ConversationChange {
     /// open, snoozed or closed.
     state: Option<String>,
-    /// With `snoozed`: until when; absent means until the next message.
+    /// Only with `state` `snoozed`: until when; absent means until the next message.
     #[schema(value_type = Option<String>, format = DateTime)]
     snoozed_until: Option<Timestamp>,
     /// A user's id, or null for nobody.
@@ -327,15 +327,14 @@ async fn change_conversation(
     Ident(id): Ident<ConversationId>,
     Input(wanted): Input<ConversationChange>,
 ) -> ApiResult<Json<ConversationView>> {
-    let state = match wanted.state.as_deref() {
-        None => None,
-        Some(text) => {
-            let wrong =
-                || AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed");
-            let state = ConversationState::parse(text).ok_or_else(wrong)?;
-            Some((state, wanted.snoozed_until.filter(|_| state == ConversationState::Snoozed)))
-        }
-    };
+    let wrong = || AppError::invalid_field("state", "invalid", "expected one of open, snoozed, closed");
+    let state = wanted.state.as_deref().map(|text| ConversationState::parse(text).ok_or_else(wrong));
+    let state = state.transpose()?;
+    if wanted.snoozed_until.is_some() && state != Some(ConversationState::Snoozed) {
+        let detail = "goes only with the state snoozed";
+        return Err(AppError::invalid_field("snoozed_until", "invalid", detail));
+    }
+    let state = state.map(|state| (state, wanted.snoozed_until));
     let change = Change { state, assignee: wanted.assignee_id, read: wanted.read };
     let conversation = service::change(&hub, &caller.scope, &actor(&caller), &id, change).await?;
     Ok(Json(conversation.into()))

@@ -81,6 +81,14 @@ pub async fn message(hub: &Hub, scope: &Scope, id: &MessageId) -> AppResult<Mess
     read::message(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("message"))
 }
 
+/// A message with the pictures of its set, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn turn(hub: &Hub, scope: &Scope, message: &Message) -> AppResult<Vec<Message>> {
+    Ok(read::turn(&hub.db, scope, message).await?)
+}
+
 /// An answer to be sent.
 #[derive(Debug, Clone)]
 pub struct Answer {

@@ -98,12 +98,12 @@ mod tests {
         let notice = Notice {
             tenant: tenant.clone(),
             account: None,
-            kind: "counts",
-            id: "inbox".to_owned(),
+            kind: "contact",
+            id: "con_1".to_owned(),
             conversation: None,
         };
         hub.live.publish(notice);
-        assert!(next().await.unwrap().contains("event: counts"));
+        assert!(next().await.unwrap().contains("event: contact"));
         // Another owner disables this one: the stream ends at once.
         let other =
             NewUser { email: "b@example.com", name: "", role: Role::Owner, password: "a long password" };

@@ -249,13 +249,13 @@ mod tests {
         greeting(&mut agent).await;
         live.publish(notice(1, Some(10), "message", "m1"));
         live.publish(notice(1, Some(11), "message", "m2"));
-        live.publish(notice(1, None, "counts", "c"));
+        live.publish(notice(1, None, "contact", "c"));
         live.publish(notice(2, Some(10), "message", "other tenant"));
         let seen = heard(&mut owner).await;
         assert_eq!(seen.len(), 3, "{seen:?}");
         assert!(seen[0].contains("event: message") && seen[0].contains("\"id\":\"m1\""), "{seen:?}");
         let seen = heard(&mut agent).await.concat();
-        assert!(seen.contains("m1") && seen.contains("event: counts"), "{seen}");
+        assert!(seen.contains("m1") && seen.contains("event: contact"), "{seen}");
         assert!(!seen.contains("m2") && !seen.contains("other"), "{seen}");
     }
 

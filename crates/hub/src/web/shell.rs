@@ -26,8 +26,8 @@ pub struct NavEntry {
     pub icon: &'static str,
     /// The key of its name.
     pub label_key: &'static str,
-    /// The address of a fragment with the number that waits there (empty when none does), loaded after the page and on
-    /// the event `nav-counts` of the live stream.
+    /// The address of a fragment with the number that waits there (empty when none does), loaded after the page and
+    /// when the live stream tells of a message or a conversation.
     pub count: Option<&'static str>,
 }
 

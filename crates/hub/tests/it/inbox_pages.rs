@@ -189,6 +189,58 @@ async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
     shop.hub.close().await;
 }
 
+// Pictures sent at once are one turn, whichever of them is asked for, and what was unsent leaves its mark there.
+#[tokio::test]
+async fn pictures_of_one_set_stay_together_when_one_is_unsent() {
+    let Some(shop) = Shop::new().await else { return };
+    let mut sent = Vec::new();
+    for index in [2, 1, 3] {
+        let picture = json!({
+            "type": "image", "originalContentUrl": "https://example.com/a.jpg",
+            "previewImageUrl": "https://example.com/a.jpg",
+            "imageSet": { "id": "E005D41A7288F41B65593ED38FF6E9834B046AB36A37921A56BC236F13A91855", "index": index, "total": 3 },
+        });
+        sent.push(shop.friend.sends(&shop.account, picture).await);
+    }
+    shop.friend.unsends(&shop.account, &sent[1]).await;
+    shop.hub.settle().await;
+    let ids: Vec<_> = shop.messages().await.into_iter().filter(|m| !m["image_set_id"].is_null()).collect();
+    let ids: Vec<&str> = ids.iter().map(|m| m["id"].as_str().unwrap()).collect();
+    let album = |html: &str| {
+        assert_eq!(html.matches("inbox-album").count(), 1, "{html}");
+        (html.matches("lv-media").count(), html.matches("inbox-unsent").count())
+    };
+    assert_eq!(album(&shop.page().await), (2, 1));
+    for id in &ids {
+        let (status, turn) = shop.fragment(&shop.owner, &format!("/inbox/messages/{id}")).await;
+        assert_eq!((status, album(&turn)), (200, (2, 1)));
+        assert!(turn.contains(&format!("id=\"{}\" data-members=\"{}\"", ids[0], ids.join(" "))), "{turn}");
+    }
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn a_person_has_one_colour_in_list_transcript_and_panel() {
+    let Some(shop) = Shop::new().await else { return };
+    let page = shop.page().await;
+    let inbox = page.split_once("id=\"inbox\"").unwrap().1;
+    let hues: Vec<&str> = inbox.split(" hue-").skip(1).map(|rest| &rest[..1]).collect();
+    assert!(hues.len() >= 4 && hues.iter().all(|hue| *hue == hues[0]), "{hues:?}");
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn the_frame_listens_only_for_what_the_live_stream_tells() {
+    let Some(shop) = Shop::new().await else { return };
+    let page = shop.owner.get("/contacts").await.body;
+    let kinds: Vec<&str> =
+        page.split("sse:").skip(1).filter_map(|rest| rest.split([' ', ',', '"']).next()).collect();
+    assert!(kinds.contains(&"message") && kinds.contains(&"conversation"), "{kinds:?}");
+    let is_told = |kind: &&str| *kind == "reset" || hub::live::KINDS.contains(kind);
+    assert!(kinds.iter().all(is_told), "{kinds:?}");
+    shop.hub.close().await;
+}
+
 #[tokio::test]
 async fn no_page_shows_anything_of_another_tenant_or_of_an_account_that_was_not_granted() {
     let Some(shop) = Shop::new().await else { return };

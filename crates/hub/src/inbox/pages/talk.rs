@@ -261,7 +261,7 @@ pub(super) async fn turns(
     Ok(Page(TurnsPartial { transcript: page_of(&hub, &ui, &scope, &c, before).await? }))
 }
 
-/// One turn, when an older message has changed.
+/// The turn of a message, when an older one has changed.
 pub(super) async fn message(
     State(hub): State<Hub>,
     ui: Ui,
@@ -271,8 +271,9 @@ pub(super) async fn message(
     let scope = viewer.scope();
     let message = service::message(&hub, &scope, &id(&text)?).await?;
     let c = service::get(&hub, &scope, &message.conversation_id).await?;
-    let names = names(&hub, &scope, std::slice::from_ref(&message)).await?;
-    let turn = with_setting(&hub, &ui, &c, &names, |setting| transcript::single(setting, &message))?;
+    let turn = service::turn(&hub, &scope, &message).await?;
+    let names = names(&hub, &scope, &turn).await?;
+    let turn = with_setting(&hub, &ui, &c, &names, |setting| transcript::single(setting, &turn))?;
     Ok(Page(TurnsPartial { transcript: Transcript { turns: vec![turn], older: None } }))
 }
 

@@ -60,12 +60,15 @@ struct Version {
     text: String,
 }
 
-/// One `<li>` of the transcript.
+/// One `<li>` of the transcript: a message, or the pictures of one set.
 #[derive(Template)]
 #[template(path = "inbox_turn.html")]
 struct Turn<'a> {
     ui: &'a Ui,
+    /// The first message's.
     id: &'a str,
+    /// All of its messages, by spaces.
+    members: String,
     /// The words of a new day, above.
     day: Option<String>,
     /// Anything but a bubble: what happened, in words.
@@ -76,9 +79,8 @@ struct Turn<'a> {
     name: String,
     show_name: bool,
     picture: Option<&'a str>,
-    bubbles: Vec<Safe<String>>,
-    is_album: bool,
-    unsent: bool,
+    /// In the order of the set; `None` for what was unsent.
+    bubbles: Vec<Option<Safe<String>>>,
     at: Timestamp,
     edited: bool,
     versions: Vec<Version>,
@@ -119,9 +121,9 @@ pub(super) fn draw(setting: &Setting<'_>, mut rows: Vec<Message>, fits: usize) -
     Ok(Transcript { turns, older })
 }
 
-/// One message alone, as if it stood in the middle of others; the page keeps its place.
-pub(super) fn single(setting: &Setting<'_>, message: &Message) -> AppResult<Safe<String>> {
-    one(setting, Some(message), std::slice::from_ref(message))
+/// One turn alone, as if it stood in the middle of others; the page keeps its place. `turn` is oldest first.
+pub(super) fn single(setting: &Setting<'_>, turn: &[Message]) -> AppResult<Safe<String>> {
+    one(setting, turn.first(), turn)
 }
 
 fn is_same_set(a: &Message, b: &Message) -> bool {
@@ -153,10 +155,10 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
     let event = is_event(head).then(|| event_words(setting, head, &name));
     let mut ordered: Vec<&Message> = turn.iter().collect();
     ordered.sort_by_key(|m| place_in_set(m));
-    let bubbles: Vec<Safe<String>> = ordered
+    let bubbles = ordered
         .iter()
         .filter(|_| event.is_none())
-        .filter_map(|m| Some(bubble(setting, m, m.content.as_ref()?)))
+        .map(|m| m.content.as_ref().map(|content| bubble(setting, m, content)))
         .collect();
     let tail = turn.last().unwrap_or(head);
     let words = match (&event, &head.content) {
@@ -167,6 +169,7 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
     let drawn = Turn {
         ui,
         id: head.id.as_str(),
+        members: turn.iter().map(|m| m.id.as_str()).collect::<Vec<_>>().join(" "),
         day: is_new_day.then_some(day),
         inbound: head.inbound,
         first: !follows || is_new_day,
@@ -174,8 +177,6 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
         say: ui.t2("inbox-says", ("name", name.as_str()), ("text", words)),
         name,
         picture,
-        is_album: bubbles.len() > 1,
-        unsent: event.is_none() && bubbles.is_empty(),
         bubbles,
         at: tail.sort_at,
         edited: head.edited_at.is_some() && head.content.is_some(),
@@ -195,8 +196,10 @@ fn one(setting: &Setting<'_>, before: Option<&Message>, turn: &[Message]) -> App
     Ok(Safe(html.replacen("data-v=\"\"", &format!("data-v=\"{:x}\"", hasher.finish()), 1)))
 }
 
+/// What was unsent has lost its place, and stands last.
 fn place_in_set(m: &Message) -> i64 {
-    m.content.as_ref().and_then(|c| c.pointer("/imageSet/index")).and_then(Value::as_i64).unwrap_or(0)
+    let Some(content) = &m.content else { return i64::MAX };
+    content.pointer("/imageSet/index").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Name and picture of who wrote it.

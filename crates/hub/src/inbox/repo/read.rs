@@ -51,6 +51,9 @@ statements! {
     PAGE = { concat!(message!(), " WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"),
         " AND (m.sort_at, m.id) < ($4, $5) ORDER BY m.sort_at DESC, m.id DESC LIMIT $6") };
     MESSAGE = { concat!(message!(), " WHERE m.id = $3 AND", in_scope!("m", "$1", "$2")) };
+    TURN = { concat!(message!(), " WHERE m.conversation_id = $3
+            AND (m.id = $4 OR m.image_set_id = (SELECT one.image_set_id FROM messages AS one WHERE one.id = $4))
+            AND", in_scope!("m", "$1", "$2"), " ORDER BY m.sort_at, m.id") };
     VERSIONS = { concat!("SELECT v.message_id, v.content_at, v.content FROM message_versions AS v
         JOIN messages AS m ON m.id = v.message_id
         WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"), " ORDER BY v.message_id, v.content_at") };
@@ -332,7 +335,21 @@ pub(in crate::inbox) async fn messages(
     limit: i64,
 ) -> DbResult<Vec<Message>> {
     let args = args![scope.tenant(), scope.viewer(), conversation, before.0, &before.1, limit];
-    let rows: Vec<MessageRow> = db.all(&PAGE, args).await?;
+    with_versions(db, scope, conversation, db.all(&PAGE, args).await?).await
+}
+
+/// A message with the pictures of its set, oldest first.
+pub(in crate::inbox) async fn turn(db: &Db, scope: &Scope, of: &Message) -> DbResult<Vec<Message>> {
+    let args = args![scope.tenant(), scope.viewer(), &of.conversation_id, &of.id];
+    with_versions(db, scope, &of.conversation_id, db.all(&TURN, args).await?).await
+}
+
+async fn with_versions(
+    db: &Db,
+    scope: &Scope,
+    conversation: &ConversationId,
+    rows: Vec<MessageRow>,
+) -> DbResult<Vec<Message>> {
     let mut messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<DbResult<_>>()?;
     if messages.iter().any(|m| m.edited_at.is_some()) {
         let versions: Vec<(String, Timestamp, String)> =

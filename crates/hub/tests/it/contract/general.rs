@@ -111,6 +111,12 @@ async fn bad_bodies_and_values_are_refused_by_name() {
         (&contact, json!({ "attributes": { "size": 7 } }), "attributes.size"),
         (&conversation, json!({ "state": "sleeping" }), "state"),
         (&conversation, json!({ "state": "snoozed", "snoozed_until": "tomorrow" }), "snoozed_until"),
+        (&conversation, json!({ "snoozed_until": "2026-01-01T00:00:00.000Z" }), "snoozed_until"),
+        (
+            &conversation,
+            json!({ "state": "closed", "snoozed_until": "2026-01-01T00:00:00.000Z" }),
+            "snoozed_until",
+        ),
         (&conversation, json!({ "assignee_id": "usr_nobody" }), "assignee_id"),
         (&conversation, json!({ "read": 1 }), "read"),
     ] {
