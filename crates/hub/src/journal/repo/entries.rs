@@ -1,6 +1,5 @@
 //! The journal's SQL.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use aws_lc_rs::digest;
 
 use crate::clock::Timestamp;
 use crate::db::{Arg, Db, DbResult, Tx};
-use crate::journal::{Entry, NewEvent, NewRequest};
+use crate::journal::{Entry, NewRequest};
 use crate::{args, statements};
 
 statements! {
@@ -23,23 +22,6 @@ statements! {
             UNION ALL
             SELECT MAX(request_id) AS id FROM (
                 SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT 1) AS newest) AS ids" };
-    // One row of the multi-row statements on SQLite: a plain `?`, because a numbered parameter is a name there, looked up
-    // among all others. PostgreSQL takes columns, so its text is the same for any number of rows and planned once.
-    INSERT_REQUESTS = {
-        sqlite: "INSERT INTO journal_requests (id, body, signature) VALUES (?, ?, ?)",
-        postgres: "INSERT INTO journal_requests (id, body, signature)
-            SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::TEXT[])"
-    };
-    INSERT_ENTRIES = {
-        sqlite: "INSERT OR IGNORE INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind,
-                has_event_id, redelivered, event_at, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        postgres: "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind,
-                has_event_id, redelivered, event_at, received_at)
-            SELECT * FROM UNNEST($1::TEXT[], $2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[], $6::TEXT[],
-                $7::BOOLEAN[], $8::BOOLEAN[], $9::BIGINT[], $10::BIGINT[])
-            ON CONFLICT (account_id, dedupe_key) DO NOTHING"
-    };
-    NEWEST = { "SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT $1" };
     DELETE_REQUEST = { "DELETE FROM journal_requests WHERE id = $1" };
     COUNT = { "SELECT COUNT(*) FROM journal_entries" };
     READ = { "SELECT e.position, e.account_id,
@@ -184,12 +166,12 @@ pub(in crate::journal) async fn list(db: &Db, filter: &Filter<'_>) -> DbResult<V
 /// The appending side: keeps the texts of its multi-row statements and, on SQLite, the last request's number.
 #[derive(Default)]
 pub(in crate::journal) struct Requests {
-    texts: HashMap<(&'static str, usize), Arc<str>>,
+    texts: HashMap<(bool, usize), Arc<str>>,
     last: Option<i64>,
     alone: bool,
 }
 
-/// SQLite takes 32,766 values in a statement; an entry has 10.
+/// SQLite takes 32,766 values in a statement, PostgreSQL 65,535; an entry has 10.
 const ROWS: usize = 1000;
 
 /// The number of the last request, 0 when there is none.
@@ -223,152 +205,93 @@ impl Requests {
                 tx.opt::<(i64,)>(&LAST_REQUEST, args![]).await?.map_or(0, |(last,)| last)
             }
         };
-        let mut rows = Vec::with_capacity(requests.len());
-        let mut entries = Vec::with_capacity(requests.len());
+        let mut rows = Vec::with_capacity(requests.len() * 3);
+        let mut entries = Vec::with_capacity(requests.len() * 10);
+        let mut ids = Vec::with_capacity(requests.len());
         for request in requests {
             // An empty batch (LINE's Verify) leaves no trace in the journal.
-            if !request.events.is_empty() {
-                last += 1;
-                rows.push((last, *request));
-                entries.extend(lines(last, request));
+            if request.events.is_empty() {
+                continue;
             }
+            last += 1;
+            ids.push(last);
+            rows.extend(args![last, request.body.as_ref(), request.signature.as_str()]);
+            entry_args(&mut entries, last, request);
         }
-        let added = match &mut tx {
-            Tx::Sqlite(_) => self.insert_rows(&mut tx, &rows, &entries).await?,
-            Tx::Postgres(tx) => insert_columns(tx, &rows, &entries).await?,
-        };
-        if added < entries.len() {
-            // Some events were there already. A request of which none is new adds nothing: a redelivery.
-            let added = i64::try_from(added).unwrap_or(i64::MAX);
-            let newest: Vec<(i64,)> = tx.all(&NEWEST, args![added]).await?;
-            let fresh: HashSet<i64> = newest.into_iter().map(|(request,)| request).collect();
-            for (id, _) in rows.iter().filter(|(id, _)| !fresh.contains(id)) {
-                tx.run(&DELETE_REQUEST, args![*id]).await?;
-            }
+        self.insert(&mut tx, false, 3, rows).await?;
+        let fresh: HashSet<i64> =
+            self.insert(&mut tx, true, 10, entries).await?.into_iter().map(|(id,)| id).collect();
+        for id in ids.iter().filter(|id| !fresh.contains(id)) {
+            // Every event of this request was there already: a redelivery adds nothing.
+            tx.run(&DELETE_REQUEST, args![*id]).await?;
         }
         tx.commit().await?;
         self.last = Some(last);
         Ok(())
     }
 
-    /// SQLite: as few statements as its number of parameters allows. Gives how many entries are new.
-    async fn insert_rows(
+    async fn insert(
         &mut self,
         tx: &mut Tx,
-        rows: &[(i64, &NewRequest)],
-        entries: &[Line<'_>],
-    ) -> DbResult<usize> {
-        for part in rows.chunks(ROWS) {
-            let args =
-                part.iter().flat_map(|(id, request)| args![*id, request.body.as_ref(), request.signature.as_str()]);
-            let text = self.text(&INSERT_REQUESTS, part.len());
-            tx.run_built(&text, args.collect()).await?;
+        entries: bool,
+        width: usize,
+        args: Vec<Arg>,
+    ) -> DbResult<Vec<(i64,)>> {
+        let mut fresh = Vec::new();
+        let mut args = args.into_iter().peekable();
+        while args.peek().is_some() {
+            let part: Vec<Arg> = args.by_ref().take(ROWS * width).collect();
+            let rows = part.len() / width;
+            let text = self.texts.entry((entries, rows)).or_insert_with(|| insert_text(entries, width, rows));
+            fresh.extend(tx.all_built::<(i64,)>(text, part).await?);
         }
-        let mut added = 0;
-        for part in entries.chunks(ROWS) {
-            let text = self.text(&INSERT_ENTRIES, part.len());
-            added += tx.run_built(&text, part.iter().flat_map(Line::args).collect()).await?;
+        Ok(fresh)
+    }
+}
+
+fn insert_text(entries: bool, width: usize, rows: usize) -> Arc<str> {
+    let mut text = String::from(if entries {
+        "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind, has_event_id, \
+         redelivered, event_at, received_at) VALUES "
+    } else {
+        "INSERT INTO journal_requests (id, body, signature) VALUES "
+    });
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..width {
+            let n = row * width + column + 1;
+            text.push_str(&if column == 0 { format!("${n}") } else { format!(", ${n}") });
         }
-        Ok(usize::try_from(added).unwrap_or(usize::MAX))
+        text.push(')');
     }
-
-    /// The statement of one row made one of `rows` rows.
-    fn text(&mut self, sql: &Sql, rows: usize) -> Arc<str> {
-        let text = self.texts.entry((sql.sqlite, rows)).or_insert_with(|| {
-            let row = sql.sqlite.rfind('(').and_then(|at| sql.sqlite.get(at..)).unwrap_or_default();
-            let mut text = sql.sqlite.to_owned();
-            for _ in 1..rows {
-                text.push_str(", ");
-                text.push_str(row);
-            }
-            text.into()
-        });
-        text.clone()
+    if entries {
+        text.push_str(" ON CONFLICT (account_id, dedupe_key) DO NOTHING RETURNING request_id");
     }
+    text.into()
 }
 
-/// PostgreSQL: one statement for the requests and one for their events. Gives how many entries are new.
-async fn insert_columns(
-    tx: &mut PgTransaction<'_>,
-    rows: &[(i64, &NewRequest)],
-    entries: &[Line<'_>],
-) -> DbResult<usize> {
-    fn column<'a, S, T>(lines: &'a [S], value: impl Fn(&'a S) -> T) -> Vec<T> {
-        lines.iter().map(value).collect()
-    }
-    sqlx::query(INSERT_REQUESTS.postgres)
-        .bind(column(rows, |(id, _)| *id))
-        .bind(column(rows, |(_, request)| request.body.as_ref()))
-        .bind(column(rows, |(_, request)| request.signature.as_str()))
-        .execute(&mut **tx)
-        .await?;
-    let inserted = sqlx::query(INSERT_ENTRIES.postgres)
-        .bind(column(entries, |line| line.account))
-        .bind(column(entries, |line| line.key.as_ref()))
-        .bind(column(entries, |line| line.request))
-        .bind(column(entries, |line| line.start))
-        .bind(column(entries, |line| line.len))
-        .bind(column(entries, |line| line.event.kind.as_str()))
-        .bind(column(entries, |line| line.event.webhook_event_id.is_some()))
-        .bind(column(entries, |line| line.event.redelivered))
-        .bind(column(entries, |line| line.event.event_at.millis()))
-        .bind(column(entries, |line| line.received_at.millis()))
-        .execute(&mut **tx)
-        .await?;
-    Ok(usize::try_from(inserted.rows_affected()).unwrap_or(usize::MAX))
-}
-
-/// An event on its way into the journal.
-struct Line<'a> {
-    account: &'a str,
-    key: Cow<'a, str>,
-    request: i64,
-    start: i64,
-    len: i64,
-    event: &'a NewEvent,
-    received_at: Timestamp,
-}
-
-impl Line<'_> {
-    fn args(&self) -> Vec<Arg> {
-        args![
-            self.account,
-            self.key.as_ref(),
-            self.request,
-            self.start,
-            self.len,
-            self.event.kind.as_str(),
-            self.event.webhook_event_id.is_some(),
-            self.event.redelivered,
-            self.event.event_at,
-            self.received_at,
-        ]
-    }
-}
-
-/// A request's events. One without an id is known by the request's bytes and its place in them.
-fn lines(id: i64, request: &NewRequest) -> impl Iterator<Item = Line<'_>> {
+fn entry_args(entries: &mut Vec<Arg>, request_id: i64, request: &NewRequest) {
     let mut hash = None;
-    request.events.iter().enumerate().map(move |(place, event)| {
-        let key = match &event.webhook_event_id {
-            Some(id) => Cow::Borrowed(id.as_str()),
-            None => {
-                let hash = hash.get_or_insert_with(|| digest::digest(&digest::SHA256, &request.body));
-                let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-                Cow::Owned(format!("request:{hex}:{place}"))
-            }
-        };
+    for (place, event) in request.events.iter().enumerate() {
+        let key = event.webhook_event_id.clone().unwrap_or_else(|| {
+            let hash = hash.get_or_insert_with(|| digest::digest(&digest::SHA256, &request.body));
+            let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            format!("request:{hex}:{place}")
+        });
         let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        Line {
-            account: request.account_id.as_str(),
+        entries.extend(args![
+            request.account_id.as_str(),
             key,
-            request: id,
-            start: as_i64(event.start),
-            len: as_i64(event.len),
-            event,
-            received_at: request.received_at,
-        }
-    })
+            request_id,
+            as_i64(event.start),
+            as_i64(event.len),
+            event.kind.as_str(),
+            event.webhook_event_id.is_some(),
+            event.redelivered,
+            event.event_at,
+            request.received_at,
+        ]);
+    }
 }
 
 pub(in crate::journal) async fn blank(db: &Db, position: i64) -> DbResult<()> {
