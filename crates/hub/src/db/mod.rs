@@ -267,16 +267,15 @@ impl Tx {
         })
     }
 
-    /// Runs a text put together at run time from fixed fragments, never from outside text; gives the number of rows it
-    /// changed.
+    /// All rows of a text put together at run time from fixed fragments; never from outside text.
     ///
     /// # Errors
-    /// Those of the database.
-    pub async fn run_built(&mut self, text: &Arc<str>, args: Vec<Arg>) -> DbResult<u64> {
+    /// As [`Db::all`].
+    pub async fn all_built<R: Row>(&mut self, text: &Arc<str>, args: Vec<Arg>) -> DbResult<Vec<R>> {
         let text = AssertSqlSafe(text.clone());
         Ok(match self {
-            Self::Sqlite(tx) => bound!(sqlx::query(text), args).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => bound!(sqlx::query(text), args).execute(&mut **tx).await?.rows_affected(),
+            Self::Sqlite(tx) => bound!(sqlx::query_as::<_, R>(text), args).fetch_all(&mut **tx).await?,
+            Self::Postgres(tx) => bound!(sqlx::query_as::<_, R>(text), args).fetch_all(&mut **tx).await?,
         })
     }
 
