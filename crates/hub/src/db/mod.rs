@@ -10,8 +10,6 @@ mod open;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-use std::sync::Arc;
-
 use sqlx::postgres::{PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Transaction};
@@ -196,6 +194,24 @@ impl Db {
         })
     }
 
+    /// SQLite only: runs a text of several statements, `BEGIN IMMEDIATE` to `COMMIT`, in one trip to the writer's thread.
+    /// Only the journal needs that: each trip waits for a turn on a busy machine. Not to be cancelled. The text is put
+    /// together from fixed fragments, never from outside text.
+    ///
+    /// # Errors
+    /// Those of the database; nothing of it has happened then.
+    pub async fn run_script(&self, text: String, args: Vec<Arg>) -> DbResult<()> {
+        let Self::Sqlite { write, .. } = self else { return Err(DbError::worker_gone()) };
+        let mut connection = write.acquire().await?;
+        let result = bound!(sqlx::query(AssertSqlSafe(text)), args).execute(&mut *connection).await;
+        if result.is_err() {
+            // The transaction may still be open; SQLite takes it back when the connection ends.
+            connection.close_on_drop();
+        }
+        result?;
+        Ok(())
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -264,18 +280,6 @@ impl Tx {
             Self::Postgres(tx) => {
                 bound!(sqlx::query(sql.postgres), args).execute(&mut **tx).await?.rows_affected()
             }
-        })
-    }
-
-    /// All rows of a text put together at run time from fixed fragments; never from outside text.
-    ///
-    /// # Errors
-    /// As [`Db::all`].
-    pub async fn all_built<R: Row>(&mut self, text: &Arc<str>, args: Vec<Arg>) -> DbResult<Vec<R>> {
-        let text = AssertSqlSafe(text.clone());
-        Ok(match self {
-            Self::Sqlite(tx) => bound!(sqlx::query_as::<_, R>(text), args).fetch_all(&mut **tx).await?,
-            Self::Postgres(tx) => bound!(sqlx::query_as::<_, R>(text), args).fetch_all(&mut **tx).await?,
         })
     }
 

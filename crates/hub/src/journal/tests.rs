@@ -70,6 +70,30 @@ async fn events_are_kept_once_and_in_order(#[case] engine: Engine) {
     journal.append(request(&a, &["", "x"])).await.unwrap();
     journal.append(request(&a, &["", "x"])).await.unwrap();
     assert_eq!(journal.read(entries[3].position, 100).await.unwrap().len(), 2);
+    // Requests that brought nothing new have left no bytes: the fourth, the empty one, and the last.
+    const COUNT: &str = "SELECT COUNT(*) FROM journal_requests";
+    let count: Option<(i64,)> =
+        test.journal.opt(&Sql { sqlite: COUNT, postgres: COUNT }, Vec::new()).await.unwrap();
+    assert_eq!(count, Some((4,)));
+    test.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_request_of_many_events_is_kept_whole(#[case] engine: Engine) {
+    // More events than SQLite takes values in one statement.
+    let Some(test) = TestDb::new(engine).await else { return };
+    let journal = Journal::open(test.journal.clone(), 7).await.unwrap();
+    let ids: Vec<String> = (0..7_000).map(|n| format!("e{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    journal.append(request(&account(1), &ids)).await.unwrap();
+    journal.append(request(&account(1), &["e6999", "last"])).await.unwrap();
+    let keys: Vec<_> = journal.read(6_990, 100).await.unwrap().into_iter().map(|e| e.dedupe_key).collect();
+    assert_eq!(keys.first().map(String::as_str), Some("e6990"));
+    assert_eq!(keys.last().map(String::as_str), Some("last"));
+    assert_eq!(journal.count().await.unwrap(), 7_001);
     test.close().await;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::repo::entries::{self, Requests};
+use super::repo::entries;
 use super::{APPEND_DEADLINE, NewRequest};
 use crate::db::{Db, DbError, DbResult};
 
@@ -49,7 +49,7 @@ pub(super) async fn append(queue: &mpsc::Sender<Waiting>, request: NewRequest) -
 /// Runs until every handle of the queue is gone; then what still waits is committed first.
 pub(super) async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, announce: watch::Sender<u64>) {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut requests = Requests::default();
+    let mut last = None;
     loop {
         // Batches form by themselves while the previous commit runs; no timer is needed.
         if queue.recv_many(&mut batch, BATCH).await == 0 {
@@ -69,15 +69,15 @@ pub(super) async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, announce: wa
                 })
                 .count();
             let part: Vec<Waiting> = batch.drain(..count).collect();
-            commit(&db, &mut requests, part).await;
+            commit(&db, &mut last, part).await;
             announce.send_modify(|n| *n += 1);
         }
     }
 }
 
-async fn commit(db: &Db, requests: &mut Requests, part: Vec<Waiting>) {
+async fn commit(db: &Db, last: &mut Option<i64>, part: Vec<Waiting>) {
     let all: Vec<&NewRequest> = part.iter().map(|waiting| &waiting.request).collect();
-    match requests.append(db, &all).await {
+    match entries::append(db, &all, last).await {
         Ok(()) => part.into_iter().for_each(|waiting| drop(waiting.answer.send(Ok(())))),
         Err(error) if part.len() == 1 || matches!(error, DbError::Unavailable(_)) => {
             tracing::error!(
@@ -92,7 +92,7 @@ async fn commit(db: &Db, requests: &mut Requests, part: Vec<Waiting>) {
         Err(_) => {
             // One bad request must not refuse its neighbours: each is tried alone, whole.
             for waiting in part {
-                let stored = requests.append(db, &[&waiting.request]).await.map_err(|error| {
+                let stored = entries::append(db, &[&waiting.request], last).await.map_err(|error| {
                     tracing::error!(error = &error as &dyn std::error::Error, "journal append failed");
                     NotStored::Refused
                 });
@@ -113,8 +113,8 @@ impl Alone {
     }
 
     pub(super) async fn append(&self, db: &Db, request: NewRequest) -> Result<(), NotStored> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        Requests::alone(before).append(db, &[&request]).await.map_err(|error| {
+        let id = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        entries::append_alone(db, id, &request).await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "journal append failed");
             NotStored::Refused
         })

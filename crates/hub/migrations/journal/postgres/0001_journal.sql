@@ -28,3 +28,34 @@ CREATE TABLE journal_entries (
 );
 
 CREATE UNIQUE INDEX journal_entries_dedupe ON journal_entries (account_id, dedupe_key);
+
+-- Appends requests with their events in one trip, as one transaction. Each statement sees what was committed before the
+-- lock was given, and the lock is held to the end, so positions become visible in order and request numbers have one
+-- source. `places` says to which request, counted from 1, an event belongs. A request of which no event is new is left out.
+CREATE FUNCTION journal_append(bodies BYTEA[], signatures TEXT[], accounts TEXT[], keys TEXT[], places BIGINT[],
+    starts BIGINT[], lengths BIGINT[], kinds TEXT[], have_id BOOLEAN[], again BOOLEAN[], happened BIGINT[],
+    received BIGINT[]) RETURNS VOID LANGUAGE plpgsql AS $$
+DECLARE
+    last BIGINT;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7310579626711377);
+    -- The newest entry names its request too, because request bytes expire before entries do.
+    SELECT GREATEST(
+        (SELECT COALESCE(MAX(id), 0) FROM journal_requests),
+        (SELECT COALESCE(MAX(request_id), 0) FROM (
+            SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT 1) AS newest))
+        INTO last;
+    WITH fresh AS (
+        INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind, has_event_id,
+            redelivered, event_at, received_at)
+        SELECT account, key, last + place, start, length, kind, has_id, was_again, at, came
+        FROM UNNEST(accounts, keys, places, starts, lengths, kinds, have_id, again, happened, received)
+            WITH ORDINALITY AS e(account, key, place, start, length, kind, has_id, was_again, at, came, n)
+        ORDER BY n
+        ON CONFLICT (account_id, dedupe_key) DO NOTHING
+        RETURNING request_id)
+    INSERT INTO journal_requests (id, body, signature)
+    SELECT last + n, body, signature FROM UNNEST(bodies, signatures) WITH ORDINALITY AS r(body, signature, n)
+    WHERE last + n IN (SELECT request_id FROM fresh);
+END
+$$;

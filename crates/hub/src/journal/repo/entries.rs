@@ -1,27 +1,36 @@
 //! The journal's SQL.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use aws_lc_rs::digest;
+use sqlx::postgres::PgPool;
 
 use crate::clock::Timestamp;
-use crate::db::{Arg, Db, DbResult, Tx};
-use crate::journal::{Entry, NewRequest};
+use crate::db::{Arg, Db, DbResult};
+use crate::journal::{Entry, NewEvent, NewRequest};
 use crate::{args, statements};
 
 statements! {
     FIND_EPOCH = { "SELECT epoch FROM journal_identity" };
     SET_EPOCH = { "INSERT INTO journal_identity (one, epoch) VALUES (1, $1) ON CONFLICT (one) DO NOTHING" };
     HEAD = { "SELECT COALESCE(MAX(position), 0) FROM journal_entries" };
-    // Positions become visible in order: the lock is held from before the first position is drawn to the commit.
-    LOCK = { sqlite: "SELECT 1", postgres: "SELECT 1 FROM (SELECT pg_advisory_xact_lock(7310579626711377)) AS locked" };
     // The newest entry names its request too, because request bytes expire before entries do.
     LAST_REQUEST = { "SELECT COALESCE(MAX(id), 0) FROM (
             SELECT MAX(id) AS id FROM journal_requests
             UNION ALL
             SELECT MAX(request_id) AS id FROM (
                 SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT 1) AS newest) AS ids" };
+    // On SQLite many rows go in by one text, put together by `script`.
+    APPEND = {
+        sqlite: "SELECT 1",
+        postgres: "SELECT journal_append($1::BYTEA[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[],
+            $7::BIGINT[], $8::TEXT[], $9::BOOLEAN[], $10::BOOLEAN[], $11::BIGINT[], $12::BIGINT[])"
+    };
+    INSERT_REQUEST = { "INSERT INTO journal_requests (id, body, signature) VALUES ($1, $2, $3)" };
+    INSERT_ENTRY = { "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind,
+            has_event_id, redelivered, event_at, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (account_id, dedupe_key) DO NOTHING" };
     DELETE_REQUEST = { "DELETE FROM journal_requests WHERE id = $1" };
     COUNT = { "SELECT COUNT(*) FROM journal_entries" };
     READ = { "SELECT e.position, e.account_id,
@@ -163,135 +172,173 @@ pub(in crate::journal) async fn list(db: &Db, filter: &Filter<'_>) -> DbResult<V
     Ok(rows.into_iter().map(Entry::from).collect())
 }
 
-/// The appending side: keeps the texts of its multi-row statements and, on SQLite, the last request's number.
-#[derive(Default)]
-pub(in crate::journal) struct Requests {
-    texts: HashMap<(bool, usize), Arc<str>>,
-    last: Option<i64>,
-    alone: bool,
-}
-
-/// SQLite takes 32,766 values in a statement, PostgreSQL 65,535; an entry has 10.
-const ROWS: usize = 1000;
-
 /// The number of the last request, 0 when there is none.
 pub(in crate::journal) async fn last_request(db: &Db) -> DbResult<i64> {
     Ok(db.opt::<(i64,)>(&LAST_REQUEST, args![]).await?.map_or(0, |(last,)| last))
 }
 
-impl Requests {
-    /// For one request after number `last`, which the caller draws; no lock is taken.
-    pub(in crate::journal) fn alone(last: i64) -> Self {
-        Self { texts: HashMap::new(), last: Some(last), alone: true }
-    }
+/// SQLite takes 32,766 values in a statement; an entry has 10.
+const ROWS: usize = 3000;
 
-    /// Appends all requests in one transaction: one statement for the requests, one for their events, one commit.
-    pub(in crate::journal) async fn append(&mut self, db: &Db, requests: &[&NewRequest]) -> DbResult<()> {
-        let result = self.try_append(db, requests).await;
-        if result.is_err() {
-            self.last = None;
-        }
-        result
+/// Appends all requests in one transaction and one trip to the database; requests of which no event is new leave nothing.
+///
+/// `last` is the number of the last request, where the caller knows it: nobody else writes an SQLite file, because the
+/// folder is locked. PostgreSQL draws numbers by itself, behind the lock that keeps positions in order.
+pub(in crate::journal) async fn append(
+    db: &Db,
+    requests: &[&NewRequest],
+    last: &mut Option<i64>,
+) -> DbResult<()> {
+    // An empty batch (LINE's Verify) leaves no trace in the journal.
+    let requests: Vec<&NewRequest> =
+        requests.iter().copied().filter(|request| !request.events.is_empty()).collect();
+    if requests.is_empty() {
+        return Ok(());
     }
-
-    async fn try_append(&mut self, db: &Db, requests: &[&NewRequest]) -> DbResult<()> {
-        let mut tx = db.begin().await?;
-        let mut last = match (db, self.last) {
-            // Nobody else writes this file: the folder is locked.
-            (Db::Sqlite { .. }, Some(last)) => last,
-            (_, Some(last)) if self.alone => last,
-            _ => {
-                tx.opt::<(i32,)>(&LOCK, args![]).await?;
-                tx.opt::<(i64,)>(&LAST_REQUEST, args![]).await?.map_or(0, |(last,)| last)
-            }
-        };
-        let mut rows = Vec::with_capacity(requests.len() * 3);
-        let mut entries = Vec::with_capacity(requests.len() * 10);
-        let mut ids = Vec::with_capacity(requests.len());
-        for request in requests {
-            // An empty batch (LINE's Verify) leaves no trace in the journal.
-            if request.events.is_empty() {
-                continue;
-            }
-            last += 1;
-            ids.push(last);
-            rows.extend(args![last, request.body.as_ref(), request.signature.as_str()]);
-            entry_args(&mut entries, last, request);
+    match db {
+        Db::Sqlite { .. } => {
+            let before = match last.take() {
+                Some(before) => before,
+                None => last_request(db).await?,
+            };
+            let (text, args) = script(before, &requests);
+            db.run_script(text, args).await?;
+            *last = Some(before + as_i64(requests.len()));
         }
-        self.insert(&mut tx, false, 3, rows).await?;
-        let fresh: HashSet<i64> =
-            self.insert(&mut tx, true, 10, entries).await?.into_iter().map(|(id,)| id).collect();
-        for id in ids.iter().filter(|id| !fresh.contains(id)) {
-            // Every event of this request was there already: a redelivery adds nothing.
-            tx.run(&DELETE_REQUEST, args![*id]).await?;
-        }
-        tx.commit().await?;
-        self.last = Some(last);
-        Ok(())
+        Db::Postgres(pool) => append_columns(pool, &requests).await?,
     }
-
-    async fn insert(
-        &mut self,
-        tx: &mut Tx,
-        entries: bool,
-        width: usize,
-        args: Vec<Arg>,
-    ) -> DbResult<Vec<(i64,)>> {
-        let mut fresh = Vec::new();
-        let mut args = args.into_iter().peekable();
-        while args.peek().is_some() {
-            let part: Vec<Arg> = args.by_ref().take(ROWS * width).collect();
-            let rows = part.len() / width;
-            let text = self.texts.entry((entries, rows)).or_insert_with(|| insert_text(entries, width, rows));
-            fresh.extend(tx.all_built::<(i64,)>(text, part).await?);
-        }
-        Ok(fresh)
-    }
+    Ok(())
 }
 
-fn insert_text(entries: bool, width: usize, rows: usize) -> Arc<str> {
-    let mut text = String::from(if entries {
-        "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind, has_event_id, \
-         redelivered, event_at, received_at) VALUES "
-    } else {
-        "INSERT INTO journal_requests (id, body, signature) VALUES "
-    });
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..width {
-            let n = row * width + column + 1;
-            text.push_str(&if column == 0 { format!("${n}") } else { format!(", ${n}") });
-        }
-        text.push(')');
+/// Appends one request in a transaction of its own, statement by statement, as a hub without group commit would.
+pub(in crate::journal) async fn append_alone(db: &Db, id: i64, request: &NewRequest) -> DbResult<()> {
+    let mut tx = db.begin().await?;
+    tx.run(&INSERT_REQUEST, args![id, request.body.as_ref(), request.signature.as_str()]).await?;
+    for line in lines(id, request) {
+        let mut args = Vec::with_capacity(10);
+        line.push_args(&mut args);
+        tx.run(&INSERT_ENTRY, args).await?;
     }
-    if entries {
-        text.push_str(" ON CONFLICT (account_id, dedupe_key) DO NOTHING RETURNING request_id");
-    }
-    text.into()
+    tx.commit().await
 }
 
-fn entry_args(entries: &mut Vec<Arg>, request_id: i64, request: &NewRequest) {
-    let mut hash = None;
-    for (place, event) in request.events.iter().enumerate() {
-        let key = event.webhook_event_id.clone().unwrap_or_else(|| {
-            let hash = hash.get_or_insert_with(|| digest::digest(&digest::SHA256, &request.body));
-            let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            format!("request:{hex}:{place}")
-        });
-        let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        entries.extend(args![
-            request.account_id.as_str(),
-            key,
-            request_id,
-            as_i64(event.start),
-            as_i64(event.len),
-            event.kind.as_str(),
-            event.webhook_event_id.is_some(),
-            event.redelivered,
-            event.event_at,
-            request.received_at,
+/// SQLite: everything from BEGIN to COMMIT as one text. Parameters are plain `?`, because a numbered one is a name there,
+/// looked up among all others.
+fn script(before: i64, requests: &[&NewRequest]) -> (String, Vec<Arg>) {
+    let events = requests.iter().map(|request| request.events.len()).sum();
+    let mut text = String::with_capacity(512 + 40 * events);
+    let mut args = Vec::with_capacity(10 * events + 3 * requests.len() + 1);
+    text.push_str("BEGIN IMMEDIATE; ");
+    let numbered = || (before + 1..).zip(requests.iter().copied());
+    let mut in_statement = 0;
+    for (id, request) in numbered() {
+        for line in lines(id, request) {
+            if in_statement == ROWS {
+                text.push_str(ENTRIES_END);
+                in_statement = 0;
+            }
+            text.push_str(if in_statement == 0 { ENTRIES } else { ", " });
+            text.push_str("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            line.push_args(&mut args);
+            in_statement += 1;
+        }
+    }
+    text.push_str(ENTRIES_END);
+    text.push_str(REQUESTS);
+    for (id, request) in numbered() {
+        text.push_str(if id == before + 1 { "(?, ?, ?)" } else { ", (?, ?, ?)" });
+        args.extend(args![id, request.body.as_ref(), request.signature.as_str()]);
+    }
+    text.push_str(REQUESTS_END);
+    args.push(Arg::from(as_i64(events)));
+    text.push_str("COMMIT");
+    (text, args)
+}
+
+const ENTRIES: &str = "INSERT INTO journal_entries (account_id, dedupe_key, request_id, body_start, body_len, kind, \
+     has_event_id, redelivered, event_at, received_at) VALUES ";
+const ENTRIES_END: &str = " ON CONFLICT (account_id, dedupe_key) DO NOTHING; ";
+/// Only requests of which an event is new: those have their entries at the journal's end.
+const REQUESTS: &str = "INSERT INTO journal_requests (id, body, signature) SELECT * FROM (VALUES ";
+const REQUESTS_END: &str =
+    ") WHERE column1 IN (SELECT request_id FROM journal_entries ORDER BY position DESC LIMIT ?); ";
+
+/// PostgreSQL: the function `journal_append` of the migration, which locks, inserts and is its own transaction.
+async fn append_columns(pool: &PgPool, requests: &[&NewRequest]) -> DbResult<()> {
+    fn column<'a, S, T>(rows: &'a [S], value: impl Fn(&'a S) -> T) -> Vec<T> {
+        rows.iter().map(value).collect()
+    }
+    let lines: Vec<Line<'_>> =
+        (1..).zip(requests).flat_map(|(place, request)| lines(place, request)).collect();
+    sqlx::query(APPEND.postgres)
+        .bind(column(requests, |request| request.body.as_ref()))
+        .bind(column(requests, |request| request.signature.as_str()))
+        .bind(column(&lines, |line| line.account))
+        .bind(column(&lines, |line| line.key.as_ref()))
+        .bind(column(&lines, |line| line.request))
+        .bind(column(&lines, |line| line.start))
+        .bind(column(&lines, |line| line.len))
+        .bind(column(&lines, |line| line.event.kind.as_str()))
+        .bind(column(&lines, |line| line.event.webhook_event_id.is_some()))
+        .bind(column(&lines, |line| line.event.redelivered))
+        .bind(column(&lines, |line| line.event.event_at.millis()))
+        .bind(column(&lines, |line| line.received_at.millis()))
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+fn as_i64(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// An event on its way into the journal.
+struct Line<'a> {
+    account: &'a str,
+    key: Cow<'a, str>,
+    request: i64,
+    start: i64,
+    len: i64,
+    event: &'a NewEvent,
+    received_at: Timestamp,
+}
+
+impl Line<'_> {
+    fn push_args(&self, args: &mut Vec<Arg>) {
+        args.extend([
+            Arg::from(self.account),
+            Arg::from(self.key.as_ref()),
+            Arg::from(self.request),
+            Arg::from(self.start),
+            Arg::from(self.len),
+            Arg::from(self.event.kind.as_str()),
+            Arg::from(self.event.webhook_event_id.is_some()),
+            Arg::from(self.event.redelivered),
+            Arg::from(self.event.event_at),
+            Arg::from(self.received_at),
         ]);
     }
+}
+
+/// A request's events. One without an id is known by the request's bytes and its place in them.
+fn lines(request_id: i64, request: &NewRequest) -> impl Iterator<Item = Line<'_>> {
+    let mut hash = None;
+    request.events.iter().enumerate().map(move |(place, event)| Line {
+        account: request.account_id.as_str(),
+        key: match &event.webhook_event_id {
+            Some(id) => Cow::Borrowed(id.as_str()),
+            None => {
+                let hash = hash.get_or_insert_with(|| digest::digest(&digest::SHA256, &request.body));
+                let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+                Cow::Owned(format!("request:{hex}:{place}"))
+            }
+        },
+        request: request_id,
+        start: as_i64(event.start),
+        len: as_i64(event.len),
+        event,
+        received_at: request.received_at,
+    })
 }
 
 pub(in crate::journal) async fn blank(db: &Db, position: i64) -> DbResult<()> {
