@@ -33,7 +33,7 @@ pub struct AppError {
     pub code: &'static str,
     /// What happened and what to do, a lower-case fragment; never a cause from inside.
     pub detail: String,
-    /// The fields that are wrong (422).
+    /// The fields that are wrong (422, and 409 where one is meant).
     pub fields: Vec<FieldError>,
     /// Further members of the problem body, e.g. `current_endpoint`.
     pub extra: serde_json::Map<String, serde_json::Value>,

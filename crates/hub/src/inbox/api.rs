@@ -385,7 +385,7 @@ async fn send_messages(
         allow_paid: new.allow_paid.unwrap_or(conversation.kind == Kind::User),
         max_cost: new.max_cost.unwrap_or(1),
     };
-    let answer = Answer { messages: new.messages, terms, origin: Origin::Api };
+    let answer = Answer { messages: new.messages, terms, origin: Origin::Api, once: caller.once.clone() };
     let queued = service::send(&hub, &caller.scope, &actor(&caller), &id, answer).await?;
     let items = queued.into_iter().map(MessageView::from).collect();
     Ok((StatusCode::ACCEPTED, Json(Items { items })))
@@ -434,7 +434,8 @@ async fn send_again(
     Input(terms): Input<AgainTerms>,
 ) -> ApiResult<(StatusCode, Json<MessageView>)> {
     let terms = Terms { allow_paid: terms.allow_paid, max_cost: terms.max_cost.unwrap_or(1) };
-    let message = service::send_again(&hub, &caller.scope, &actor(&caller), &id, terms).await?;
+    let once = caller.once.as_deref();
+    let message = service::send_again(&hub, &caller.scope, &actor(&caller), &id, terms, once).await?;
     Ok((StatusCode::ACCEPTED, Json(message.into())))
 }
 

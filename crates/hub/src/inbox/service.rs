@@ -11,6 +11,7 @@ use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::live::Notice;
 use crate::outbox::model::{NewSend, Origin, SettledMessage, Target, TargetKind, Terms};
+use crate::outbox::once::Once;
 use crate::outbox::{self};
 use crate::scope::Scope;
 use crate::team::Actor;
@@ -98,12 +99,16 @@ pub struct Answer {
     pub terms: Terms,
     /// Who wants it.
     pub origin: Origin,
+    /// The same for every try of one call ([`Once`]); without it each try is a call of its own.
+    pub once: Option<String>,
 }
 
-/// Puts an answer into the conversation and the outbox, in one transaction; gives the queued messages in order.
+/// Puts an answer into the conversation and the outbox, in one transaction; gives the queued messages in order. A repeat of
+/// the call queues nothing and gives the messages of the first.
 ///
 /// # Errors
-/// 422 with LINE's findings, 409 `blocked`, `standby` or `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is kept.
+/// 422 with LINE's findings, 409 `blocked`, `standby` or `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is
+/// kept. 409 `idempotency_key_reused` when a call of that name wanted something else.
 pub async fn send(
     hub: &Hub,
     scope: &Scope,
@@ -112,17 +117,65 @@ pub async fn send(
     answer: Answer,
 ) -> AppResult<Vec<Message>> {
     let conversation = get(hub, scope, id).await?;
-    check(hub, &conversation, &answer)?;
-    let target = target(&conversation);
+    let once = answer.once.as_deref().map(|key| called(&conversation, key, &answer.messages));
+    if let Some(before) = taken(hub, scope, once.as_ref()).await? {
+        return Ok(before);
+    }
+    match queue(hub, actor, &conversation, answer, once.as_ref()).await {
+        Ok(ids) => listed(hub, scope, &ids).await,
+        // A twin that ran at the same time may have been faster, and have used up what this one was refused.
+        Err(refusal) => taken(hub, scope, once.as_ref()).await?.ok_or(refusal),
+    }
+}
+
+fn called(conversation: &Conversation, key: &str, wanted: &[Value]) -> Once {
+    Once::new(&conversation.tenant_id, &conversation.account_id, &conversation.id, key, wanted)
+}
+
+/// What an earlier try of the call has queued, as it stands now.
+async fn taken(hub: &Hub, scope: &Scope, once: Option<&Once>) -> AppResult<Option<Vec<Message>>> {
+    let Some(once) = once else { return Ok(None) };
+    let Some(ids) = outbox::once::taken(hub, once).await? else { return Ok(None) };
+    listed(hub, scope, &ids).await.map(Some)
+}
+
+async fn listed(hub: &Hub, scope: &Scope, ids: &[MessageId]) -> AppResult<Vec<Message>> {
+    let mut messages = Vec::with_capacity(ids.len());
+    for id in ids {
+        messages.push(message(hub, scope, id).await?);
+    }
+    Ok(messages)
+}
+
+/// Notes the call's key, where it has one; an error when an earlier try has noted it.
+async fn take(tx: &mut Tx, hub: &Hub, once: Option<&Once>, messages: &[MessageId]) -> AppResult<()> {
+    let Some(once) = once else { return Ok(()) };
+    if outbox::once::take(tx, hub, once, messages).await? {
+        return Ok(());
+    }
+    Err(AppError::conflict("idempotency_key_running", "the same call has just been made; ask again"))
+}
+
+async fn queue(
+    hub: &Hub,
+    actor: &Actor,
+    conversation: &Conversation,
+    answer: Answer,
+    once: Option<&Once>,
+) -> AppResult<Vec<MessageId>> {
+    check(hub, conversation, &answer)?;
+    let target = target(conversation);
     let price = outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
     outbox::service::admit(&price, answer.terms)?;
     let now = hub.now();
+    let queued: Vec<(MessageId, Value)> =
+        answer.messages.into_iter().map(|content| (hub.id(), content)).collect();
+    let ids: Vec<MessageId> = queued.iter().map(|(id, _)| id.clone()).collect();
     let mut tx = hub.db.begin().await?;
-    let mut queued = Vec::with_capacity(answer.messages.len());
-    for content in answer.messages {
-        let message: MessageId = hub.id();
+    take(&mut tx, hub, once, &ids).await?;
+    for (message, content) in &queued {
         let new = write::NewMessage {
-            id: &message,
+            id: message,
             tenant: &conversation.tenant_id,
             account: &conversation.account_id,
             conversation: &conversation.id,
@@ -131,7 +184,7 @@ pub async fn send(
             origin: answer.origin.as_str(),
             sender: Some(who(actor)),
             external_id: None,
-            kind: line_api::message::kind(&content),
+            kind: line_api::message::kind(content),
             content: Some(content.to_string()),
             content_at: now,
             // Several lines of one answer keep their order by their ids, which grow.
@@ -146,9 +199,7 @@ pub async fn send(
             now,
         };
         write::add(&mut tx, &new).await?;
-        queued.push((message, content));
     }
-    let ids: Vec<MessageId> = queued.iter().map(|(id, _)| id.clone()).collect();
     let new = NewSend {
         tenant: conversation.tenant_id.clone(),
         account: conversation.account_id.clone(),
@@ -165,14 +216,10 @@ pub async fn send(
     tx.commit().await?;
     hub.outbox.wake();
     for message in &ids {
-        tell(hub, &conversation, "message", message.as_str());
+        tell(hub, conversation, "message", message.as_str());
     }
-    tell(hub, &conversation, "conversation", conversation.id.as_str());
-    let mut items = Vec::with_capacity(ids.len());
-    for id in &ids {
-        items.push(message(hub, scope, id).await?);
-    }
-    Ok(items)
+    tell(hub, conversation, "conversation", conversation.id.as_str());
+    Ok(ids)
 }
 
 /// The sender of an answer, as the transcript shows them: id and name.
@@ -226,7 +273,7 @@ fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppResult<(
 }
 
 /// Sends a failed message, or one whose outcome is unknown, again: a person's decision, with a key of its own. The
-/// messages that shared its call go with it.
+/// messages that shared its call go with it. A repeat of the call changes nothing.
 ///
 /// # Errors
 /// 404 when there is no such message, 409 when it did not end as `seen`, and those of [`send`].
@@ -236,29 +283,53 @@ pub async fn send_again(
     actor: &Actor,
     id: &MessageId,
     terms: Terms,
+    once: Option<&str>,
 ) -> AppResult<Message> {
     let message = message(hub, scope, id).await?;
     let conversation = get(hub, scope, &message.conversation_id).await?;
+    let wanted = [json!({ "again": id.as_str() })];
+    let once = once.map(|key| called(&conversation, key, &wanted));
+    if taken(hub, scope, once.as_ref()).await?.is_none()
+        && let Err(refusal) =
+            queue_again(hub, scope, actor, &message, &conversation, terms, once.as_ref()).await
+        && taken(hub, scope, once.as_ref()).await?.is_none()
+    {
+        return Err(refusal);
+    }
+    self::message(hub, scope, id).await
+}
+
+async fn queue_again(
+    hub: &Hub,
+    scope: &Scope,
+    actor: &Actor,
+    message: &Message,
+    conversation: &Conversation,
+    terms: Terms,
+    once: Option<&Once>,
+) -> AppResult<()> {
+    let id = &message.id;
     let seen = message
         .delivery
         .as_ref()
         .and_then(|delivery| outbox::model::State::parse(&delivery.state))
         .ok_or_else(|| AppError::not_found("outgoing message"))?;
     let messages = message.content.iter().cloned().collect();
-    check(hub, &conversation, &Answer { messages, terms, origin: Origin::Agent })?;
+    check(hub, conversation, &Answer { messages, terms, origin: Origin::Agent, once: None })?;
     let price =
-        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(&conversation))
+        outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(conversation))
             .await?;
     outbox::service::admit(&price, terms)?;
     let mut tx = hub.db.begin().await?;
+    take(&mut tx, hub, once, std::slice::from_ref(id)).await?;
     outbox::service::again(&mut tx, hub, scope, id, seen, who(actor).0.to_owned(), terms).await?;
     let detail = json!({ "was": seen.as_str() });
     let subject = ("message.sent_again", id.as_str());
     crate::team::service::audit(&mut tx, hub, scope.tenant(), actor, subject, &detail).await?;
     tx.commit().await?;
     hub.outbox.wake();
-    tell(hub, &conversation, "message", id.as_str());
-    self::message(hub, scope, id).await
+    tell(hub, conversation, "message", id.as_str());
+    Ok(())
 }
 
 /// A change to a conversation; absent parts stay.

@@ -1,4 +1,4 @@
-//! The outbox's own background work: reading the quotas, deleting dead reply tokens.
+//! The outbox's own background work: reading the quotas, deleting dead reply tokens and old keys of calls.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Job for ReadQuotas {
     const KIND: &'static str = "outbox.quotas";
 }
 
-/// Deletes reply tokens that nobody can use any more.
+/// Deletes reply tokens that nobody can use any more, and keys of calls that are repeated no more.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct DeleteTokens {}
 
@@ -34,5 +34,5 @@ pub async fn read_quotas(hub: Hub, _: ReadQuotas) -> Outcome {
 
 /// The handler of [`DeleteTokens`].
 pub async fn delete_tokens(hub: Hub, _: DeleteTokens) -> Outcome {
-    Outcome::from(service::delete_tokens(&hub).await)
+    Outcome::from(service::delete_spent(&hub).await)
 }

@@ -1,8 +1,9 @@
 //! The sending side: every message to LINE goes through here. Never twice, never lost, never a silent cost.
 //!
-//! Owns `reply_tokens`, `send_lanes`, `sends`, `deliveries`, `quota_readings`. A send is one call that LINE sees, with
+//! Owns `reply_tokens`, `send_lanes`, `sends`, `deliveries`, `once_keys`, `quota_readings`. A send is one call that LINE sees, with
 //! one to five messages. Promises (ARCHITECTURE 1.5):
 //!
+//! - a call whose answer was lost may be repeated: what it queued is queued [`once`];
 //! - what is queued is sent, or shown as failed or unknown; a conversation's sends keep their order;
 //! - the request's exact bytes and its retry key are on disk before the first try;
 //! - a reply is used while the conversation has a young, unspent token, each token by one send; else a push, but only
@@ -17,6 +18,7 @@ pub mod dispatch;
 pub mod jobs;
 pub mod line;
 pub mod model;
+pub mod once;
 mod repo;
 pub mod service;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The outbox's SQL.
 
+use std::time::Duration;
+
 use line_client::SentMessage;
 use serde_json::Value;
 
@@ -7,9 +9,10 @@ use super::model::{
     Delivery, Fault, NewSend, NewToken, OnItsWay, Origin, Progress, Reading, Request, SettledMessage, State,
     Target, TargetKind, Terms, Token, Used, Via,
 };
+use super::once::Once;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
-use crate::ids::{AccountId, ConversationId, MessageId, SendId, TenantId};
+use crate::ids::{AccountId, ConversationId, Id as _, MessageId, SendId, TenantId};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
@@ -127,6 +130,16 @@ statements! {
             OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $4
                 AND NOT EXISTS (SELECT 1 FROM reply_tokens AS t WHERE t.conversation_id = s.conversation_id
                     AND t.claimed_by IS NULL AND t.usable_until > $3)))" };
+    ONCE_TAKE = { "INSERT INTO once_keys
+        (conversation_id, once_key, tenant_id, account_id, wanted, message_ids, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (conversation_id, once_key) DO UPDATE SET wanted = excluded.wanted,
+            message_ids = excluded.message_ids, created_at = excluded.created_at
+        WHERE once_keys.created_at <= $8" };
+    ONCE_TAKEN = { "SELECT wanted, message_ids FROM once_keys
+        WHERE tenant_id = $1 AND conversation_id = $2 AND once_key = $3 AND created_at > $4" };
+    ONCE_DELETE = { "DELETE FROM once_keys WHERE (conversation_id, once_key) IN (
+        SELECT o.conversation_id, o.once_key FROM once_keys AS o WHERE o.created_at <= $1 LIMIT $2)" };
     USED = { concat!("SELECT s.account_id, s.via, s.origin, COUNT(*) AS calls,
         CAST(SUM(s.message_count) AS BIGINT) AS messages, CAST(SUM(COALESCE(s.cost, 0)) AS BIGINT) AS cost
         FROM sends AS s WHERE s.settled_at >= $3 AND s.settled_at < $4 AND s.state IN ('sent', 'unknown')
@@ -635,6 +648,36 @@ struct AccountReadingRow {
     account_id: AccountId,
     #[sqlx(flatten)]
     reading: ReadingRow,
+}
+
+/// Notes what a call queues; `false` when it has queued before, not longer than `kept` ago.
+pub(super) async fn take_once(
+    tx: &mut Tx,
+    once: &Once,
+    message_ids: &str,
+    now: Timestamp,
+    kept: Duration,
+) -> DbResult<bool> {
+    let Once { tenant, account, conversation, key, wanted } = once;
+    let wanted = wanted.as_slice();
+    let args = args![conversation, key, tenant, account, wanted, message_ids, now, now.minus(kept)];
+    Ok(tx.run(&ONCE_TAKE, args).await? == 1)
+}
+
+/// What a call wanted and queued after `since`.
+pub(super) async fn taken_once(
+    db: &Db,
+    once: &Once,
+    since: Timestamp,
+) -> DbResult<Option<(Vec<u8>, Vec<MessageId>)>> {
+    let args = args![&once.tenant, &once.conversation, &once.key, since];
+    let row: Option<(Vec<u8>, String)> = db.opt(&ONCE_TAKEN, args).await?;
+    Ok(row.map(|(wanted, ids)| (wanted, ids.split(',').filter_map(MessageId::parse).collect())))
+}
+
+/// Forgets calls that queued before; tells how many.
+pub(super) async fn delete_once(tx: &mut Tx, before: Timestamp, limit: i64) -> DbResult<u64> {
+    tx.run(&ONCE_DELETE, args![before, limit]).await
 }
 
 /// LINE's words on the quotas of the accounts in scope.

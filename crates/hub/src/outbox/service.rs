@@ -11,7 +11,7 @@ use super::model::{
     Delivery, Fault, Month, NewSend, NewToken, Origin, Price, Queued, READING_LIFE, Reading, State, Target,
     TargetKind, Terms, Usage,
 };
-use super::repo;
+use super::{once, repo};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
@@ -207,15 +207,16 @@ pub async fn usage(hub: &Hub, scope: &Scope, month: Month) -> DbResult<Vec<Usage
     Ok(accounts.into_values().collect())
 }
 
-/// Deletes the reply tokens that have been dead for an hour.
-pub(super) async fn delete_tokens(hub: &Hub) -> DbResult<()> {
+/// Deletes the reply tokens that have been dead for an hour, and the keys of calls that are repeated no more.
+pub(super) async fn delete_spent(hub: &Hub) -> DbResult<()> {
     const BATCH: i64 = 500;
-    let before = hub.now().minus(Duration::from_secs(3600));
+    let dead = hub.now().minus(Duration::from_secs(3600));
     loop {
         let mut tx = hub.db.begin().await?;
-        let gone = repo::delete_tokens(&mut tx, before, BATCH).await?;
+        let tokens = repo::delete_tokens(&mut tx, dead, BATCH).await?;
+        let keys = repo::delete_once(&mut tx, hub.now().minus(once::KEPT), BATCH).await?;
         tx.commit().await?;
-        if gone < BATCH.unsigned_abs() {
+        if tokens.max(keys) < BATCH.unsigned_abs() {
             return Ok(());
         }
     }

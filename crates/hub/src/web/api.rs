@@ -68,6 +68,8 @@ pub(crate) use repo::STATEMENTS;
 
 /// Items of a list that are answered when the caller names no `limit`.
 const DEFAULT_LIMIT: i64 = 50;
+/// How long the result of a call with an `Idempotency-Key` is kept (CONTRACT section 1).
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often results that were kept long enough are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// The most that a caller may ask for.
@@ -156,6 +158,7 @@ async fn gate(State(hub): State<Hub>, request: Request, next: Next) -> AppResult
         name: key.name,
         tenant_name: key.tenant.name,
         scopes: key.scopes,
+        once: None,
     };
     parts.extensions.insert(caller.clone());
     idempotency::run(&hub, &caller, Request::from_parts(parts, body), next).await
@@ -174,6 +177,8 @@ pub struct Caller {
     pub tenant_name: String,
     /// What the key may be used for.
     pub scopes: KeyScopes,
+    /// With an `Idempotency-Key`: the same for every try of this call, and for no other call.
+    pub once: Option<String>,
 }
 
 impl Caller {

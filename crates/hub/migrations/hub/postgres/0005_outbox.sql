@@ -103,3 +103,21 @@ CREATE TABLE quota_readings (
 );
 
 CREATE INDEX quota_readings_tenant ON quota_readings (tenant_id);
+
+-- What calls that may come again have queued. Written with the messages, so that a repeat finds either both or neither.
+CREATE TABLE once_keys (
+    conversation_id TEXT NOT NULL,
+    once_key TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    -- SHA-256 of what the call wants.
+    wanted BYTEA NOT NULL,
+    -- Its messages, in order, by commas.
+    message_ids TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (conversation_id, once_key)
+);
+
+CREATE INDEX once_keys_tenant ON once_keys (tenant_id);
+CREATE INDEX once_keys_account ON once_keys (account_id);
+CREATE INDEX once_keys_age ON once_keys (created_at);

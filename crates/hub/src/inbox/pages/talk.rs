@@ -355,7 +355,7 @@ pub(super) async fn send(
     if messages.is_empty() {
         return Ok(refused(&ui, &AppError::invalid_field("text", "required", "write something first")));
     }
-    let answer = Answer { messages, terms: form.terms(c.kind), origin: Origin::Agent };
+    let answer = Answer { messages, terms: form.terms(c.kind), origin: Origin::Agent, once: None };
     match service::send(&hub, &scope, &viewer.actor(), &id, answer).await {
         Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
         Err(error) => Err(error),
@@ -378,7 +378,7 @@ pub(super) async fn send_again(
     let (message, scope): (MessageId, _) = (id(&text)?, viewer.scope());
     let before = service::message(&hub, &scope, &message).await?;
     let c = service::get(&hub, &scope, &before.conversation_id).await?;
-    match service::send_again(&hub, &scope, &viewer.actor(), &message, form.terms(c.kind)).await {
+    match service::send_again(&hub, &scope, &viewer.actor(), &message, form.terms(c.kind), None).await {
         Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
         Err(error) => Err(error),
         Ok(_) if !ui.is_htmx() => Ok(Redirect::to(&format!("/inbox/{}", c.id)).into_response()),

@@ -6,6 +6,7 @@ use super::support::{Scene, text};
 use crate::db::testing::Engine;
 use crate::ids::Id as _;
 use crate::outbox::model::*;
+use crate::outbox::once::{self, Once};
 use crate::outbox::{cleanup, jobs, repo, service};
 use crate::scope::Scope;
 
@@ -80,6 +81,49 @@ async fn tokens_are_given_out_once_the_newest_first(#[case] engine: Engine) {
     assert_eq!(done, crate::jobs::Outcome::Done);
     let mut tx = hub.db.begin().await.unwrap();
     assert_eq!(repo::delete_tokens(&mut tx, hub.now(), 10).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_calls_key_is_its_tenants_and_conversations_and_lapses_after_a_day(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let (hub, conversation) = (&scene.test.hub, &scene.friend.conversation);
+    let once = Once::new(&scene.tenant, &scene.account, conversation, "key", &[text("a")]);
+    let ids: Vec<crate::ids::MessageId> = vec![hub.id(), hub.id()];
+    let take = async |once: &Once| {
+        let mut tx = hub.db.begin().await.unwrap();
+        let taken = once::take(&mut tx, hub, once, &ids).await.unwrap();
+        tx.commit().await.unwrap();
+        taken
+    };
+    let taken = async |once: &Once| once::taken(hub, once).await.map_err(|error| error.code);
+    assert_eq!(taken(&once).await, Ok(None));
+    assert!(take(&once).await);
+    assert!(!take(&once).await);
+    assert_eq!(taken(&once).await, Ok(Some(ids.clone())));
+    let other = Once::new(&scene.tenant, &scene.account, conversation, "key", &[text("a"), text("b")]);
+    assert_eq!(taken(&other).await, Err("idempotency_key_reused"));
+    let elsewhere = Once::new(&scene.tenant, &scene.account, &hub.id(), "key", &[text("a")]);
+    assert_eq!(taken(&elsewhere).await, Ok(None));
+    let stranger = Once::new(&hub.id(), &scene.account, conversation, "key", &[text("a")]);
+    assert_eq!(taken(&stranger).await, Ok(None));
+    let tidy = async || {
+        let done = jobs::delete_tokens(hub.clone(), jobs::DeleteTokens::default()).await;
+        assert_eq!(done, crate::jobs::Outcome::Done);
+    };
+    tidy().await;
+    assert_eq!(taken(&once).await, Ok(Some(ids.clone())), "not before its time");
+    scene.pass(24 * 3600);
+    assert_eq!(taken(&once).await, Ok(None));
+    assert!(take(&other).await, "free for another call, whether or not it was deleted");
+    scene.pass(24 * 3600);
+    tidy().await;
+    let mut tx = hub.db.begin().await.unwrap();
+    assert_eq!(repo::delete_once(&mut tx, hub.now(), 10).await.unwrap(), 0);
     tx.commit().await.unwrap();
     scene.close().await;
 }

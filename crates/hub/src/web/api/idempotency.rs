@@ -14,7 +14,7 @@ use super::Caller;
 use super::repo::{self, Before, Call};
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
-use crate::error::{AppError, AppResult};
+use crate::error::{AppError, AppResult, FieldError};
 
 /// The longest key.
 const KEY_LENGTH: usize = 64;
@@ -35,18 +35,21 @@ pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next
         AppError::invalid_field("Idempotency-Key", "invalid", "expected up to 64 visible characters")
     })?;
     let key = key.to_owned();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
         AppError::new(StatusCode::PAYLOAD_TOO_LARGE, "bad_body", "the body cannot be read, or is too large")
     })?;
-    let call = Call {
+    let mut call = Call {
         key: caller.key.clone(),
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         idempotency_key: key,
         body_hash: digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+        lease_until: hub.now(),
     };
-    if let Some(before) = begin(hub, &call).await? {
+    let once = format!("{} {} {} {}", call.key.as_str(), call.method, call.path, call.idempotency_key);
+    parts.extensions.insert(Caller { once: Some(once), ..caller.clone() });
+    if let Some(before) = begin(hub, &mut call).await? {
         return Ok(before);
     }
     let hub = hub.clone();
@@ -59,11 +62,13 @@ pub(super) async fn run(hub: &Hub, caller: &Caller, request: Request, next: Next
 }
 
 /// Begins the call, or waits for the result of the first.
-async fn begin(hub: &Hub, call: &Call) -> AppResult<Option<Response>> {
+async fn begin(hub: &Hub, call: &mut Call) -> AppResult<Option<Response>> {
     let patience = tokio::time::Instant::now() + PATIENCE;
     loop {
+        let now = hub.now();
+        call.lease_until = now.plus(LEASE);
         let mut tx = hub.db.begin().await?;
-        let begun = repo::begin(&mut tx, call, hub.now(), LEASE).await?;
+        let begun = repo::begin(&mut tx, call, now).await?;
         tx.commit().await?;
         if begun {
             return Ok(None);
@@ -71,7 +76,9 @@ async fn begin(hub: &Hub, call: &Call) -> AppResult<Option<Response>> {
         match repo::find(&hub.db, call).await? {
             Some(before) if before.body_hash != call.body_hash => {
                 let detail = "this Idempotency-Key was used with another body";
-                return Err(AppError::conflict("idempotency_key_reused", detail));
+                let mut refusal = AppError::conflict("idempotency_key_reused", detail);
+                refusal.fields.push(FieldError::new("Idempotency-Key", "reused", detail));
+                return Err(refusal);
             }
             Some(Before { status: Some(status), content_type, body, .. }) => {
                 return Ok(Some(replay(status, content_type, body)));
@@ -96,19 +103,26 @@ fn replay(status: i64, content_type: Option<String>, body: Option<Vec<u8>>) -> R
     response
 }
 
-/// Keeps the result; a failure of the hub or of LINE is no result, so the key is free to try again.
+/// Keeps the result; a failure of the hub or of LINE is no result, so the key is free to try again. Where that must do
+/// nothing twice although this is lost or too late, the call itself sees to it by [`Caller::once`].
 async fn keep(hub: &Hub, call: &Call, response: Response) -> AppResult<Response> {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.map_err(AppError::internal)?;
     let stored: DbResult<()> = async {
         let mut tx = hub.db.begin().await?;
-        if parts.status.is_server_error() {
-            repo::release(&mut tx, call).await?;
+        let was_ours = if parts.status.is_server_error() {
+            repo::release(&mut tx, call).await?
         } else {
             let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            repo::finish(&mut tx, call, parts.status.as_u16(), content_type, &body).await?;
+            repo::finish(&mut tx, call, parts.status.as_u16(), content_type, &body).await?
+        };
+        tx.commit().await?;
+        if !was_ours {
+            tracing::warn!(
+                "a call with an idempotency key took so long that a repeat of it has run meanwhile"
+            );
         }
-        tx.commit().await
+        Ok(())
     }
     .await;
     stored.log_and_ignore("keeping the result of an idempotent call");

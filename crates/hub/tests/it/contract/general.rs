@@ -265,6 +265,7 @@ async fn an_idempotency_key_makes_a_call_once(#[case] engine: Engine) {
     assert_eq!(call(api, "order 1", "one").await, at_once[0], "the first result, not how it stands now");
     let (status, other) = call(api, "order 1", "another").await;
     assert_eq!((status, &other["code"]), (409, &json!("idempotency_key_reused")));
+    assert_eq!(other["errors"][0]["field"], "Idempotency-Key");
     // Another key, another path and another method are other calls.
     let other_api = shop.hub.api_with(&[KeyScope::Send]).await;
     assert_eq!(call(&other_api, "order 1", "two").await.0, 202);

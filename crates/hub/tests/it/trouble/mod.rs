@@ -1,12 +1,14 @@
 //! Bad input and trouble: each test shows what the contract says then, and that nothing accepted is lost or done twice.
 //!
 //! `door` is about what arrives at the webhook's address, `events` about what well-signed events may be like, `line` about
-//! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away.
+//! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away, `once` about calls that come
+//! again because their answer was lost.
 
 mod database;
 mod door;
 mod events;
 mod line;
+mod once;
 
 use std::sync::LazyLock;
 use std::time::Duration;
