@@ -95,6 +95,7 @@ inbox-refused-paid = This would count against the month’s messages, and that w
 inbox-refused-quota = The month’s messages are used up. Until the friend writes again (free reply) or the plan is raised at LINE, nothing can be sent.
 inbox-refused-no-members = LINE did not answer, so the price is not known. Try again in a moment.
 inbox-refused-not-settled = A colleague is already sending this again.
+inbox-refused-picture = The picture is not there any more. Attach it again.
 inbox-refused-label = Too long or too many: at most 50 characters for a name, 100 tags, 100 fields.
 inbox-refused-by-line = LINE would refuse this: { $detail }
 inbox-closed-blocked = This friend has blocked the account. Nothing can be sent until they unblock it.

@@ -95,6 +95,7 @@ inbox-refused-paid = 今月の通数を使うため、確認が必要です。�
 inbox-refused-quota = 今月の通数を使い切りました。友だちからメッセージが届く（無料で返信可）か、LINEでプランを変更するまで送信できません。
 inbox-refused-no-members = LINEから応答がなく、通数がわかりません。少し待ってからもう一度お試しください。
 inbox-refused-not-settled = ほかの担当者がすでに再送しています。
+inbox-refused-picture = 画像がもうありません。もう一度添付してください。
 inbox-refused-label = 長すぎるか多すぎます。名前は50文字、タグと項目はそれぞれ100件までです。
 inbox-refused-by-line = LINEに受け付けられない内容です：{ $detail }
 inbox-closed-blocked = この友だちはアカウントをブロックしています。解除されるまで送信できません。

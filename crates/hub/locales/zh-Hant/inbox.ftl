@@ -95,6 +95,7 @@ inbox-refused-paid = 這則訊息會計入本月額度，尚未獲得同意。�
 inbox-refused-quota = 本月訊息額度已用完。等好友再傳訊息（可免費回覆），或在 LINE 加購額度後才能傳送。
 inbox-refused-no-members = LINE 沒有回應，無法得知計費則數，請稍後再試。
 inbox-refused-not-settled = 已有同事重新傳送這則訊息。
+inbox-refused-picture = 圖片已不存在，請重新附上。
 inbox-refused-label = 太長或太多：名稱最多 50 個字，標籤與自訂屬性各最多 100 個。
 inbox-refused-by-line = LINE 不會接受這則訊息：{ $detail }
 inbox-closed-blocked = 這位好友已封鎖官方帳號，解除封鎖前無法傳送訊息。

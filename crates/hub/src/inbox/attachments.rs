@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::content;
+use super::model::Conversation;
 use super::repo::media;
 use super::service;
 use crate::app::Hub;
@@ -34,11 +35,12 @@ use crate::blobs::BlobKey;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, ConversationId, TenantId};
 use crate::team::Viewer;
-use crate::web::api::{ApiResult, CanSend, Ident, Problems};
+use crate::text::storable;
+use crate::web::api::{ApiResult, CanSend, Ident, MAX_BODY, MAX_FILE, Problems};
 use crate::web::{Page, Ui};
 
-/// The largest upload, in bytes.
-pub const MAX_UPLOAD: usize = 25 << 20;
+/// The code of a picture that is not there.
+pub(super) const UNKNOWN: &str = "unknown_picture";
 /// The largest picture that is decoded, in pixels: a 50-megapixel camera's.
 const MAX_PIXELS: u64 = 52_000_000;
 /// The most memory one decoding may take, in bytes.
@@ -61,7 +63,7 @@ pub fn routes() -> Router<Hub> {
 
 /// The API's way to attach.
 pub fn api_routes() -> OpenApiRouter<Hub> {
-    OpenApiRouter::new().routes(routes!(attach_by_api)).layer(DefaultBodyLimit::max(MAX_UPLOAD + (64 << 10)))
+    OpenApiRouter::new().routes(routes!(attach_by_api)).layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
 /// A picture made fit for LINE.
@@ -231,20 +233,54 @@ fn address(hub: &Hub, key: &str) -> String {
 /// LINE's message object for a picture that was attached, by the keys that the page was given.
 ///
 /// # Errors
-/// 422 when there is no such picture.
-pub(super) async fn message(hub: &Hub, keys: &str) -> AppResult<Value> {
-    let unknown = || {
-        AppError::invalid_field(
-            "attachments",
-            "unknown",
-            "the picture is not there any more; attach it again",
-        )
-    };
-    let (original, preview) = keys.split_once('.').ok_or_else(unknown)?;
-    for key in [original, preview] {
-        media::find_attachment(&hub.db, key).await?.ok_or_else(unknown)?;
-    }
+/// 422 when these are no such keys; whether there is such a picture is for [`check`].
+pub(super) fn message(hub: &Hub, keys: &str) -> AppResult<Value> {
+    let (original, preview) = keys.split_once('.').ok_or_else(|| unknown("attachments"))?;
     Ok(line_api::message::image(&address(hub, original), &address(hub, preview)))
+}
+
+fn unknown(field: &str) -> AppError {
+    AppError::invalid_field(field, UNKNOWN, "the picture is not there for this account; attach it again")
+}
+
+/// Looks whether the pictures of this hub that messages show were attached to the conversation's own account.
+///
+/// # Errors
+/// 422 naming the field.
+pub(super) async fn check(hub: &Hub, conversation: &Conversation, messages: &[Value]) -> AppResult<()> {
+    let mut found = Vec::new();
+    for (n, message) in messages.iter().enumerate() {
+        keys_in(message, &address(hub, ""), &format!("messages[{n}]"), &mut found);
+    }
+    let (tenant, account) = (&conversation.tenant_id, &conversation.account_id);
+    for (field, key) in found {
+        if !media::has_attachment(&hub.db, tenant, account, &storable(&key)).await? {
+            return Err(unknown(&field));
+        }
+    }
+    Ok(())
+}
+
+/// Every address below `root` that LINE is to load for a message, as the field's name and what follows the root.
+fn keys_in(value: &Value, root: &str, field: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Array(all) => {
+            for (n, value) in all.iter().enumerate() {
+                keys_in(value, root, &format!("{field}[{n}]"), found);
+            }
+        }
+        Value::Object(all) => {
+            for (name, value) in all {
+                let field = format!("{field}.{name}");
+                let is_address = name == "url" || name.ends_with("Url");
+                match value.as_str().filter(|_| is_address).and_then(|text| text.strip_prefix(root)) {
+                    Some(key) => found.push((field, key.to_owned())),
+                    None => keys_in(value, root, &field, found),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The bytes of the field `file`.
@@ -255,7 +291,7 @@ async fn file(multipart: Result<Multipart, MultipartRejection>) -> AppResult<Byt
     while let Some(field) = multipart.next_field().await.map_err(|_| malformed())? {
         if field.name() == Some("file") {
             return match field.bytes().await {
-                Ok(bytes) if bytes.len() <= MAX_UPLOAD => Ok(bytes),
+                Ok(bytes) if bytes.len() <= MAX_FILE => Ok(bytes),
                 Ok(_) => Err(too_heavy()),
                 Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_heavy()),
                 Err(_) => Err(malformed()),
@@ -336,7 +372,8 @@ struct AttachmentForm {
     file: Vec<u8>,
 }
 
-/// Makes a picture fit for LINE and keeps it at a public address; answers the two addresses of an image message.
+/// Makes a picture fit for LINE and keeps it at a public address; answers the two addresses of an image message in a
+/// conversation of this account.
 #[utoipa::path(post, path = "/accounts/{id}/attachments", tag = "Inbox", params(("id" = String, Path)),
     request_body(content = AttachmentForm, content_type = "multipart/form-data"),
     responses((status = 201, body = AttachmentView), Problems))]

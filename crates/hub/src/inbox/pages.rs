@@ -10,7 +10,7 @@ mod transcript;
 mod words;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -20,6 +20,7 @@ use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::Id;
 use crate::web::NavEntry;
+use crate::web::api::MAX_BODY;
 
 /// The inbox's place in the rail.
 pub const NAV: NavEntry =
@@ -46,7 +47,10 @@ pub fn routes() -> Router<Hub> {
         .route("/inbox/{id}/assignee", post(talk::assign))
         .route("/inbox/{id}/tags", post(talk::tag))
         .route("/inbox/{id}/fields", post(talk::set_field))
-        .route("/inbox/{id}/attachments", post(attachments::attach_in_page))
+        .route(
+            "/inbox/{id}/attachments",
+            post(attachments::attach_in_page).layer(DefaultBodyLimit::max(MAX_BODY)),
+        )
         .route("/inbox/with/{contact}", get(list::with_contact))
         .route("/inbox/messages/{id}/content", get(talk::content))
         .route("/inbox/messages/{id}/send-again", post(talk::send_again))

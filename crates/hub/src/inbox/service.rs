@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::attachments;
 use super::model::{Conversation, Kind, Message, State};
 use super::repo::{read, write};
 use crate::app::Hub;
@@ -163,7 +164,7 @@ async fn queue(
     answer: Answer,
     once: Option<&Once>,
 ) -> AppResult<Vec<MessageId>> {
-    check(hub, conversation, &answer)?;
+    check(hub, conversation, &answer).await?;
     let target = target(conversation);
     let price = outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
     outbox::service::admit(&price, answer.terms)?;
@@ -240,7 +241,7 @@ pub(super) fn target(conversation: &Conversation) -> Target {
     Target { kind, id: conversation.external_id.clone() }
 }
 
-fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppResult<()> {
+async fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppResult<()> {
     let messages = Value::Array(answer.messages.clone());
     let rules = line_api::validate::Rules { loopback_http: hub.config.is_loopback() };
     if let Err(refusal) = line_api::validate::messages_with(&messages, rules) {
@@ -257,6 +258,7 @@ fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppResult<(
         }
         return Err(AppError::invalid(fields));
     }
+    attachments::check(hub, conversation, &answer.messages).await?;
     if conversation.contact.as_ref().is_some_and(|contact| contact.blocked_at.is_some()) {
         return Err(AppError::conflict(
             "blocked",
@@ -315,7 +317,7 @@ async fn queue_again(
         .and_then(|delivery| outbox::model::State::parse(&delivery.state))
         .ok_or_else(|| AppError::not_found("outgoing message"))?;
     let messages = message.content.iter().cloned().collect();
-    check(hub, conversation, &Answer { messages, terms, origin: Origin::Agent, once: None })?;
+    check(hub, conversation, &Answer { messages, terms, origin: Origin::Agent, once: None }).await?;
     let price =
         outbox::service::price(hub, &conversation.account_id, &conversation.id, &target(conversation))
             .await?;

@@ -68,6 +68,10 @@ pub(crate) use repo::STATEMENTS;
 
 /// Items of a list that are answered when the caller names no `limit`.
 const DEFAULT_LIMIT: i64 = 50;
+/// The largest file in a call, in bytes.
+pub const MAX_FILE: usize = 25 << 20;
+/// The largest body of a call, in bytes: such a file and the form around it.
+pub const MAX_BODY: usize = MAX_FILE + (64 << 10);
 /// How long the result of a call with an `Idempotency-Key` is kept (CONTRACT section 1).
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often results that were kept long enough are removed.

@@ -1,9 +1,13 @@
 //! The inbox and contacts as pages: what a person sees, what they send, and what they may not see.
 
+use hub::web::api::MAX_FILE;
 use reqwest::Method;
 use serde_json::json;
 use testkit::{Account, Browser, LineUser, TestHub};
 use url::Url;
+
+/// A PNG of one pixel.
+const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
 
 struct Shop {
     hub: TestHub,
@@ -44,6 +48,30 @@ impl Shop {
 
     async fn submit(&self, action: &str, fields: &[(&str, &str)]) -> u16 {
         self.owner.submit(&self.at(""), &self.at(action), fields).await.status.as_u16()
+    }
+
+    /// Attaches a picture in the composer of a conversation.
+    async fn attach(&self, conversation: &str, bytes: &[u8]) -> (u16, String) {
+        let page = self.owner.get(&format!("/inbox/{conversation}")).await.body;
+        let token = page.split_once("name=\"csrf\" content=\"").unwrap().1.split('"').next().unwrap();
+        let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name("a.png");
+        let form = reqwest::multipart::Form::new().part("file", part);
+        let request = self.owner.request(Method::POST, &format!("/inbox/{conversation}/attachments"));
+        let request = request.header("x-csrf-token", token).header("hx-request", "true");
+        let answer = request.multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// The keys of a picture that was attached to a conversation.
+    async fn picture(&self, conversation: &str) -> String {
+        let (status, body) = self.attach(conversation, PIXEL).await;
+        assert_eq!(status, 200, "{body}");
+        let chip: serde_json::Value = serde_json::from_str(&body).unwrap();
+        chip["keys"].as_str().unwrap().to_owned()
+    }
+
+    async fn sent(&self) -> Vec<serde_json::Value> {
+        self.messages().await.into_iter().filter(|m| m["direction"] == "out").collect()
     }
 
     async fn messages(&self) -> Vec<serde_json::Value> {
@@ -154,25 +182,12 @@ async fn contacts_lead_to_their_conversation() {
 
 #[tokio::test]
 async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
-    const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
     let Some(shop) = Shop::new().await else { return };
-    let page = shop.page().await;
-    let token = page.split_once("name=\"csrf\" content=\"").unwrap().1.split('"').next().unwrap().to_owned();
-    let attach = async |bytes: &'static [u8]| {
-        let part = reqwest::multipart::Part::bytes(bytes).file_name("a.png");
-        let form = reqwest::multipart::Form::new().part("file", part);
-        let request =
-            shop.owner.request(Method::POST, &shop.at("/attachments")).header("x-csrf-token", &token);
-        let answer = request.header("hx-request", "true").multipart(form).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
-    let (status, body) = attach(PIXEL).await;
-    assert_eq!(status, 200, "{body}");
-    let chip: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let keys = chip["keys"].as_str().unwrap();
-    assert_eq!(shop.submit("/send", &[("text", "看圖"), ("attachments", keys)]).await, 303);
+    let attach = async |bytes: &[u8]| shop.attach(&shop.conversation, bytes).await;
+    let keys = shop.picture(&shop.conversation).await;
+    assert_eq!(shop.submit("/send", &[("text", "看圖"), ("attachments", &keys)]).await, 303);
     shop.hub.settle().await;
-    let sent: Vec<_> = shop.messages().await.into_iter().filter(|m| m["direction"] == "out").collect();
+    let sent = shop.sent().await;
     assert_eq!(sent.iter().map(|m| &m["content"]["type"]).collect::<Vec<_>>(), ["image", "text"]);
     assert!(sent.iter().all(|m| m["delivery"]["state"] == "sent"), "{sent:?}");
     let url = Url::parse(sent[0]["content"]["originalContentUrl"].as_str().unwrap()).unwrap();
@@ -186,6 +201,92 @@ async fn an_attached_picture_reaches_the_friend_and_loads_without_signing_in() {
     let (status, words) = attach(b"<svg/>").await;
     assert_eq!(status, 422, "{words}");
     assert_eq!(shop.hub.anon().get("/media/guessed").await.status, 404);
+    shop.hub.close().await;
+}
+
+// A picture belongs to the account it was attached to: no other conversation shows it, of this tenant or of another.
+#[tokio::test]
+async fn a_picture_of_another_account_or_tenant_is_not_sent() {
+    let Some(shop) = Shop::new().await else { return };
+    let keys = shop.picture(&shop.conversation).await;
+    let second = shop.hub.connect_account().await;
+    shop.friend.follows(&second).await;
+    shop.friend.says(&second, "hello").await;
+    shop.hub.settle().await;
+    let of_second = format!("/conversations?account_id={}", second.id);
+    let listed = shop.hub.api().get(&of_second).await.expect(200);
+    let other = listed["items"][0]["id"].as_str().unwrap();
+    let at = format!("/inbox/{other}");
+    let fields = [("text", "看圖"), ("attachments", keys.as_str())];
+    let refused = shop.owner.submit(&at, &format!("{at}/send"), &fields).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("data-code=\"invalid\"") && refused.body.contains("Attach it again"));
+
+    // By the API the address stands in the message itself, however deep.
+    let (original, preview) = keys.split_once('.').unwrap();
+    let url = |key: &str| shop.hub.url.join(&format!("/media/{key}")).unwrap().to_string();
+    let picture = |original: &str, preview: &str| json!({ "type": "image", "originalContentUrl": url(original), "previewImageUrl": url(preview) });
+    let flex = json!({ "type": "flex", "altText": "看圖", "contents": { "type": "bubble",
+        "hero": { "type": "image", "url": url(original) } } });
+    let cases = [
+        (picture(original, preview), "messages[0].originalContentUrl"),
+        (flex.clone(), "messages[0].contents.hero.url"),
+    ];
+    for (message, field) in cases {
+        let path = format!("/conversations/{other}/messages");
+        let refusal = shop.hub.api().post(&path, json!({ "messages": [message] })).await.expect(422);
+        assert_eq!(refusal["errors"][0]["field"], field, "{refusal}");
+    }
+    let path = format!("/conversations/{}/messages", shop.conversation);
+    let guessed = json!({ "messages": [picture(original, "guessed")] });
+    let refusal = shop.hub.api().post(&path, guessed).await.expect(422);
+    assert_eq!(refusal["errors"][0]["field"], "messages[0].previewImageUrl");
+    // Where it belongs it goes out; a text may speak of it anywhere.
+    for message in [picture(original, preview), flex] {
+        let _ = shop.hub.api().post(&path, json!({ "messages": [message] })).await.expect(202);
+    }
+    let words = json!({ "messages": [{ "type": "text", "text": url(original) }] });
+    let _ = shop.hub.api().post(&format!("/conversations/{other}/messages"), words).await.expect(202);
+
+    // Another tenant, whose account has the same name at LINE's side or not, has none of it.
+    let stranger = shop.hub.stranger("Another tenant").await;
+    let channel = shop.hub.channel("Other OA").await;
+    let new = json!({ "channel_id": channel["channelId"], "channel_secret": channel["channelSecret"] });
+    let account = stranger.post("/accounts", new).await.expect(201);
+    let body = json!({ "channelId": channel["channelId"], "message": { "type": "text", "text": "hi" } });
+    shop.friend.acts("follow", json!({ "channelId": channel["channelId"] })).await;
+    shop.friend.acts("messages", body).await;
+    shop.hub.settle().await;
+    let theirs = stranger.get("/conversations").await.expect(200)["items"][0]["id"].clone();
+    let path = format!("/conversations/{}/messages", theirs.as_str().unwrap());
+    let refusal = stranger.post(&path, json!({ "messages": [picture(original, preview)] })).await.expect(422);
+    assert_eq!(refusal["errors"][0]["code"], "unknown_picture", "{account}");
+    shop.hub.close().await;
+}
+
+// A file may be as large as the hub says, in the page and in a call with a key, and no larger.
+#[tokio::test]
+async fn the_largest_picture_is_taken_by_the_page_and_by_a_call_with_a_key() {
+    let Some(shop) = Shop::new().await else { return };
+    // What follows a PNG's end is not looked at.
+    let sized = |bytes: usize| [PIXEL, &vec![0; bytes - PIXEL.len()]].concat();
+    let (largest, larger) = (sized(MAX_FILE), sized(MAX_FILE + 1));
+    let path = format!("/accounts/{}/attachments", shop.account.id);
+    let upload = async |key: &str, bytes: &[u8]| {
+        let form = reqwest::multipart::Form::new()
+            .part("file", reqwest::multipart::Part::bytes(bytes.to_vec()).file_name("a.png"));
+        let request = shop.hub.api().request(Method::POST, &path).header("idempotency-key", key);
+        request.multipart(form).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(upload("largest", &largest).await, 201);
+    assert_eq!(upload("larger", &larger).await, 422);
+    assert_eq!(shop.attach(&shop.conversation, &largest).await.0, 200);
+    assert_eq!(shop.attach(&shop.conversation, &larger).await.0, 422);
+    // JSON is not files.
+    let long = json!({ "messages": [{ "type": "text", "text": "x".repeat(3 << 20) }] });
+    let messages = format!("/conversations/{}/messages", shop.conversation);
+    let request = shop.hub.api().request(Method::POST, &messages).header("idempotency-key", "long");
+    assert_eq!(request.json(&long).send().await.unwrap().status(), 413);
     shop.hub.close().await;
 }
 

@@ -346,7 +346,7 @@ pub(super) async fn send(
     let c = service::get(&hub, &scope, &id).await?;
     let mut messages = Vec::new();
     for key in form.attachments.split(',').filter(|key| !key.is_empty()) {
-        messages.push(attachments::message(&hub, key).await?);
+        messages.push(attachments::message(&hub, key)?);
     }
     let words = storable(&form.text.replace("\r\n", "\n"));
     if !words.trim().is_empty() {
@@ -411,6 +411,7 @@ fn refused(ui: &Ui, error: &AppError) -> Response {
         ("left", _) => ui.t("inbox-closed-left"),
         ("line_unavailable", _) => ui.t("inbox-refused-no-members"),
         ("not_settled", _) => ui.t("inbox-refused-not-settled"),
+        (_, Some(field)) if field.code == attachments::UNKNOWN => ui.t("inbox-refused-picture"),
         (_, Some(field)) if field.code == "required" => ui.t("inbox-refused-empty"),
         (_, Some(field)) if matches!(field.code, "bad_length" | "too_long" | "too_many") => {
             ui.t("inbox-refused-label")

@@ -18,6 +18,7 @@ statements! {
     FORGOTTEN = { "UPDATE media SET blob_key = NULL, updated_at = $2 WHERE message_id = $1" };
     ATTACH = { "INSERT INTO attachments (key, tenant_id, account_id, blob_key, content_type, size, created_by, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)" };
+    OWN_ATTACHMENT = { "SELECT key FROM attachments WHERE key = $1 AND tenant_id = $2 AND account_id = $3" };
     FIND_ATTACHMENT = { "SELECT blob_key, content_type, size FROM attachments WHERE key = $1" };
 }
 
@@ -97,6 +98,16 @@ pub(in crate::inbox) struct Attachment<'a> {
 pub(in crate::inbox) async fn attach(tx: &mut Tx, a: &Attachment<'_>, now: Timestamp) -> DbResult<u64> {
     let args = args![a.key, a.tenant, a.account, a.blob_key, a.content_type, a.size, a.created_by, now];
     tx.run(&ATTACH, args).await
+}
+
+/// Whether a picture was attached to this account of this tenant.
+pub(in crate::inbox) async fn has_attachment(
+    db: &Db,
+    tenant: &TenantId,
+    account: &AccountId,
+    key: &str,
+) -> DbResult<bool> {
+    Ok(db.opt::<(String,)>(&OWN_ATTACHMENT, args![key, tenant, account]).await?.is_some())
 }
 
 /// By its unguessable public key: LINE and the friends' phones fetch it without signing in.

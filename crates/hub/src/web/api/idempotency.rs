@@ -10,16 +10,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Caller;
 use super::repo::{self, Before, Call};
+use super::{Caller, MAX_BODY};
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
 use crate::error::{AppError, AppResult, FieldError};
 
 /// The longest key.
 const KEY_LENGTH: usize = 64;
-/// The largest body of a call with a key: a picture in base64.
-const MAX_BODY: usize = 16 << 20;
 /// A call that runs longer has died with its process.
 const LEASE: Duration = Duration::from_secs(60);
 /// How often a waiting call looks whether the first is done.
