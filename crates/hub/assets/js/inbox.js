@@ -552,27 +552,29 @@
         byId("inbox-refusal").textContent = words.many;
         break;
       }
-      const chip = { name: file.name, address: URL.createObjectURL(file), keys: "", of: open() };
+      const to = byId("inbox-composer").dataset.attach;
+      const chip = { file, name: file.name, address: URL.createObjectURL(file), keys: "", refusal: "", of: open(), to };
       chips.push(chip);
-      chip.ready = upload(chip, file);
+      chip.ready = upload(chip);
     }
     drawChips();
   };
 
-  const upload = async (chip, file) => {
+  const upload = async (chip) => {
     const body = new FormData();
-    body.append("file", file);
+    body.append("file", chip.file);
+    chip.refusal = "";
     try {
-      const response = await ask(byId("inbox-composer").dataset.attach, body);
-      if (response.ok) {
-        chip.keys = (await response.json()).keys;
-      } else {
-        chips = chips.filter((other) => other !== chip);
-        refuse(byId("inbox-refusal"), await response.text());
-      }
+      const response = await ask(chip.to, body);
+      if (response.ok) chip.keys = (await response.json()).keys;
+      else chip.refusal = parse(await response.text()).querySelector(".inbox-refused")?.textContent || words.unfit;
     } catch {
+      chip.refusal = words.unfit;
+    }
+    // What was sent off already says so in its bubble.
+    if (chip.refusal && chips.includes(chip)) {
       chips = chips.filter((other) => other !== chip);
-      byId("inbox-refusal").textContent = words.failed;
+      if (chip.of === open()) byId("inbox-refusal").textContent = chip.refusal;
     }
     if (chip.of === open()) drawChips();
   };
@@ -609,7 +611,8 @@
       const picture = make("img", "lv-photo");
       picture.src = chip.address;
       picture.alt = chip.name;
-      return make("div", "lv lv-at-inbox lv-media", [picture]);
+      chip.bubble = make("div", "lv lv-at-inbox lv-media", [picture]);
+      return chip.bubble;
     });
     if (text) bubbles.push(make("div", "lv lv-at-inbox lv-bubble", [make("p", "lv-words", [text])]));
     const meta = make("p", "inbox-meta", [make("span", "inbox-sending is-queued", [words.sending])]);
@@ -622,6 +625,9 @@
 
   // Answers leave in the order in which they were written.
   let queue = Promise.resolve();
+  // Those that the hub has not answered yet, or that did not reach it.
+  const unsent = new Set();
+  const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   const submit = async () => {
     const box = field();
@@ -641,24 +647,32 @@
     drawChips();
     fit();
     box.focus();
-    const turn = pendingTurn(text, pictures);
-    byId("inbox-turns").append(turn);
+    // One key for all tries: whether or not the hub took the first, it takes the answer once.
+    const answer = { id, once: newKey(), turn: pendingTurn(text, pictures), text, pictures, agreed };
+    unsent.add(answer);
+    byId("inbox-turns").append(answer.turn);
     toBottom();
-    queue = queue.then(() => deliver(id, turn, text, pictures, agreed));
+    queue = queue.then(() => deliver(answer));
   };
 
-  const deliver = async (id, turn, text, pictures, agreed) => {
+  const deliver = async (answer) => {
+    const { id, once, turn, text, pictures, agreed } = answer;
     await Promise.all(pictures.map((chip) => chip.ready));
-    const attachments = pictures.map((chip) => chip.keys).filter(Boolean).join(",");
-    const body = new URLSearchParams({ text, attachments, ...agreed });
+    const spoilt = pictures.find((chip) => !chip.keys);
+    if (spoilt) return notSent(answer, spoilt.refusal, spoilt);
+    const attachments = pictures.map((chip) => chip.keys).join(",");
+    const body = new URLSearchParams({ text, attachments, once, ...agreed });
     let response;
     let html;
     try {
       response = await ask(`/inbox/${id}/send`, body);
       html = await response.text();
     } catch {
-      return notReached(id, turn, text, pictures, agreed);
+      return notSent(answer, words.failed);
     }
+    // A failure that is no refusal leaves open whether the hub took it.
+    if (response.status >= 500 && !parse(html).querySelector(".inbox-refused")) return notSent(answer, words.failed);
+    unsent.delete(answer);
     turn.remove();
     if (id !== open()) {
       if (!response.ok) sessionStorage.setItem(`inbox-draft-${id}`, text);
@@ -680,22 +694,39 @@
     refreshPrice();
   };
 
-  const notReached = (id, turn, text, pictures, agreed) => {
-    const meta = turn.querySelector(".inbox-meta");
+  // Says in the bubble why it is still here, with the ways on.
+  const notSent = (answer, why, spoilt) => {
+    const { turn, pictures } = answer;
     const told = document.createElement("span");
     told.className = "inbox-sending is-failed";
-    told.textContent = words.failed;
-    const again = document.createElement("button");
-    again.type = "button";
-    again.className = "button quiet";
-    again.textContent = words.retry;
-    again.addEventListener("click", () => {
-      again.remove();
-      told.className = "inbox-sending is-queued";
-      told.textContent = words.sending;
-      queue = queue.then(() => deliver(id, turn, text, pictures, agreed));
-    });
-    meta.replaceChildren(told, again);
+    told.textContent = why;
+    const way = (name, act) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "button quiet";
+      button.textContent = name;
+      button.addEventListener("click", () => {
+        act();
+        if (!unsent.has(answer)) return turn.remove();
+        told.className = "inbox-sending is-queued";
+        told.textContent = words.sending;
+        meta.replaceChildren(told);
+        queue = queue.then(() => deliver(answer));
+      });
+      return button;
+    };
+    const ways = [way(words.retry, () => {
+      for (const chip of pictures) if (chip.refusal) chip.ready = upload(chip);
+    })];
+    if (spoilt) {
+      ways.push(way(words.remove, () => {
+        spoilt.bubble.remove();
+        answer.pictures = pictures.filter((chip) => chip !== spoilt);
+        if (!answer.text && answer.pictures.length === 0) unsent.delete(answer);
+      }));
+    }
+    const meta = turn.querySelector(".inbox-meta");
+    meta.replaceChildren(told, ...ways);
   };
 
   const sendAgain = async (form, submitter) => {
@@ -849,9 +880,10 @@
     scroller().addEventListener("scroll", onScroll, { passive: true });
     grown.disconnect();
     grown.observe(byId("inbox-turns"));
-    toBottom();
     field().value = sessionStorage.getItem(draft()) ?? "";
     fit();
+    for (const answer of unsent) if (answer.id === open()) byId("inbox-turns").append(answer.turn);
+    toBottom();
     refreshPrice();
     markReadNow();
     if (matchMedia("(width >= 720px) and (pointer: fine)").matches && !byId("inbox-composer").hidden) field().focus();

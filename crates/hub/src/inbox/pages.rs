@@ -5,6 +5,7 @@
 
 mod choice;
 mod list;
+mod send;
 mod talk;
 mod transcript;
 mod words;
@@ -35,13 +36,13 @@ pub fn routes() -> Router<Hub> {
         .route("/inbox/{id}/talk", get(talk::talk))
         .route("/inbox/{id}/turns", get(talk::turns))
         .route("/inbox/{id}/around", get(talk::around))
-        .route("/inbox/{id}/price", get(talk::price))
+        .route("/inbox/{id}/price", get(send::price))
         .route("/inbox/messages/{id}", get(talk::message))
         .layer(from_fn(fragments_only));
     Router::new()
         .route("/inbox", get(list::page))
         .route("/inbox/{id}", get(list::page_with))
-        .route("/inbox/{id}/send", post(talk::send))
+        .route("/inbox/{id}/send", post(send::send))
         .route("/inbox/{id}/read", post(talk::read))
         .route("/inbox/{id}/state", post(talk::set_state))
         .route("/inbox/{id}/assignee", post(talk::assign))
@@ -53,7 +54,7 @@ pub fn routes() -> Router<Hub> {
         )
         .route("/inbox/with/{contact}", get(list::with_contact))
         .route("/inbox/messages/{id}/content", get(talk::content))
-        .route("/inbox/messages/{id}/send-again", post(talk::send_again))
+        .route("/inbox/messages/{id}/send-again", post(send::send_again))
         .merge(fragments)
 }
 

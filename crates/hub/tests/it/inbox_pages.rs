@@ -264,6 +264,48 @@ async fn a_picture_of_another_account_or_tenant_is_not_sent() {
     shop.hub.close().await;
 }
 
+// What a browser sends again because the answer was lost: the same form.
+#[tokio::test]
+async fn the_same_answer_sent_twice_is_one_message() {
+    let Some(shop) = Shop::new().await else { return };
+    let keys = shop.picture(&shop.conversation).await;
+    let key = "0123456789abcdef0123456789abcdef";
+    let send = async |browser: &Browser, text: &str, once: &str| {
+        let fields = [("text", text), ("attachments", keys.as_str()), ("once", once)];
+        let page = browser.get(&shop.at("")).await.body;
+        let token = page.split_once("name=\"csrf\" content=\"").unwrap().1.split('"').next().unwrap();
+        let request = browser.request(Method::POST, &shop.at("/send")).header("x-csrf-token", token);
+        let answer = request.header("hx-request", "true").form(&fields).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let first = send(&shop.owner, "有的", key).await;
+    assert_eq!(first.0, 200);
+    assert_eq!(send(&shop.owner, "有的", key).await, first);
+    assert_eq!(shop.sent().await.len(), 2, "a picture and a text, once");
+    shop.hub.settle().await;
+    // The answer stands as it stands now, even when nothing more could be sent.
+    shop.friend.blocks(&shop.account).await;
+    shop.hub.settle().await;
+    let (status, turns) = send(&shop.owner, "有的", key).await;
+    assert!(status == 200 && turns.contains("is-sent"), "{status} {turns}");
+    assert_eq!(shop.sent().await.len(), 2);
+    shop.friend.follows(&shop.account).await;
+    shop.hub.settle().await;
+
+    let (status, refusal) = send(&shop.owner, "沒有", key).await;
+    assert_eq!(status, 409);
+    assert!(refusal.contains("data-code=\"idempotency_key_reused\""), "{refusal}");
+    for odd in ["x".repeat(65).as_str(), "a b", "é", "\u{0}"] {
+        assert_eq!(send(&shop.owner, "有的", odd).await.0, 422, "{odd:?}");
+    }
+    // The key is the agent's own, and an answer of its own has a key of its own.
+    let agent = shop.hub.agent("agent@test.example", &[&shop.account.id]).await;
+    assert_eq!(send(&agent, "有的", key).await.0, 200);
+    assert_eq!(send(&shop.owner, "有的", "another").await.0, 200);
+    assert_eq!(shop.sent().await.len(), 6);
+    shop.hub.close().await;
+}
+
 // A file may be as large as the hub says, in the page and in a call with a key, and no larger.
 #[tokio::test]
 async fn the_largest_picture_is_taken_by_the_page_and_by_a_call_with_a_key() {
