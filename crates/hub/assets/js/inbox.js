@@ -119,7 +119,8 @@
     }
     markCurrent();
     showLeft();
-    if (ids.has(open())) markRead(Number(byId(`row-${open()}`)?.dataset.unread ?? 0));
+    const row = ids.has(open()) && byId(`row-${open()}`);
+    if (row) talk().dataset.unread = row.dataset.unread;
   };
 
   const refreshList = async () => {
@@ -337,20 +338,29 @@
       old.replaceWith(turn);
     }
     if (arrived.some((turn) => turn.classList.contains("is-event"))) await refreshAround();
+    markRead();
   };
 
-  const markRead = (unread) => {
-    if (unread > 0 && open() && document.visibilityState === "visible" && document.hasFocus()) {
-      ask(`/inbox/${open()}/read`, new URLSearchParams());
-      talk().dataset.unread = "0";
-    }
+  // What somebody looks at is read, each new message once: marked as unread by a person, it stays so until more is written
+  // or it is opened again.
+  let lookedAt = {};
+  const markRead = () => {
+    if (!open() || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    const newest = [...document.querySelectorAll("#inbox-turns .inbox-turn[data-in]")].at(-1)?.id;
+    const wasOpen = lookedAt.id === open();
+    if (wasOpen && lookedAt.newest === newest) return;
+    lookedAt = { id: open(), newest };
+    if (!wasOpen && talk().dataset.unread === "0") return;
+    ask(`/inbox/${open()}/read`, new URLSearchParams());
+    talk().dataset.unread = "0";
   };
-  const markReadNow = () => {
-    const row = byId(`row-${open()}`);
-    if (open()) markRead(Number(row?.dataset.unread ?? talk().dataset.unread));
+  window.addEventListener("focus", markRead);
+  document.addEventListener("visibilitychange", markRead);
+
+  const markUnread = async (id) => {
+    const response = await ask(`/inbox/${id}/unread`, new URLSearchParams());
+    if (response.ok) await refreshRows(new Set([id]));
   };
-  window.addEventListener("focus", markReadNow);
-  document.addEventListener("visibilitychange", markReadNow);
 
   // --- Head, notice and person --------------------------------------------------------------------------------------
   const setAround = (fresh) => {
@@ -862,6 +872,10 @@
           : document.querySelector("#inbox-head [data-close]");
         button?.click();
       },
+      u: () => {
+        const id = document.activeElement?.closest(".inbox-row")?.dataset.id ?? open();
+        if (id) markUnread(id);
+      },
     }[event.key];
     if (!act) return;
     event.preventDefault();
@@ -885,7 +899,8 @@
     for (const answer of unsent) if (answer.id === open()) byId("inbox-turns").append(answer.turn);
     toBottom();
     refreshPrice();
-    markReadNow();
+    lookedAt = {};
+    markRead();
     if (matchMedia("(width >= 720px) and (pointer: fine)").matches && !byId("inbox-composer").hidden) field().focus();
   };
 

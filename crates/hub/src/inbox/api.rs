@@ -335,7 +335,7 @@ async fn change_conversation(
         return Err(AppError::invalid_field("snoozed_until", "invalid", detail));
     }
     let state = state.map(|state| (state, wanted.snoozed_until));
-    let change = Change { state, assignee: wanted.assignee_id, read: wanted.read };
+    let change = Change { state, assignee: wanted.assignee_id, read: wanted.read.then_some(true) };
     let conversation = service::change(&hub, &caller.scope, &actor(&caller), &id, change).await?;
     Ok(Json(conversation.into()))
 }

@@ -44,6 +44,7 @@ pub fn routes() -> Router<Hub> {
         .route("/inbox/{id}", get(list::page_with))
         .route("/inbox/{id}/send", post(send::send))
         .route("/inbox/{id}/read", post(talk::read))
+        .route("/inbox/{id}/unread", post(talk::unread))
         .route("/inbox/{id}/state", post(talk::set_state))
         .route("/inbox/{id}/assignee", post(talk::assign))
         .route("/inbox/{id}/tags", post(talk::tag))

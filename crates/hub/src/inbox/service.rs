@@ -341,8 +341,8 @@ pub struct Change {
     pub state: Option<(State, Option<Timestamp>)>,
     /// The new assignee's user id, or nobody.
     pub assignee: Option<Option<String>>,
-    /// Everything is read.
-    pub read: bool,
+    /// Everything is read, or (false) somebody shall look at it once more.
+    pub read: Option<bool>,
 }
 
 /// Changes a conversation.
@@ -366,8 +366,10 @@ pub async fn change(
     }
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
-    if change.read {
-        write::read_all(&mut tx, scope, id, now).await?;
+    match change.read {
+        Some(true) => _ = write::read_all(&mut tx, scope, id, now).await?,
+        Some(false) => _ = write::mark_unread(&mut tx, scope, id, now).await?,
+        None => {}
     }
     if let Some((state, until)) = change.state {
         write::set_state(&mut tx, scope, id, state, until, now).await?;

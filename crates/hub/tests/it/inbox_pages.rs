@@ -332,6 +332,95 @@ async fn the_largest_picture_is_taken_by_the_page_and_by_a_call_with_a_key() {
     shop.hub.close().await;
 }
 
+#[tokio::test]
+async fn a_conversation_marked_as_unread_counts_until_it_is_read() {
+    let Some(shop) = Shop::new().await else { return };
+    let row = async || {
+        let (_, rows) = shop.fragment(&shop.owner, &format!("/inbox/rows?ids={}", shop.conversation)).await;
+        rows
+    };
+    let unread =
+        async || shop.hub.api().get(&format!("/conversations/{}", shop.conversation)).await.expect(200);
+    let written = unread().await["unread_count"].as_i64().unwrap();
+    assert!(written > 0);
+    assert_eq!(shop.submit("/unread", &[]).await, 303);
+    assert_eq!(unread().await["unread_count"], written, "what is unread stays as it is");
+    assert_eq!(shop.submit("/read", &[]).await, 204);
+    assert!(row().await.contains("data-unread=\"0\""));
+
+    // Another browser of the same person hears of it.
+    let elsewhere = shop.hub.owner().await;
+    let mut live = elsewhere.request(Method::GET, "/live").send().await.unwrap();
+    assert_eq!(shop.submit("/unread", &[]).await, 303);
+    let heard = async {
+        let mut heard = String::new();
+        while !(heard.contains("event: conversation") && heard.contains(&shop.conversation)) {
+            heard.push_str(&String::from_utf8_lossy(&live.chunk().await.unwrap().unwrap()));
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), heard).await.expect("the notice");
+    drop(live);
+    let rows = row().await;
+    assert!(rows.contains("data-unread=\"1\"") && rows.contains("is-unread"), "{rows}");
+    assert_eq!(unread().await["unread_count"], 1);
+    assert!(shop.owner.get("/inbox?filter=unread").await.body.contains("林小晴"));
+    // An answer reads it.
+    assert_eq!(shop.submit("/send", &[("text", "有的")]).await, 303);
+    assert_eq!(unread().await["unread_count"], 0);
+    shop.hub.close().await;
+}
+
+// ARCHITECTURE 1.5: what failed can be tried again; what may have gone out is shown as unknown, with "send again".
+#[tokio::test]
+async fn a_failed_and_an_unknown_bubble_offer_the_way_on() {
+    let Some(shop) = Shop::new().await else { return };
+    let fault = async |fault: serde_json::Value| {
+        shop.hub.control.post("/faults", fault).await;
+    };
+    let turn = async |words: &str| {
+        let (_, turns) = shop.fragment(&shop.owner, &shop.at("/turns")).await;
+        let turn = turns.split("<li ").find(|turn| turn.contains(words)).expect("the turn").to_owned();
+        turn
+    };
+    fault(
+        json!({ "on": "api", "path": "/v2/bot/message/reply", "kind": "status", "status": 400, "times": 1 }),
+    )
+    .await;
+    fault(
+        json!({ "on": "api", "path": "/v2/bot/message/push", "kind": "status", "status": 400, "times": 1 }),
+    )
+    .await;
+    assert_eq!(shop.submit("/send", &[("text", "第一句")]).await, 303);
+    shop.hub.settle().await;
+    let failed = turn("第一句").await;
+    assert!(failed.contains("is-failed") && failed.contains("data-again"), "{failed}");
+    assert!(failed.contains("Try again") && failed.contains("Not sent"), "{failed}");
+    let action = failed.split_once("action=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert_eq!(shop.owner.submit(&shop.at(""), &action, &[]).await.status, 303);
+    shop.hub.settle().await;
+    assert!(turn("第一句").await.contains("is-sent"));
+
+    // A reply whose answers are lost until its token is dead.
+    shop.friend.says(&shop.account, "還在嗎").await;
+    shop.hub.settle().await;
+    fault(json!({ "on": "api", "path": "/v2/bot/message/reply", "kind": "lose_answer" })).await;
+    assert_eq!(shop.submit("/send", &[("text", "第二句")]).await, 303);
+    for _ in 0..40 {
+        shop.hub.settle().await;
+        shop.hub.advance(std::time::Duration::from_secs(5));
+    }
+    let unknown = turn("第二句").await;
+    assert!(unknown.contains("is-unknown") && unknown.contains("data-again"), "{unknown}");
+    assert!(unknown.contains("Send again") && unknown.contains("may or may not"), "{unknown}");
+    shop.hub.control.delete("/faults").await;
+    let action = unknown.split_once("action=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert_eq!(shop.owner.submit(&shop.at(""), &action, &[]).await.status, 303);
+    shop.hub.settle().await;
+    let sent = turn("第二句").await;
+    assert!(sent.contains("is-sent") && !sent.contains("data-again"), "{sent}");
+    shop.hub.close().await;
+}
+
 // Pictures sent at once are one turn, whichever of them is asked for, and what was unsent leaves its mark there.
 #[tokio::test]
 async fn pictures_of_one_set_stay_together_when_one_is_unsent() {
@@ -431,7 +520,7 @@ async fn no_page_shows_anything_of_another_tenant_or_of_an_account_that_was_not_
         assert!(!rows.contains("林小晴"));
         let (_, found) = shop.fragment(browser, "/contacts/found?q=小晴").await;
         assert!(!found.contains("林小晴"));
-        let posts = ["/send", "/read", "/state", "/assignee", "/tags", "/fields"];
+        let posts = ["/send", "/read", "/unread", "/state", "/assignee", "/tags", "/fields"];
         for action in posts {
             let fields = [("text", "x"), ("state", "closed"), ("to", "me"), ("add", "x"), ("name", "x")];
             let answer = browser.submit("/inbox", &shop.at(action), &fields).await;

@@ -272,9 +272,22 @@ pub(super) async fn read(
     viewer: Viewer,
     Path(text): Path<String>,
 ) -> AppResult<StatusCode> {
-    let change = Change { read: true, ..Change::default() };
+    let change = Change { read: Some(true), ..Change::default() };
     service::change(&hub, &viewer.scope(), &viewer.actor(), &id(&text)?, change).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Somebody shall look at it once more.
+pub(super) async fn unread(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(text): Path<String>,
+) -> AppResult<Response> {
+    let id: ConversationId = id(&text)?;
+    let change = Change { read: Some(false), ..Change::default() };
+    service::change(&hub, &viewer.scope(), &viewer.actor(), &id, change).await?;
+    changed(&hub, ui, &viewer, &id).await
 }
 
 /// A new state.

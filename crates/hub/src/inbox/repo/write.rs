@@ -54,6 +54,8 @@ statements! {
     SET_TITLE = { "UPDATE conversations SET title = $2, title_search = $3, picture_url = $4, updated_at = $5 WHERE id = $1" };
     READ_ALL = { concat!("UPDATE conversations AS c SET unread_count = 0, updated_at = $4 WHERE c.id = $3 AND",
         in_scope!("c", "$1", "$2")) };
+    MARK_UNREAD = { concat!("UPDATE conversations AS c SET unread_count = 1, updated_at = $4
+        WHERE c.id = $3 AND c.unread_count = 0 AND", in_scope!("c", "$1", "$2")) };
     SET_STATE = { concat!("UPDATE conversations AS c SET state = $4, snoozed_until = $5,
             unanswered_since = CASE WHEN $4 = 'closed' THEN NULL ELSE c.unanswered_since END, updated_at = $6
         WHERE c.id = $3 AND", in_scope!("c", "$1", "$2")) };
@@ -276,6 +278,16 @@ pub(in crate::inbox) async fn read_all(
     now: Timestamp,
 ) -> DbResult<u64> {
     tx.run(&READ_ALL, args![scope.tenant(), scope.viewer(), id, now]).await
+}
+
+/// Makes a conversation count as unread; one that has unread messages stays as it is.
+pub(in crate::inbox) async fn mark_unread(
+    tx: &mut Tx,
+    scope: &Scope,
+    id: &ConversationId,
+    now: Timestamp,
+) -> DbResult<u64> {
+    tx.run(&MARK_UNREAD, args![scope.tenant(), scope.viewer(), id, now]).await
 }
 
 pub(in crate::inbox) async fn set_state(
