@@ -61,6 +61,11 @@ describe('the spine', () => {
     await page.locator('#text').waitFor();
     return page;
   };
+  /** A connection that a test breaks is a failed request, and nothing else is. */
+  const onlyBroken = () => {
+    const others = trouble.splice(0).filter((line) => !line.includes('ERR_CONNECTION_RESET'));
+    assert.deepEqual(others, []);
+  };
   const isShown = (image) => image.evaluate((image) => image.complete && image.naturalWidth > 0);
 
   before(async () => {
@@ -180,6 +185,85 @@ describe('the spine', () => {
     await becomes(() => inbox.locator('.inbox-row:visible').count(), 1, 2 * AT_ONCE);
     await inbox.locator('input[type=search][name=q]').first().fill('');
     await becomes(() => inbox.locator('.inbox-row:visible').count(), 6, 2 * AT_ONCE);
+  });
+
+  it('sends an answer once, although the connection broke after the hub had taken it', async () => {
+    await row(inbox, '林小晴').locator('.inbox-row-link').click();
+    await said(inbox, '馬上出來！').waitFor();
+    const cutAfterwards = async (route) => {
+      await route.fetch();
+      await route.abort('connectionreset');
+    };
+    await inbox.route('**/send', cutAfterwards, { times: 1 });
+    await answer(inbox, '我們明天休息');
+    const waiting = inbox.locator('.inbox-turn[data-pending]');
+    await waiting.locator('.inbox-sending.is-failed').waitFor();
+    const received = phone.locator('.line.theirs', { hasText: '我們明天休息' });
+    await soon(received);
+    // The bubble is still there after another conversation.
+    await row(inbox, '張家豪').locator('.inbox-row-link').click();
+    await waiting.waitFor({ state: 'detached' });
+    await row(inbox, '林小晴').locator('.inbox-row-link').click();
+    await waiting.getByRole('button', { name: 'Try again' }).click();
+    await waiting.waitFor({ state: 'detached' });
+    assert.equal(await said(inbox, '我們明天休息').count(), 1);
+    await answer(inbox, '後天見');
+    await soon(phone.locator('.line.theirs', { hasText: '後天見' }));
+    assert.equal(await received.count(), 1);
+    onlyBroken();
+  });
+
+  it('says in the bubble that a picture did not reach the hub, and tries again', async () => {
+    const before = await phone.locator('.line.theirs .line-body img').count();
+    let cut;
+    const isSentOff = new Promise((resolve) => { cut = resolve; });
+    const cutLater = async (route) => {
+      await isSentOff;
+      await route.abort('connectionreset');
+    };
+    await inbox.route('**/attachments', cutLater, { times: 1 });
+    await inbox.locator('#inbox-file').setInputFiles(PICTURE);
+    await answer(inbox, '這是新的菜單');
+    const waiting = inbox.locator('.inbox-turn[data-pending]');
+    await waiting.waitFor();
+    cut();
+    const told = waiting.locator('.inbox-sending.is-failed');
+    await told.waitFor();
+    assert.match(await told.innerText(), /picture did not reach/);
+    assert.equal(await phone.locator('.line.theirs', { hasText: '這是新的菜單' }).count(), 0, 'not without its picture');
+    await waiting.getByRole('button', { name: 'Try again' }).click();
+    await soon(phone.locator('.line.theirs', { hasText: '這是新的菜單' }));
+    await becomes(() => phone.locator('.line.theirs .line-body img').count(), before + 1, 5_000);
+    await waiting.waitFor({ state: 'detached' });
+    onlyBroken();
+  });
+
+  it('marks a conversation as unread in every browser, until it is opened again', async () => {
+    const other = await openWindow(browser, trouble, { storageState: await agent.storageState() });
+    const page = await other.newPage();
+    await page.goto(`${demo.hub}/inbox`);
+    const counts = (count) => Promise.all(
+      [page, inbox].map((window_) => becomes(() => unread(window_, '林小晴'), count, 2 * AT_ONCE)),
+    );
+    await row(page, '林小晴').waitFor();
+    await counts(0);
+    await inbox.locator('#inbox-head form[action$="/unread"] button').click();
+    await counts(1);
+    // Who comes back to the window has not opened it again.
+    await inbox.evaluate(() => window.dispatchEvent(new Event('focus')));
+    await write(phone, '好的');
+    await soon(said(inbox, '好的'));
+    await counts(0);
+    await inbox.locator('#inbox-text').focus();
+    await inbox.keyboard.press('Escape');
+    await inbox.keyboard.press('u');
+    await counts(1);
+    await inbox.evaluate(() => window.dispatchEvent(new Event('focus')));
+    await row(page, '王思妤').locator('.inbox-row-link').click();
+    await counts(1);
+    await row(inbox, '林小晴').locator('.inbox-row-link').click();
+    await counts(0);
+    await other.close();
   });
 
   it('speaks four languages', async () => {

@@ -379,8 +379,7 @@ async fn a_failed_and_an_unknown_bubble_offer_the_way_on() {
     };
     let turn = async |words: &str| {
         let (_, turns) = shop.fragment(&shop.owner, &shop.at("/turns")).await;
-        let turn = turns.split("<li ").find(|turn| turn.contains(words)).expect("the turn").to_owned();
-        turn
+        turns.split("<li ").find(|turn| turn.contains(words)).expect("the turn").to_owned()
     };
     fault(
         json!({ "on": "api", "path": "/v2/bot/message/reply", "kind": "status", "status": 400, "times": 1 }),
