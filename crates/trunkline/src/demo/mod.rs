@@ -1,7 +1,8 @@
 //! `trunkline demo`: a hub and a local LINE in one process, with a small tea shop and its friends in them.
 //!
 //! Nothing here goes around the doors: friends act through the sandbox's controls, their messages reach the hub as signed
-//! webhooks, the account is connected and the answers are given through the hub's API.
+//! webhooks, the account is connected through the hub's API, and the answers are given by a person of the team, as the
+//! inbox does it.
 
 mod picture;
 mod story;
@@ -12,9 +13,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use hub::app::Hub;
 use hub::config::LineHosts;
+use hub::ids::UserId;
 use hub::scope::Scope;
 use hub::start::{self, Parts};
-use hub::team::{self, Actor, NewUser, Role};
+
+use hub::team::{self, Actor, NewUser, Role, Tenant};
 use line_sandbox::Sandbox;
 use url::Url;
 
@@ -25,7 +28,10 @@ use crate::{lifecycle, say};
 
 const ACTOR: Actor = Actor::System("demo");
 const EMAIL: &str = "owner@demo.example";
-const KEY_NAME: &str = "demo";
+const AGENT_EMAIL: &str = "mei@demo.example";
+const AGENT: &str = "小美";
+/// The key that connects the account.
+const KEY_NAME: &str = "示範設定";
 
 /// Serves hub and sandbox until a signal.
 ///
@@ -56,10 +62,11 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
         say("Trunkline demo: setting up a tea shop …");
         let links = set_up(&hub, &line).await.context("the demo could not be set up")?;
         say(format!(
-            "\n  Inbox   {}\n          (signs this browser in, once; {EMAIL} is the owner)\n  Phone   {}\n          (a friend's phone; others at {line})\n\n\
+            "\n  Inbox   {}\n          (signs this browser in, once; {EMAIL} is the owner)\n  Phone   {}\n          (a friend's phone; others at {})\n\n\
              Write on the phone, answer in the inbox. Ctrl+C ends the demo{}.",
             links.inbox,
             links.phone,
+            line.as_str().trim_end_matches('/'),
             if forgets { " and forgets it" } else { "" }
         ));
         Ok(())
@@ -76,18 +83,40 @@ struct Links {
     phone: String,
 }
 
-async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
-    let tenant = team::service::tenant_for(hub, None, true, &ACTOR).await.map_err(told)?;
+/// Where answers are given: by whom, for which shop.
+#[derive(Debug)]
+struct Desk<'a> {
+    hub: &'a Hub,
+    scope: &'a Scope,
+    agent: &'a Actor,
+}
+
+/// The person of an address, made at the first run.
+async fn person(hub: &Hub, tenant: &Tenant, email: &str, name: &str, role: Role) -> anyhow::Result<UserId> {
     let scope = Scope::tenant_wide(tenant.id.clone());
     let members = team::service::members(hub, &scope).await.map_err(told)?;
-    let owner = match members.into_iter().find(|member| member.email == EMAIL) {
-        Some(member) => member.id,
-        None => {
-            let password = hub.entropy.token();
-            let user =
-                NewUser { email: EMAIL, name: "店長 阿嵐", role: Role::Owner, password: &password };
-            team::service::create_user(hub, &tenant.id, &user, &ACTOR).await.map_err(told)?
+    if let Some(member) = members.into_iter().find(|member| member.email == email) {
+        return Ok(member.id);
+    }
+    let password = hub.entropy.token();
+    let user = NewUser { email, name, role, password: &password };
+    team::service::create_user(hub, &tenant.id, &user, &ACTOR).await.map_err(told)
+}
+
+async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
+    let tenant = match team::service::tenant_for(hub, None, false, &ACTOR).await {
+        // The shop is in Taipei, wherever this machine is.
+        Err(error) if error.code == "not_found" => {
+            team::service::create_tenant(hub, story::SHOP, Some("Asia/Taipei"), &ACTOR).await
         }
+        found => found,
+    }
+    .map_err(told)?;
+    let scope = Scope::tenant_wide(tenant.id.clone());
+    let owner = person(hub, &tenant, EMAIL, "店長 阿嵐", Role::Owner).await?;
+    let mei = Actor::User {
+        id: person(hub, &tenant, AGENT_EMAIL, AGENT, Role::Agent).await?,
+        name: AGENT.to_owned(),
     };
     for key in team::service::api_keys(hub, &scope).await.map_err(told)? {
         if key.name == KEY_NAME {
@@ -97,7 +126,13 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
     let (_, key) =
         team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
     let api = Client::api(&hub.config.public_url, key)?;
-    let phone = story::tell(&Client::sandbox(line)?, &api).await?;
+    let desk = Desk { hub, scope: &scope, agent: &mei };
+    let phone = story::tell(&Client::sandbox(line)?, &api, &desk).await?;
+    if let Actor::User { id, .. } = &mei {
+        let accounts = team::service::grantable_accounts(hub, &scope).await.map_err(told)?;
+        let accounts: Vec<String> = accounts.into_iter().map(|(id, _)| id).collect();
+        team::service::change_member(hub, &scope, id, Role::Agent, &accounts, &ACTOR).await.map_err(told)?;
+    }
     let inbox = team::service::entry_link(hub, &tenant.id, &owner).await.map_err(told)?;
     Ok(Links { inbox, phone: format!("{}{phone}", line.as_str().trim_end_matches('/')) })
 }
