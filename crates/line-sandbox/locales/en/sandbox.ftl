@@ -17,6 +17,11 @@ friends-count = { $count ->
     [one] { $count } friend
    *[other] { $count } friends
 }
+follows-count = { $count ->
+    [0] Not a friend of any account yet
+    [one] Friend of { $count } account
+   *[other] Friend of { $count } accounts
+}
 channel-id = Channel ID
 channel-secret = Channel secret
 webhook-url = Webhook URL

@@ -14,6 +14,7 @@ add = 追加
 create = 作成
 open-phone = スマートフォンを開く
 friends-count = 友だち { $count } 人
+follows-count = 公式アカウント { $count } 件の友だち
 channel-id = チャネルID
 channel-secret = チャネルシークレット
 webhook-url = Webhook URL

@@ -14,6 +14,7 @@ add = เพิ่ม
 create = สร้าง
 open-phone = เปิดโทรศัพท์
 friends-count = เพื่อน { $count } คน
+follows-count = เป็นเพื่อนกับบัญชีทางการ { $count } บัญชี
 channel-id = Channel ID
 channel-secret = Channel secret
 webhook-url = Webhook URL

@@ -14,6 +14,7 @@ add = 新增
 create = 建立
 open-phone = 打開手機
 friends-count = { $count } 位好友
+follows-count = 已加入 { $count } 個官方帳號
 channel-id = Channel ID
 channel-secret = Channel secret
 webhook-url = Webhook 網址
