@@ -19,9 +19,16 @@ fn main() -> std::io::Result<()> {
         content_url: None,
         preview_url: None,
         external_media: base.is_some(),
+        line_pictures: base.is_some(),
         interactive: true,
     };
-    let inbox = View { place: Place::Inbox, external_media: false, interactive: false, ..phone };
+    let inbox = View {
+        place: Place::Inbox,
+        external_media: false,
+        line_pictures: false,
+        interactive: false,
+        ..phone
+    };
     let messages = messages(base.as_deref().unwrap_or("https://example.com"));
 
     let mut page = format!(

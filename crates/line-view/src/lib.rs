@@ -51,6 +51,8 @@ pub struct View<'a> {
     pub preview_url: Option<&'a str>,
     /// Whether media of other hosts may load (phone page). If not, a labelled placeholder links to it.
     pub external_media: bool,
+    /// Whether LINE's own pictures of stickers and emoji may load, where other hosts' media may not.
+    pub line_pictures: bool,
     /// Whether actions are buttons (`data-lv-action`), or only their text. Links to web pages are links in both cases.
     pub interactive: bool,
 }
@@ -184,12 +186,19 @@ mod testing {
             content_url: None,
             preview_url: None,
             external_media: true,
+            line_pictures: true,
             interactive: true,
         }
     }
 
     /// The inbox: no outside media, actions are words.
     pub(crate) fn inert() -> View<'static> {
-        View { place: Place::Inbox, external_media: false, interactive: false, ..phone() }
+        View {
+            place: Place::Inbox,
+            external_media: false,
+            line_pictures: false,
+            interactive: false,
+            ..phone()
+        }
     }
 }

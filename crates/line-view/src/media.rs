@@ -149,7 +149,7 @@ impl Draw<'_> {
         let title = format!("{} / {}", package.unwrap_or("?"), id.unwrap_or("?"));
         self.html.open(self.root("sticker", "lv-sticker").attr("title", &title));
         self.quote(message);
-        match id.filter(|_| self.view.external_media) {
+        match id.filter(|_| self.view.line_pictures) {
             Some(id) => {
                 let address = format!(
                     "https://stickershop.line-scdn.net/stickershop/v1/sticker/{id}/android/sticker.png"
@@ -163,7 +163,6 @@ impl Draw<'_> {
                 if !words.is_empty() {
                     self.html.leaf(Tag::new("span", "lv-sticker-words").attr("dir", "auto"), &words);
                 }
-                self.html.leaf(Tag::new("span", "lv-small"), &title);
                 self.html.close("div");
             }
         }
@@ -387,6 +386,9 @@ mod tests {
                 && html.contains(r#"aria-label="Sticker: happy, yay, hi""#),
             "{html}"
         );
+        assert!(!html.contains(">446"), "numbers say nothing to a reader: {html}");
+        let html = message(&sticker, &View { line_pictures: true, ..inert() });
+        assert!(html.contains("<img"), "LINE's pictures may load where other media may not: {html}");
         let html = message(&sticker, &phone());
         assert!(html.contains(r#"src="https://stickershop.line-scdn.net/stickershop/v1/sticker/1988/android/sticker.png" alt="Sticker: happy, yay, hi""#), "{html}");
         let odd = json!({"type": "sticker", "stickerId": "../../x", "text": "Hi!"});

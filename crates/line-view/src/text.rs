@@ -98,7 +98,7 @@ impl Draw<'_> {
         let words = if words == "$" { "" } else { words };
         let name = if words.is_empty() { &self.view.labels.emoji } else { words };
         let picture = read::id(emoji, "productId").zip(read::id(emoji, "emojiId"));
-        if let (true, Some((product, id))) = (self.view.external_media, picture) {
+        if let (true, Some((product, id))) = (self.view.line_pictures, picture) {
             // Undocumented, as for stickers (PLATFORM 19); the name shows when it fails.
             let address =
                 format!("https://stickershop.line-scdn.net/sticonshop/v1/sticon/{product}/android/{id}.png");

@@ -242,6 +242,7 @@ fn views(labels: &Labels) -> [View<'_>; 2] {
         content_url: Some("javascript:alert(1)"),
         preview_url: Some("/media/1\"onerror=\"x"),
         external_media: true,
+        line_pictures: true,
         interactive: true,
     };
     [
@@ -250,6 +251,7 @@ fn views(labels: &Labels) -> [View<'_>; 2] {
             place: Place::Inbox,
             content_url: Some("/media/1"),
             external_media: false,
+            line_pictures: false,
             interactive: false,
             ..phone
         },

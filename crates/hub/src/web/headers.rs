@@ -12,20 +12,27 @@ use axum::response::Response;
 use crate::app::Hub;
 use crate::config::Config;
 
-/// Where LINE keeps the pictures of profiles, groups and OAs (PLATFORM 15: `pictureUrl`).
-const LINE_PICTURES: &str =
-    "https://profile.line-scdn.net https://obs.line-scdn.net https://sprofile.line-scdn.net";
+/// Where LINE keeps the pictures of profiles, groups and OAs (PLATFORM 15: `pictureUrl`), and those of stickers and emoji.
+const LINE_PICTURES: &str = "https://profile.line-scdn.net https://obs.line-scdn.net \
+     https://sprofile.line-scdn.net https://stickershop.line-scdn.net";
 
 /// Features that no page uses; a message cannot ask for them either.
 const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()";
 
+/// Whether pages load LINE's own pictures: not where LINE is a local one, whose pages stay on this machine.
+#[must_use]
+pub(crate) fn loads_line_pictures(config: &Config) -> bool {
+    config.line.data.scheme() != "http"
+}
+
 /// The content security policy of all pages.
 #[must_use]
 pub fn content_security_policy(config: &Config) -> String {
-    let pictures = match config.line.data.scheme() {
+    let pictures = if loads_line_pictures(config) {
+        LINE_PICTURES.to_owned()
+    } else {
         // A local LINE serves its pictures itself.
-        "http" => config.line.data.origin().ascii_serialization(),
-        _ => LINE_PICTURES.to_owned(),
+        config.line.data.origin().ascii_serialization()
     };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

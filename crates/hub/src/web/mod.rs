@@ -49,6 +49,7 @@ pub use errors::problem;
 pub use flash::redirect_with_toast;
 pub use forms::{Fields, FormState};
 pub use headers::content_security_policy;
+pub(crate) use headers::loads_line_pictures;
 pub use log::RequestId;
 pub use peer::Peer;
 pub use shell::{NavEntry, Person, SettingsEntry, Shell, Theme, Ui};

@@ -76,7 +76,10 @@ async fn over_https_cookies_are_tied_to_the_host() {
     }
     // Pictures of profiles come from LINE, whose addresses the policy names one by one.
     let policy = answer.header("content-security-policy").to_owned();
-    assert!(policy.contains("https://profile.line-scdn.net") && !policy.contains(" https: "), "{policy}");
+    for host in ["https://profile.line-scdn.net", "https://stickershop.line-scdn.net"] {
+        assert!(policy.contains(host), "{policy}");
+    }
+    assert!(!policy.contains(" https: "), "{policy}");
     test.close().await;
 }
 

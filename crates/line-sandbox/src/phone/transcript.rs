@@ -105,6 +105,7 @@ fn view<'v>(labels: &'v Labels, content_url: Option<&'v str>) -> View<'v> {
         content_url,
         preview_url: None,
         external_media: true,
+        line_pictures: true,
         interactive: true,
     }
 }

@@ -26,7 +26,7 @@ use crate::inbox::model::{Conversation, Kind, Message, State as ConversationStat
 use crate::inbox::service::{self, Change};
 use crate::scope::Scope;
 use crate::team::Viewer;
-use crate::web::{Page, Ui};
+use crate::web::{Page, Ui, loads_line_pictures};
 
 /// LINE's longest text, in UTF-16 units (PLATFORM 19).
 const TEXT_MAX: usize = 5000;
@@ -169,7 +169,8 @@ fn with_setting<T>(
 ) -> AppResult<T> {
     let (labels, title) = (words::labels(ui), words::title(ui, c));
     let public_url = hub.config.public_url.as_str().trim_end_matches('/');
-    draw(&Setting { ui, labels: &labels, public_url, kind: c.kind, title: &title, names })
+    let line_pictures = loads_line_pictures(&hub.config);
+    draw(&Setting { ui, labels: &labels, public_url, line_pictures, kind: c.kind, title: &title, names })
 }
 
 /// The names of those whom events speak of.

@@ -26,6 +26,8 @@ pub(super) struct Setting<'a> {
     pub(super) labels: &'a Labels,
     /// `{public_url}` without a trailing slash: the hub's own pictures are loaded from where the page is.
     pub(super) public_url: &'a str,
+    /// Whether pages may load LINE's pictures of stickers.
+    pub(super) line_pictures: bool,
     pub(super) kind: Kind,
     /// The name of the person or group.
     pub(super) title: &'a str,
@@ -231,6 +233,7 @@ fn bubble(setting: &Setting<'_>, m: &Message, content: &Value) -> Safe<String> {
         content_url: content_url.as_deref(),
         preview_url: preview_url.as_deref(),
         external_media: false,
+        line_pictures: setting.line_pictures,
         interactive: false,
     };
     Safe(line_view::message(content, &view))
