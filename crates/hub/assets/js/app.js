@@ -163,6 +163,13 @@
     }
   });
 
+  // Where a strip is wider than the screen, the entry one is at stands in its middle.
+  for (const here of document.querySelectorAll(".settings-nav [aria-current], .tabs [aria-current]")) {
+    const strip = here.closest("nav");
+    const { left, width } = strip.getBoundingClientRect();
+    strip.scrollLeft += here.getBoundingClientRect().left - left - (width - here.offsetWidth) / 2;
+  }
+
   // --- Start, and again for what htmx brings ------------------------------------------------------------------------
   const prepare = (root) => {
     for (const toast of root.querySelectorAll("[data-toast]")) dismissLater(toast);

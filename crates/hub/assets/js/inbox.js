@@ -142,6 +142,15 @@
     markCurrent();
     showLeft();
     watchMore();
+    showTab();
+  };
+
+  // The chosen tab stands where it is seen.
+  const showTab = () => {
+    const here = document.querySelector("#inbox-tabs [aria-current]");
+    const strip = here?.parentElement.getBoundingClientRect();
+    const left = here?.getBoundingClientRect().left;
+    if (here && left + here.offsetWidth > strip.right - 28) here.parentElement.scrollLeft += left - strip.left;
   };
 
   const more = new IntersectionObserver(async ([entry]) => {
@@ -200,21 +209,42 @@
     if (turn !== opening) return;
     if (!fresh) return location.assign(to);
     byId("inbox-panes").replaceChildren(fresh);
-    if (isNew) history.pushState(null, "", to);
+    if (isNew) history.pushState({ from: words.view }, "", to);
     words.view = "talk";
     markCurrent();
     startTalk();
   };
 
-  window.addEventListener("popstate", async () => {
+  // The pane in front where only one fits. Going deeper is a step that the browser's own "back" takes back.
+  const addressOf = (view) => {
+    const query = new URLSearchParams(location.search);
+    query.delete("view");
+    if (view === "person") query.set("view", view);
+    const path = view === "list" ? "/inbox" : location.pathname;
+    return query.size > 0 ? `${path}?${query}` : path;
+  };
+  const goTo = (view) => {
+    history.pushState({ from: words.view }, "", addressOf(view));
+    words.view = view;
+  };
+  const backTo = (view) => {
+    if (history.state?.from === view) return history.back();
+    history.replaceState(null, "", addressOf(view));
+    arrive();
+  };
+  const isNarrow = () => matchMedia("(width < 720px)").matches;
+
+  const arrive = async () => {
     const id = location.pathname.split("/")[2] ?? "";
-    if (id && id !== open()) await openTalk(location.href, false);
-    if (!id) {
-      if (nothing) byId("inbox-panes").replaceChildren(nothing);
-      words.view = "list";
-    }
-    refreshList();
-  });
+    const before = open();
+    if (id && id !== before) await openTalk(location.href, false);
+    if (!id && nothing) byId("inbox-panes").replaceChildren(nothing);
+    const isPerson = new URLSearchParams(location.search).get("view") === "person";
+    words.view = !id ? "list" : isPerson ? "person" : "talk";
+    await refreshList();
+    if (!id) byId(`row-${before}`)?.querySelector("a").focus({ preventScroll: true });
+  };
+  window.addEventListener("popstate", arrive);
 
   root.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
@@ -227,11 +257,12 @@
       choose(link.href);
     } else if (link?.dataset.show) {
       event.preventDefault();
-      words.view = link.dataset.show === "person" && words.view === "person" ? "talk" : link.dataset.show;
+      const isShown = getComputedStyle(byId("inbox-person")).display !== "none";
+      if (words.view === "person") backTo("talk");
+      else if (!isShown) goTo("person");
     } else if (link?.matches(".inbox-talk .inbox-back")) {
       event.preventDefault();
-      words.view = "list";
-      byId(`row-${open()}`)?.querySelector("a").focus();
+      backTo("list");
     } else if (event.target.closest("#inbox-down")) {
       toBottom();
     } else if (event.target.closest("[data-emoji]")) {
@@ -327,6 +358,7 @@
     if (!fresh || id !== open()) return;
     const inTail = new Set([...fresh.querySelectorAll(".inbox-turn")].map((turn) => turn.id));
     const arrived = setTail(fresh);
+    if (arrived.some((turn) => turn.classList.contains("is-out"))) hideWriter();
     const turnOf = (message) => document.querySelector(`#inbox-turns [data-members~="${CSS.escape(message)}"]`);
     for (const old of new Set([...messages].map(turnOf))) {
       if (!old || inTail.has(old.id)) continue;
@@ -504,7 +536,34 @@
     fit();
   };
 
-  root.addEventListener("input", (event) => event.target.id === "inbox-text" && fit());
+  root.addEventListener("input", (event) => {
+    if (event.target.id !== "inbox-text") return;
+    fit();
+    tellWriting();
+  });
+
+  // Who else is writing here. Colleagues are told that, seldom, and nothing of the text.
+  let toldWriting = 0;
+  const tellWriting = () => {
+    if (!field().value.trim() || Date.now() - toldWriting < 3000) return;
+    toldWriting = Date.now();
+    ask(`/inbox/${open()}/writing`, new URLSearchParams()).catch(() => {});
+  };
+
+  const writers = new Map();
+  let writerLeaves;
+  const hideWriter = () => {
+    clearTimeout(writerLeaves);
+    byId("inbox-writing")?.replaceChildren();
+  };
+  const showWriter = async (user) => {
+    const id = open();
+    if (!writers.has(user)) writers.set(user, (await get(`/inbox/writers/${user}`))?.textContent.trim() ?? "");
+    if (id !== open()) return;
+    hideWriter();
+    byId("inbox-writing").textContent = writers.get(user);
+    writerLeaves = setTimeout(hideWriter, 5000);
+  };
 
   root.addEventListener("keydown", (event) => {
     if (event.target.id === "inbox-text" && event.key === "Enter") {
@@ -806,6 +865,9 @@
       if (row) due.rows.add(row.dataset.id);
       if (open() && (row?.dataset.id === open() || "group" in talk().dataset)) due.talk = due.around = true;
     },
+    writing: ({ id, conversation }) => {
+      if (conversation === open() && id !== words.me) showWriter(id);
+    },
     reset: () => {
       due.all = true;
     },
@@ -851,9 +913,9 @@
         event.target.blur();
         byId(`row-${open()}`)?.querySelector("a").focus({ preventScroll: true });
       } else if (words.view === "person") {
-        words.view = "talk";
-      } else {
-        words.view = "list";
+        backTo("talk");
+      } else if (open() && isNarrow()) {
+        backTo("list");
       }
       return;
     }
@@ -862,7 +924,7 @@
       j: () => move(1),
       k: () => move(-1),
       r: () => {
-        words.view = open() ? "talk" : words.view;
+        if (words.view === "person") backTo("talk");
         field()?.focus();
       },
       e: () => {
@@ -890,6 +952,8 @@
   // --- Start --------------------------------------------------------------------------------------------------------
   const startTalk = () => {
     chips = [];
+    toldWriting = 0;
+    hideWriter();
     for (const turn of document.querySelectorAll("#inbox-turns .inbox-turn")) saidBefore.add(turn.id);
     scroller().addEventListener("scroll", onScroll, { passive: true });
     grown.disconnect();
@@ -907,5 +971,6 @@
   for (const row of document.querySelectorAll(".inbox-row")) saidBefore.add(row.dataset.last);
   watchMore();
   showLeft();
+  showTab();
   if (open()) startTalk();
 })();

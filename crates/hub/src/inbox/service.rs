@@ -9,7 +9,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{ContactId, ConversationId, MessageId};
+use crate::ids::{ContactId, ConversationId, MessageId, UserId};
 use crate::live::Notice;
 use crate::outbox::model::{NewSend, Origin, SettledMessage, Target, TargetKind, Terms};
 use crate::outbox::once::Once;
@@ -388,14 +388,28 @@ pub async fn change(
     get(hub, scope, id).await
 }
 
+/// Tells colleagues that somebody writes an answer: nothing of it, and not with every key.
+///
+/// # Errors
+/// 404 when there is no such conversation.
+pub async fn writing(hub: &Hub, scope: &Scope, user: &UserId, id: &ConversationId) -> AppResult<()> {
+    let conversation = get(hub, scope, id).await?;
+    hub.live.publish_seldom(notice(&conversation, "writing", user.as_str()), hub.now());
+    Ok(())
+}
+
 fn tell(hub: &Hub, conversation: &Conversation, kind: &'static str, id: &str) {
-    hub.live.publish(Notice {
+    hub.live.publish(notice(conversation, kind, id));
+}
+
+fn notice(conversation: &Conversation, kind: &'static str, id: &str) -> Notice {
+    Notice {
         tenant: conversation.tenant_id.clone(),
         account: Some(conversation.account_id.clone()),
         kind,
         id: id.to_owned(),
         conversation: Some(conversation.id.clone()),
-    });
+    }
 }
 
 /// Opens the conversations whose snooze is over.

@@ -12,6 +12,7 @@ mod subscription;
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::sse::Event;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::ids::{AccountId, ConversationId, TenantId, UserId};
 use bus::{Bus, InProcess, Postgres};
@@ -31,9 +33,12 @@ pub(crate) use repo::STATEMENTS;
 pub const STREAMS_PER_USER: usize = 20;
 
 /// The kinds of notices. One that is not listed here is not heard.
-pub const KINDS: &[&str] = &["message", "conversation", "delivery", "contact", "grants"];
+pub const KINDS: &[&str] = &["message", "conversation", "delivery", "contact", "writing", "grants"];
 /// What an agent may see has changed: never sent to a browser, but read again.
 pub const GRANTS: &str = "grants";
+
+/// What is told seldom is not told again for so long.
+const SELDOM: Duration = Duration::from_secs(2);
 
 /// Something has changed. Kinds and ids only: a notice may reach a process that must not know the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub struct Live {
     bus: Box<dyn Bus>,
     seats: Seats,
     stop: CancellationToken,
+    /// What was told seldom, and when.
+    told: Mutex<Vec<(Notice, Timestamp)>>,
 }
 
 impl Live {
@@ -81,12 +88,24 @@ impl Live {
             Db::Sqlite { .. } => Box::new(InProcess::default()),
             Db::Postgres(pool) => Box::new(Postgres::open(pool, node, stop, tasks)),
         };
-        Self { bus, seats: Seats::default(), stop: stop.clone() }
+        Self { bus, seats: Seats::default(), stop: stop.clone(), told: Mutex::default() }
     }
 
     /// Tells the browsers that may know. Call it after the commit; it neither waits nor fails.
     pub fn publish(&self, notice: Notice) {
         self.bus.publish(notice);
+    }
+
+    /// The same for what would be told with every key that somebody presses: at most once in two seconds.
+    pub fn publish_seldom(&self, notice: Notice, now: Timestamp) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(_, at)| now.since(*at) < SELDOM);
+        if told.iter().any(|(before, _)| *before == notice) {
+            return;
+        }
+        told.push((notice.clone(), now));
+        drop(told);
+        self.publish(notice);
     }
 
     /// The events for one browser of `user`, until the hub stops. `sees` says what the user may see: it is asked at the

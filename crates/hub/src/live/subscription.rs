@@ -204,7 +204,12 @@ mod tests {
     }
 
     fn live() -> Live {
-        Live { bus: Box::new(InProcess::default()), seats: Seats::default(), stop: CancellationToken::new() }
+        Live {
+            bus: Box::new(InProcess::default()),
+            seats: Seats::default(),
+            stop: CancellationToken::new(),
+            told: Mutex::default(),
+        }
     }
 
     fn wire(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Body {
@@ -350,5 +355,20 @@ mod tests {
         drop(open);
         assert!(live.seats.0.lock().unwrap().is_empty());
         assert!(live.bus.listen().recv().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_told_seldom_is_told_once_in_two_seconds() {
+        let live = live();
+        let mut heard = live.bus.listen();
+        let mut tell = |what: &str, at: i64| {
+            live.publish_seldom(notice(1, Some(1), "writing", what), Timestamp(at));
+            heard.try_recv().is_ok()
+        };
+        assert!(tell("usr_a", 0));
+        assert!(!tell("usr_a", 1_999));
+        assert!(tell("usr_b", 1_999), "another person is another notice");
+        assert!(tell("usr_a", 2_000));
+        assert_eq!(live.told.lock().unwrap().len(), 2, "what is old is forgotten");
     }
 }

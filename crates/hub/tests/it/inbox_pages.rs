@@ -1,5 +1,6 @@
 //! The inbox and contacts as pages: what a person sees, what they send, and what they may not see.
 
+use futures_util::StreamExt as _;
 use hub::web::api::MAX_FILE;
 use reqwest::Method;
 use serde_json::json;
@@ -458,6 +459,41 @@ async fn a_person_has_one_colour_in_list_transcript_and_panel() {
     let hues: Vec<&str> = inbox.split(" hue-").skip(1).map(|rest| &rest[..1]).collect();
     assert!(hues.len() >= 4 && hues.iter().all(|hue| *hue == hues[0]), "{hues:?}");
     shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn colleagues_learn_who_is_writing_but_not_what() {
+    let Some(shop) = Shop::new().await else { return };
+    let live = shop.owner.request(Method::GET, hub::live::PATH).send().await.unwrap();
+    let mei = shop.hub.agent("mei@test.example", &[&shop.account.id]).await;
+    assert_eq!(mei.submit(&shop.at(""), &shop.at("/writing"), &[]).await.status, 204);
+    assert_eq!(mei.submit(&shop.at(""), &shop.at("/writing"), &[("text", "祕密")]).await.status, 204);
+    // Another thing that is told ends what is read.
+    assert_eq!(mei.submit(&shop.at(""), &shop.at("/read"), &[]).await.status, 204);
+    let mut body = live.bytes_stream();
+    let mut told = String::new();
+    while !told.contains("event: conversation") {
+        told.push_str(&String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap());
+    }
+    assert_eq!(told.matches("event: writing").count(), 1, "not with every key: {told}");
+    assert!(!told.contains("祕密"), "{told}");
+    let user = told.split("\"id\":\"usr_").nth(1).unwrap().split('"').next().unwrap();
+    let (status, words) = shop.fragment(&shop.owner, &format!("/inbox/writers/usr_{user}")).await;
+    assert_eq!(status, 200);
+    assert!(words.contains("mei"), "{words}");
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn an_account_without_conversations_shows_how_to_add_it() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let account = hub.connect_account().await;
+    let page = hub.owner().await.get("/inbox").await.body;
+    assert!(page.contains("class=\"inbox-qr\"") && page.contains("<svg"), "{page}");
+    assert!(page.contains("https://line.me/R/ti/p/"), "{page}");
+    assert!(!page.contains("<?xml") && !page.contains(" style=\""), "{page}");
+    drop(account);
+    hub.close().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::{id, words};
 use crate::accounts::{Account, Status};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::error::AppResult;
+use crate::error::{AppError, AppResult};
 use crate::ids::{ContactId, ConversationId, Id};
 use crate::inbox::model::{Conversation, Kind, State as ConversationState};
 use crate::inbox::service::{self, Counts};
@@ -85,6 +85,31 @@ pub(super) struct List {
     empty: Empty,
 }
 
+/// How the first friend finds an account.
+#[derive(Debug, PartialEq, Eq)]
+struct Invitation {
+    account: String,
+    link: String,
+    /// The link as a QR code, drawn as SVG.
+    code: String,
+}
+
+impl Invitation {
+    fn to(account: &Account) -> AppResult<Self> {
+        let link = account.friend_link();
+        let code = qrcode::QrCode::new(&link).map_err(AppError::internal)?;
+        let code = code.render::<qrcode::render::svg::Color<'_>>().quiet_zone(false).build();
+        // The declaration is for files of their own.
+        let code = code.find("<svg").and_then(|at| code.get(at..)).unwrap_or_default().to_owned();
+        Ok(Self { account: account.display_name.clone(), link, code })
+    }
+
+    /// The link as people read it.
+    fn shown(&self) -> String {
+        self.link.replace("%40", "@")
+    }
+}
+
 /// Why the list is empty, which decides the first step offered.
 #[derive(Debug, PartialEq, Eq)]
 enum Empty {
@@ -93,7 +118,7 @@ enum Empty {
     /// No account is connected.
     NoAccount,
     /// Nobody has written yet: the account's link for friends.
-    NobodyYet(String, String),
+    NobodyYet(Invitation),
     /// Nothing fits the search.
     NoMatch,
     /// Nothing in this tab.
@@ -109,10 +134,10 @@ impl List {
         self.empty == Empty::NoMatch
     }
 
-    /// Name and link of the account that waits for its first friend.
-    fn nobody_yet(&self) -> Option<(&str, &str)> {
+    /// The account that waits for its first friend.
+    fn nobody_yet(&self) -> Option<&Invitation> {
         match &self.empty {
-            Empty::NobodyYet(name, link) => Some((name, link)),
+            Empty::NobodyYet(invitation) => Some(invitation),
             _ => None,
         }
     }
@@ -139,6 +164,8 @@ struct InboxPage {
     talk: Option<Talk>,
     /// Which pane a narrow screen shows: list, talk or person.
     view: &'static str,
+    /// The reader's id, by which their own notices are known.
+    me: String,
     now: i64,
 }
 
@@ -172,7 +199,15 @@ pub(super) async fn page(
 ) -> AppResult<Response> {
     let choice = Choice::from(&query);
     let list = load(&hub, &ui, &viewer, &choice, None).await?;
-    Ok(Page(InboxPage { now: hub.now().millis(), ui, list, talk: None, view: "list" }).into_response())
+    Ok(Page(InboxPage {
+        now: hub.now().millis(),
+        me: viewer.id.to_string(),
+        ui,
+        list,
+        talk: None,
+        view: "list",
+    })
+    .into_response())
 }
 
 /// The page with an open conversation.
@@ -188,7 +223,15 @@ pub(super) async fn page_with(
     let talk = talk::load(&hub, &ui, &viewer, &conversation, &choice.query()).await?;
     let list = load(&hub, &ui, &viewer, &choice, Some(&conversation)).await?;
     let view = if query.view.as_deref() == Some("person") { "person" } else { "talk" };
-    Ok(Page(InboxPage { now: hub.now().millis(), ui, list, talk: Some(talk), view }).into_response())
+    Ok(Page(InboxPage {
+        now: hub.now().millis(),
+        me: viewer.id.to_string(),
+        ui,
+        list,
+        talk: Some(talk),
+        view,
+    })
+    .into_response())
 }
 
 /// The conversation with a contact, for links from elsewhere (S4-38).
@@ -292,7 +335,7 @@ async fn assemble(
         None => Empty::NoAccount,
         Some(account) if choice.tab == Tab::Open && is_untouched(hub, viewer, choice).await? => {
             let chosen = connected.iter().find(|a| Some(&a.id) == choice.account.as_ref()).unwrap_or(account);
-            Empty::NobodyYet(chosen.display_name.clone(), chosen.friend_link())
+            Empty::NobodyYet(Invitation::to(chosen)?)
         }
         Some(_) => Empty::Tab(choice.tab),
     };
