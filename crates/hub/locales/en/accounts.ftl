@@ -109,3 +109,7 @@ accounts-toast-saved = The changes are saved.
 accounts-toast-secret-saved = LINE accepted the new credentials, and they are saved.
 accounts-toast-disconnected = The account is disconnected.
 accounts-toast-disconnected-manual = The account is disconnected. Switch "Use webhook" off in LINE Developers yourself.
+audit-account-connected = Connected an account
+audit-account-connect-undone = Took back an unfinished connection
+audit-account-changed = Changed an account
+audit-account-disconnected = Disconnected an account

@@ -109,3 +109,7 @@ accounts-toast-saved = 変更を保存しました。
 accounts-toast-secret-saved = LINEが新しい認証情報を確認し、保存しました。
 accounts-toast-disconnected = アカウントの連携を解除しました。
 accounts-toast-disconnected-manual = アカウントの連携を解除しました。LINE Developersの「Webhookの利用」はご自身でオフにしてください。
+audit-account-connected = 公式アカウントを連携
+audit-account-connect-undone = 未完了の連携を取り消し
+audit-account-changed = 公式アカウントの設定を変更
+audit-account-disconnected = 公式アカウントの連携を解除

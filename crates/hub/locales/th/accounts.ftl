@@ -109,3 +109,7 @@ accounts-toast-saved = บันทึกการเปลี่ยนแปล
 accounts-toast-secret-saved = LINE ยอมรับข้อมูลใหม่และบันทึกแล้ว
 accounts-toast-disconnected = ยกเลิกการเชื่อมต่อบัญชีแล้ว
 accounts-toast-disconnected-manual = ยกเลิกการเชื่อมต่อบัญชีแล้ว โปรดปิด "Use webhook" ใน LINE Developers เอง
+audit-account-connected = เชื่อมต่อบัญชีทางการ
+audit-account-connect-undone = ยกเลิกการเชื่อมต่อที่ไม่สำเร็จ
+audit-account-changed = เปลี่ยนการตั้งค่าบัญชีทางการ
+audit-account-disconnected = ยกเลิกการเชื่อมต่อบัญชีทางการ

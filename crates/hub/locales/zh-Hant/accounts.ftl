@@ -109,3 +109,7 @@ accounts-toast-saved = 變更已儲存。
 accounts-toast-secret-saved = LINE 已接受新憑證並完成儲存。
 accounts-toast-disconnected = 官方帳號已解除串接。
 accounts-toast-disconnected-manual = 官方帳號已解除串接，請自行到 LINE Developers 關閉「Use webhook」。
+audit-account-connected = 串接官方帳號
+audit-account-connect-undone = 串接未完成，已復原
+audit-account-changed = 變更官方帳號設定
+audit-account-disconnected = 解除串接官方帳號

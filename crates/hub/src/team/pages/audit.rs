@@ -1,5 +1,7 @@
 //! The audit log.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use serde::Deserialize;
@@ -18,6 +20,8 @@ const PAGE: usize = 50;
 pub(super) struct AuditLog {
     ui: Ui,
     entries: Vec<AuditEntry>,
+    /// Names of the people and accounts that entries speak of, by id.
+    names: HashMap<String, String>,
     /// The query that leads to older entries.
     older: Option<String>,
     /// Whether this is not the newest page.
@@ -31,22 +35,48 @@ impl AuditLog {
         self.ui.maybe(&key).unwrap_or_else(|| entry.action.clone())
     }
 
-    /// The details as `name value`, without the braces.
-    fn details(entry: &AuditEntry) -> String {
+    /// What was changed, by name; ids that have none by their kind, with the page that leads there.
+    fn subject(&self, entry: &AuditEntry) -> (String, Option<String>) {
+        let id = entry.subject.as_str();
+        match (self.names.get(id), id.split_once('_')) {
+            (Some(name), Some(("acc", _))) => (name.clone(), Some(format!("/settings/accounts/{id}"))),
+            (Some(name), _) => (name.clone(), None),
+            (None, Some(("cnv", _))) => (self.ui.t("team-audit-conversation"), Some(format!("/inbox/{id}"))),
+            (None, Some(("con", _))) => (self.ui.t("team-audit-contact"), Some(format!("/inbox/with/{id}"))),
+            (None, Some(("msg", _))) => (self.ui.t("team-audit-message"), None),
+            (None, _) => (id.to_owned(), None),
+        }
+    }
+
+    /// A value in words, where there are some.
+    fn value(&self, text: &str) -> String {
+        let key = format!("audit-value-{}", text.replace('_', "-"));
+        self.names.get(text).cloned().or_else(|| self.ui.maybe(&key)).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// The details as `name value`, without the braces, and without the id that the subject's name stands for.
+    fn details(&self, entry: &AuditEntry) -> String {
         let Some(members) = entry.detail.as_object() else { return String::new() };
         let text = |value: &serde_json::Value| match value {
-            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::String(text) => self.value(text),
             serde_json::Value::Array(items) => items
                 .iter()
-                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), |text| self.value(text)))
                 .collect::<Vec<_>>()
                 .join(", "),
             other => other.to_string(),
         };
-        let filled = members
-            .iter()
-            .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty()));
-        filled.map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>().join(" · ")
+        let filled = members.iter().filter(|(name, value)| {
+            *name != "id" && !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty())
+        });
+        let name = |name: &str| {
+            let key = format!("audit-detail-{}", name.replace('_', "-"));
+            self.ui.maybe(&key).unwrap_or_else(|| name.to_owned())
+        };
+        filled
+            .map(|(member, value)| format!("{}: {}", name(member), text(value)))
+            .collect::<Vec<_>>()
+            .join(" · ")
     }
 }
 
@@ -69,7 +99,11 @@ pub(super) async fn show(
     let has_older = entries.len() > PAGE;
     entries.truncate(PAGE);
     let older = entries.last().filter(|_| has_older).map(|last| format!("{}-{}", last.at.millis(), last.id));
-    Ok(Page(AuditLog { ui, entries, older, is_older: below.is_some() }))
+    let people = service::members(&hub, &viewer.scope()).await?;
+    let accounts = service::grantable_accounts(&hub, &viewer.scope()).await?;
+    let names =
+        people.into_iter().map(|person| (person.id.to_string(), person.name)).chain(accounts).collect();
+    Ok(Page(AuditLog { ui, entries, names, older, is_older: below.is_some() }))
 }
 
 #[cfg(test)]
@@ -83,12 +117,13 @@ pub(super) fn samples(ui: &Ui) -> Vec<AuditLog> {
         subject: "new@example.tw".to_owned(),
         detail,
     };
+    let names = HashMap::from([("acc_1".to_owned(), "山嵐茶行".to_owned())]);
     let entries = vec![
         entry("user.invited", serde_json::json!({ "role": "agent", "accounts": ["acc_1", "acc_2"] })),
         entry("thing.unknown", serde_json::json!({})),
     ];
     vec![
-        AuditLog { ui: ui.clone(), entries, older: Some("1-aud_1".to_owned()), is_older: true },
-        AuditLog { ui: ui.clone(), entries: Vec::new(), older: None, is_older: false },
+        AuditLog { ui: ui.clone(), entries, names, older: Some("1-aud_1".to_owned()), is_older: true },
+        AuditLog { ui: ui.clone(), entries: Vec::new(), names: HashMap::new(), older: None, is_older: false },
     ]
 }
