@@ -1,6 +1,8 @@
 // The way of a message, as people walk it: a friend writes on the phone, an agent answers in the inbox, the friend reads it.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { openWindow, startBrowser, startDemo } from './demo.mjs';
 
@@ -329,8 +331,90 @@ describe('the spine', () => {
     await page.locator('#inbox-head .inbox-back').click();
     await list.waitFor();
     await talk.waitFor({ state: 'hidden' });
+    // The browser's own button takes the same way.
+    await row(page, '張家豪').locator('.inbox-row-link').click();
+    await page.locator('#inbox-head .inbox-who').click();
+    await page.locator('#inbox-person').waitFor();
+    await page.goBack();
+    await talk.waitFor();
+    await list.waitFor({ state: 'hidden' });
+    await page.goBack();
+    await list.waitFor();
+    await talk.waitFor({ state: 'hidden' });
+    assert.equal(new URL(page.url()).pathname, '/inbox');
     const isTooWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
     assert.equal(await page.evaluate(isTooWide), false);
+    // The strip of the settings stands where the reader is.
+    await page.goto(`${demo.hub}/settings/jobs`);
+    const here = await page.locator('.settings-nav [aria-current]').boundingBox();
+    assert.ok(here.x >= 0 && here.x + here.width <= 390, JSON.stringify(here));
     await small.close();
+  });
+
+  it('tells a colleague who is writing, until the answer is there', async () => {
+    await inbox.goto(`${demo.hub}/settings/people`);
+    const email = 'ling@demo.example';
+    await inbox.locator('[data-opens=invite]').first().click();
+    await inbox.locator('#f-email').fill(email);
+    await inbox.locator('#f-role').selectOption('owner');
+    await inbox.locator('#invite [type=submit]').click();
+    const link = await inbox.locator('.code code').first().innerText();
+    const colleague = await openWindow(browser, trouble);
+    const page = await colleague.newPage();
+    await page.goto(link);
+    await page.locator('#f-name').fill('小玲');
+    await page.locator('#f-password').fill('correct horse battery');
+    await page.locator('.bare-card [type=submit]').click();
+    await page.goto(`${demo.hub}/inbox`);
+    for (const one of [page, inbox]) {
+      if (one === inbox) await inbox.goto(`${demo.hub}/inbox`);
+      await row(one, '吳雅婷').locator('.inbox-row-link').click();
+      await said(one, '太好了，謝謝！').waitFor();
+    }
+    await page.locator('#inbox-text').pressSequentially('不客氣');
+    await soon(inbox.locator('#inbox-writing', { hasText: '小玲' }));
+    assert.equal(await page.locator('#inbox-writing').innerText(), '', 'nobody is told of themselves');
+    await page.locator('#inbox-text').press('Enter');
+    await soon(said(inbox, '不客氣'));
+    await becomes(() => inbox.locator('#inbox-writing').innerText(), '');
+    await colleague.close();
+  });
+
+  it('has nothing on its main pages that axe calls serious', async () => {
+    const axe = readFileSync(join(process.env.BROWSER_PACKAGES, 'node_modules/axe-core/axe.min.js'), 'utf8');
+    const found = [];
+    const check = async (page, name) => {
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
+      for (const { id, impact, nodes } of violations) {
+        if (!['serious', 'critical'].includes(impact)) continue;
+        found.push(`${name}: ${id}: ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      }
+    };
+    const look = { reducedMotion: 'reduce', storageState: await agent.storageState() };
+    for (const colorScheme of ['light', 'dark']) {
+      const window_ = await openWindow(browser, trouble, { ...look, colorScheme });
+      const page = await window_.newPage();
+      for (const path of ['inbox', 'contacts', 'settings/accounts', 'settings/accounts/new', 'settings/profile',
+        'settings/people', 'settings/api-keys', 'settings/audit-log', 'settings/events', 'settings/jobs']) {
+        await page.goto(`${demo.hub}/${path}`);
+        await check(page, `${colorScheme} ${path}`);
+      }
+      await page.goto(`${demo.hub}/settings/accounts`);
+      await page.locator('.account-link').first().click();
+      await check(page, `${colorScheme} account`);
+      for (const name of ['林小晴', '王思妤', '張家豪', '吳雅婷', '公司下午茶團']) {
+        await page.goto(`${demo.hub}/inbox`);
+        await row(page, name).locator('.inbox-row-link').click();
+        await page.locator('.inbox-price-now').waitFor();
+        await check(page, `${colorScheme} ${name}`);
+      }
+      for (const address of [demo.sandbox, demo.phone]) {
+        await page.goto(address);
+        await check(page, `${colorScheme} ${new URL(address).pathname}`);
+      }
+      await window_.close();
+    }
+    assert.deepEqual(found, []);
   });
 });
