@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use askama::Template;
+use askama::filters::Safe;
 use axum::extract::{Path, Query as FromQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use line_view::Labels;
@@ -102,6 +103,11 @@ impl Invitation {
         // The declaration is for files of their own.
         let code = code.find("<svg").and_then(|at| code.get(at..)).unwrap_or_default().to_owned();
         Ok(Self { account: account.display_name.clone(), link, code })
+    }
+
+    /// The code, which this hub drew.
+    fn drawing(&self) -> Safe<&str> {
+        Safe(&self.code)
     }
 
     /// The link as people read it.
