@@ -9,6 +9,7 @@ mod send;
 mod talk;
 mod transcript;
 mod words;
+mod writers;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -38,7 +39,7 @@ pub fn routes() -> Router<Hub> {
         .route("/inbox/{id}/around", get(talk::around))
         .route("/inbox/{id}/price", get(send::price))
         .route("/inbox/messages/{id}", get(talk::message))
-        .route("/inbox/writers/{user}", get(talk::writer))
+        .route("/inbox/writers/{user}", get(writers::writer))
         .layer(from_fn(fragments_only));
     Router::new()
         .route("/inbox", get(list::page))
@@ -46,7 +47,7 @@ pub fn routes() -> Router<Hub> {
         .route("/inbox/{id}/send", post(send::send))
         .route("/inbox/{id}/read", post(talk::read))
         .route("/inbox/{id}/unread", post(talk::unread))
-        .route("/inbox/{id}/writing", post(talk::writing))
+        .route("/inbox/{id}/writing", post(writers::writing))
         .route("/inbox/{id}/state", post(talk::set_state))
         .route("/inbox/{id}/assignee", post(talk::assign))
         .route("/inbox/{id}/tags", post(talk::tag))

@@ -20,7 +20,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::contacts::{self, model::Contact};
 use crate::error::{AppError, AppResult};
-use crate::ids::{ContactId, ConversationId, Id as _, UserId};
+use crate::ids::{ContactId, ConversationId, Id as _};
 use crate::inbox::content as media;
 use crate::inbox::model::{Conversation, Kind, Message, State as ConversationState};
 use crate::inbox::service::{self, Change};
@@ -90,12 +90,6 @@ struct AroundPartial {
 #[template(path = "inbox_turns_partial.html")]
 pub(super) struct TurnsPartial {
     pub(super) transcript: Transcript,
-}
-
-#[derive(Template)]
-#[template(path = "inbox_writer_partial.html")]
-pub(super) struct WriterPartial {
-    words: String,
 }
 
 /// Everything of a conversation that the page shows.
@@ -295,31 +289,6 @@ pub(super) async fn unread(
     let change = Change { read: Some(false), ..Change::default() };
     service::change(&hub, &viewer.scope(), &viewer.actor(), &id, change).await?;
     changed(&hub, ui, &viewer, &id).await
-}
-
-/// The reader is writing an answer.
-pub(super) async fn writing(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    Path(text): Path<String>,
-) -> AppResult<StatusCode> {
-    service::writing(&hub, &viewer.scope(), &viewer.id, &id(&text)?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// That a colleague is writing, in words: the notice has only the id.
-pub(super) async fn writer(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    Path(text): Path<String>,
-) -> AppResult<Page<WriterPartial>> {
-    let user: UserId = id(&text)?;
-    let tenant = Scope::tenant_wide(viewer.tenant.id.clone());
-    let members = crate::team::service::members(&hub, &tenant).await?;
-    let member =
-        members.into_iter().find(|member| member.id == user).ok_or_else(|| AppError::not_found("user"))?;
-    Ok(Page(WriterPartial { words: ui.t1("inbox-writing", "name", member.name) }))
 }
 
 /// A new state.
