@@ -2,6 +2,7 @@
 //!
 //! A claim decides the next step by [`plan`], writes the request and the attempt's start, and commits before LINE is
 //! called. Any number of dispatchers may work on one PostgreSQL. What a killed one leaves behind is an open attempt.
+//! The places that calls take are shared among the accounts by [`Places`].
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,8 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use line_client::{LineError, SentMessage, push_body, reply_body};
-use tokio::task::JoinSet;
+use line_client::{Cause, LineError, SentMessage, push_body, reply_body};
 use tokio_util::sync::CancellationToken;
 
 use super::SendListener;
@@ -18,17 +18,17 @@ use super::line::{Lines, outcome, words};
 use super::model::{
     Fault, Next, Offer, OnItsWay, Outcome, Plan, Request, SettledMessage, State, after, plan,
 };
+use super::places::Places;
 use super::repo::{self, Words};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, Tx};
+use crate::ids::AccountId;
 use crate::live::Notice;
 
-/// Calls under way at once.
-const IN_FLIGHT: usize = 32;
 /// How often the table is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest a call may take, with the token that it may need first; a single answer is awaited for 30 s.
+/// The longest a call may take, with the account and the token that it needs first; a single answer is awaited for 30 s.
 const CALL_LIMIT: Duration = Duration::from_secs(45);
 /// How long an attempt is left to the dispatcher that began it: longer than any call.
 const LEASE: Duration = Duration::from_secs(60);
@@ -56,6 +56,14 @@ enum Step {
     Count(OnItsWay),
     /// Nothing can be done for it any more.
     End(OnItsWay, State, Fault, Words),
+}
+
+impl Step {
+    const fn account(&self) -> &AccountId {
+        match self {
+            Self::Call(send) | Self::Count(send) | Self::End(send, ..) => &send.account,
+        }
+    }
 }
 
 /// What is to be recorded.
@@ -94,12 +102,11 @@ impl Dispatcher {
         let mut pause = Duration::from_millis(100);
         // Only one process works on an SQLite file, so what is "sending" there at the start is an earlier one's.
         let mut recover_all = !self.hub.db.is_postgres();
-        let mut under_way = JoinSet::new();
+        let mut places = Places::default();
         while !stop.is_cancelled() {
-            let free = IN_FLIGHT - under_way.len().min(IN_FLIGHT);
-            let claimed = if free == 0 { Ok(Vec::new()) } else { self.claim(free, recover_all).await };
+            places.clear();
             let mut wait = POLL;
-            match claimed {
+            match self.claim(&places, recover_all).await {
                 Ok(steps) => {
                     recover_all = false;
                     pause = Duration::from_millis(100);
@@ -107,8 +114,9 @@ impl Dispatcher {
                         wait = Duration::ZERO;
                     }
                     for step in steps {
-                        let (dispatcher, stop) = (self.clone(), stop.clone());
-                        under_way.spawn(async move { dispatcher.take(step, &stop).await });
+                        let (dispatcher, stop, account) =
+                            (self.clone(), stop.clone(), step.account().clone());
+                        places.take(account, async move { dispatcher.take(step, &stop).await });
                     }
                 }
                 Err(error) => {
@@ -123,11 +131,11 @@ impl Dispatcher {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.hub.outbox.woken() => {}
-                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
+                true = places.one_ends() => {}
                 () = stop.cancelled() => {}
             }
         }
-        while under_way.join_next().await.is_some() {}
+        while places.one_ends().await {}
     }
 
     /// Sends what is due now, and what becomes due by it, until nothing is; for tests and for a first start.
@@ -137,7 +145,7 @@ impl Dispatcher {
     pub async fn run_pending(&self) -> DbResult<()> {
         let stop = CancellationToken::new();
         loop {
-            let steps = self.claim(IN_FLIGHT, false).await?;
+            let steps = self.claim(&Places::default(), false).await?;
             if steps.is_empty() {
                 return Ok(());
             }
@@ -145,23 +153,37 @@ impl Dispatcher {
         }
     }
 
-    /// Decides the next step of up to `limit` sends and commits it.
-    async fn claim(&self, limit: usize, recover_all: bool) -> DbResult<Vec<Step>> {
+    /// Decides the next step of as many sends as there are places for, and commits it.
+    async fn claim(&self, places: &Places, recover_all: bool) -> DbResult<Vec<Step>> {
         let now = self.hub.now();
-        if !recover_all && !repo::has_due(&self.hub.db, now).await? {
+        if recover_all || repo::has_lost(&self.hub.db, now).await? {
+            self.recover(recover_all, now).await?;
+        }
+        let shares = places.share(repo::waiting(&self.hub.db, now).await?);
+        if shares.is_empty() {
             return Ok(Vec::new());
         }
         let mut tx = self.hub.db.begin().await?;
-        let recovered = repo::recover(&mut tx, recover_all, now).await?;
-        if recovered > 0 {
-            tracing::warn!(recovered, "attempts were left open by a dispatcher that ended");
-        }
         let mut steps = Vec::new();
-        for send in repo::due(&mut tx, now, i64::try_from(limit).unwrap_or(i64::MAX)).await? {
-            steps.push(self.begin(&mut tx, send, now).await?);
+        for (account, share) in shares {
+            let share = i64::try_from(share).unwrap_or(i64::MAX);
+            for send in repo::due(&mut tx, &account, now, share).await? {
+                steps.push(self.begin(&mut tx, send, now).await?);
+            }
         }
         tx.commit().await?;
         Ok(steps)
+    }
+
+    /// Takes back the attempts that nobody works on any more.
+    async fn recover(&self, all: bool, now: Timestamp) -> DbResult<()> {
+        let mut tx = self.hub.db.begin().await?;
+        let recovered = repo::recover(&mut tx, all, now).await?;
+        tx.commit().await?;
+        if recovered > 0 {
+            tracing::warn!(recovered, "attempts were left open by a dispatcher that ended");
+        }
+        Ok(())
     }
 
     /// Decides one send's next step. Only an attempt changes its state; for the others it is left alone for a while,
@@ -290,56 +312,64 @@ impl Dispatcher {
 
     async fn call(&self, send: &OnItsWay) -> Answer {
         let nothing = |outcome| Answer { outcome, accepted: Vec::new(), words: Words::default() };
-        let line = match self.lines.line(&send.account).await {
-            Ok(Some(line)) => line,
-            Ok(None) => return nothing(Outcome::Disconnected),
-            Err(error) => {
-                tracing::warn!(send = %send.id, detail = error.detail, "the account could not be read; trying again");
-                return nothing(Outcome::NotSent);
-            }
-        };
-        let body = Bytes::from(send.body.clone().unwrap_or_default());
+        let mut asked = false;
         let call = async {
-            match (&send.progress.request, &send.retry_key) {
+            let line = match self.lines.line(&send.account).await {
+                Ok(Some(line)) => line,
+                Ok(None) => return nothing(Outcome::Disconnected),
+                Err(error) => {
+                    tracing::warn!(send = %send.id, detail = error.detail, "the account could not be read; trying again");
+                    return nothing(Outcome::NotSent);
+                }
+            };
+            asked = true;
+            let body = Bytes::from(send.body.clone().unwrap_or_default());
+            let sent = match (&send.progress.request, &send.retry_key) {
                 (Some(Request::Push), Some(key)) => line.push(body, key).await,
                 _ => line.reply(body).await,
+            };
+            match sent {
+                Ok(sent) => {
+                    let words = Words { detail: None, request_id: sent.request_id };
+                    Answer { outcome: Outcome::Accepted, accepted: sent.messages, words }
+                }
+                Err(error) => {
+                    tracing::info!(send = %send.id, attempt = send.progress.attempts, error = &error as &dyn Error, "not sent");
+                    if matches!(error, LineError::Credentials { .. }) {
+                        self.lines.credentials_refused(&send.account);
+                    }
+                    Answer { outcome: outcome(&error), accepted: Vec::new(), words: said(&error) }
+                }
             }
         };
-        match tokio::time::timeout(CALL_LIMIT, call).await {
-            Ok(Ok(sent)) => {
-                let words = Words { detail: None, request_id: sent.request_id };
-                Answer { outcome: Outcome::Accepted, accepted: sent.messages, words }
-            }
-            Ok(Err(error)) => {
-                tracing::info!(send = %send.id, attempt = send.progress.attempts, error = &error as &dyn Error, "not sent");
-                if matches!(error, LineError::Credentials { .. }) {
-                    self.lines.credentials_refused(&send.account);
-                }
-                Answer { outcome: outcome(&error), accepted: Vec::new(), words: said(&error) }
-            }
-            Err(_) => nothing(Outcome::Open),
-        }
+        let answer = tokio::time::timeout(CALL_LIMIT, call).await;
+        answer.unwrap_or_else(|_| nothing(if asked { Outcome::Open } else { Outcome::NotSent }))
     }
 
     async fn count(&self, send: OnItsWay) -> Finding {
         let failed = |send, fault, words| Finding::End(send, State::Failed, fault, words);
-        let line = match self.lines.line(&send.account).await {
-            Ok(Some(line)) => line,
-            Ok(None) => return failed(send, Fault::Disconnected, Words::default()),
-            Err(_) => return Finding::Later(send),
+        let count = async {
+            match self.lines.line(&send.account).await {
+                Ok(Some(line)) => Some(line.members(&send.target).await),
+                Ok(None) => None,
+                Err(_) => Some(Err(LineError::NotSent { cause: Cause::Timeout, request_id: None })),
+            }
         };
-        match tokio::time::timeout(CALL_LIMIT, line.members(&send.target)).await {
-            Ok(Ok(Some(members))) => Finding::Members(send, i64::try_from(members).unwrap_or(i64::MAX)),
-            Ok(Ok(None)) => {
+        match tokio::time::timeout(CALL_LIMIT, count).await {
+            Ok(None) => failed(send, Fault::Disconnected, Words::default()),
+            Ok(Some(Ok(Some(members)))) => Finding::Members(send, i64::try_from(members).unwrap_or(i64::MAX)),
+            Ok(Some(Ok(None))) => {
                 let detail = Some("the account is not in this group or room".to_owned());
                 failed(send, Fault::LineRefused, Words { detail, request_id: None })
             }
-            Ok(Err(error @ LineError::Refused { .. })) => failed(send, Fault::LineRefused, said(&error)),
-            Ok(Err(error @ LineError::Credentials { .. })) => {
+            Ok(Some(Err(error @ LineError::Refused { .. }))) => {
+                failed(send, Fault::LineRefused, said(&error))
+            }
+            Ok(Some(Err(error @ LineError::Credentials { .. }))) => {
                 self.lines.credentials_refused(&send.account);
                 failed(send, Fault::Credentials, said(&error))
             }
-            Ok(Err(_)) | Err(_) => Finding::Later(send),
+            Ok(Some(Err(_))) | Err(_) => Finding::Later(send),
         }
     }
 

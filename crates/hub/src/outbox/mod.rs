@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod line;
 pub mod model;
 pub mod once;
+mod places;
 mod repo;
 pub mod service;
 #[cfg(test)]

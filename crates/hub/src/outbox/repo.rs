@@ -22,10 +22,10 @@ macro_rules! due {
             "SELECT s.id, s.account_id, s.conversation_id, s.target_kind, s.target, s.allow_paid, s.max_cost, s.via,
                 s.reply_token, s.token_until, s.retry_key, s.body, s.members, s.members_at, s.open_attempt, s.attempts,
                 s.first_attempt_at, s.created_at
-            FROM sends AS s WHERE s.state = 'queued' AND s.next_attempt_at <= $1
+            FROM sends AS s WHERE s.account_id = $1 AND s.state = 'queued' AND s.next_attempt_at <= $2
             AND NOT EXISTS (SELECT 1 FROM sends AS e WHERE e.conversation_id = s.conversation_id
                 AND e.number < s.number AND e.state IN ('queued', 'sending'))
-            ORDER BY s.next_attempt_at, s.id LIMIT $2",
+            ORDER BY s.next_attempt_at, s.id LIMIT $3",
             $lock
         )
     };
@@ -66,13 +66,21 @@ statements! {
     // Both choose the same sends: within one transaction, the deliveries first.
     FORGET_CONTENTS = { concat!("UPDATE deliveries SET content = '' WHERE send_id IN (", settled_before!(), ")") };
     FORGET_BODIES = { concat!("UPDATE sends SET body = NULL, forgotten_at = $3 WHERE id IN (", settled_before!(), ")") };
-    HAS_DUE = { "SELECT 1 WHERE EXISTS (SELECT 1 FROM sends WHERE state = 'queued' AND next_attempt_at <= $1)
-        OR EXISTS (SELECT 1 FROM sends WHERE state = 'sending' AND lease_until <= $1)" };
+    HAS_LOST = { "SELECT 1 WHERE EXISTS (SELECT 1 FROM sends WHERE state = 'sending' AND lease_until <= $1)" };
+    // From account to account by the index, however much one of them has waiting.
+    WAITING = { "WITH RECURSIVE waiting (account_id) AS (
+            SELECT MIN(s.account_id) FROM sends AS s WHERE s.state = 'queued'
+            UNION ALL SELECT (SELECT MIN(s.account_id) FROM sends AS s
+                WHERE s.state = 'queued' AND s.account_id > w.account_id)
+            FROM waiting AS w WHERE w.account_id IS NOT NULL),
+        since (account_id, at) AS (SELECT w.account_id, (SELECT MIN(s.next_attempt_at) FROM sends AS s
+            WHERE s.state = 'queued' AND s.account_id = w.account_id) FROM waiting AS w)
+        SELECT account_id FROM since WHERE at <= $1 ORDER BY at, account_id" };
     RECOVER = { "UPDATE sends SET state = 'queued', open_attempt = $2, next_attempt_at = $1
         WHERE state = 'sending' AND lease_until <= $1" };
     RECOVER_ALL = { "UPDATE sends SET state = 'queued', open_attempt = $2, next_attempt_at = $1
         WHERE state = 'sending'" };
-    // Of each conversation only the oldest send that has not come to its end.
+    // Of each of the account's conversations only the oldest send that has not come to its end.
     DUE = {
         sqlite: due!(""),
         postgres: due!(" FOR UPDATE OF s SKIP LOCKED"),
@@ -265,9 +273,15 @@ pub(super) async fn move_deliveries(tx: &mut Tx, from: &SendId, to: &SendId) -> 
     tx.run(&AGAIN_MOVE, args![from, to]).await
 }
 
-/// Whether anything could be claimed now.
-pub(super) async fn has_due(db: &Db, now: Timestamp) -> DbResult<bool> {
-    Ok(db.opt::<(i32,)>(&HAS_DUE, args![now]).await?.is_some())
+/// Whether there is an attempt that nobody works on any more.
+pub(super) async fn has_lost(db: &Db, now: Timestamp) -> DbResult<bool> {
+    Ok(db.opt::<(i32,)>(&HAS_LOST, args![now]).await?.is_some())
+}
+
+/// The accounts that have sends to claim now, those that wait longest first.
+pub(super) async fn waiting(db: &Db, now: Timestamp) -> DbResult<Vec<AccountId>> {
+    let rows: Vec<(AccountId,)> = db.all(&WAITING, args![now]).await?;
+    Ok(rows.into_iter().map(|(account,)| account).collect())
 }
 
 /// Takes back the attempts that nobody works on any more: their lease has run out, or (`all`) this process is the only
@@ -333,9 +347,15 @@ impl DueRow {
     }
 }
 
-/// The next sends, at most one of each conversation, held against other dispatchers until the transaction ends.
-pub(super) async fn due(tx: &mut Tx, now: Timestamp, limit: i64) -> DbResult<Vec<OnItsWay>> {
-    tx.all::<DueRow>(&DUE, args![now, limit]).await?.into_iter().map(DueRow::send).collect()
+/// An account's next sends, at most one of each conversation, held against other dispatchers until the transaction
+/// ends.
+pub(super) async fn due(
+    tx: &mut Tx,
+    account: &AccountId,
+    now: Timestamp,
+    limit: i64,
+) -> DbResult<Vec<OnItsWay>> {
+    tx.all::<DueRow>(&DUE, args![account, now, limit]).await?.into_iter().map(DueRow::send).collect()
 }
 
 /// The conversation's newest usable token that nobody has claimed.

@@ -68,7 +68,7 @@ CREATE TABLE sends (
     UNIQUE (conversation_id, number)
 ) STRICT;
 
-CREATE INDEX sends_due ON sends (next_attempt_at, id) WHERE state = 'queued';
+CREATE INDEX sends_due ON sends (account_id, next_attempt_at, id) WHERE state = 'queued';
 CREATE INDEX sends_leased ON sends (lease_until) WHERE state = 'sending';
 CREATE INDEX sends_unsettled ON sends (conversation_id, number) WHERE state IN ('queued', 'sending');
 CREATE INDEX sends_account ON sends (account_id, settled_at);

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use line_client::{Credentials, Endpoints, LineClient};
 use rstest::rstest;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::support::{Friend, Scene, text};
 use crate::db::testing::Engine;
+use crate::ids::AccountId;
 use crate::outbox::model::*;
 
 async fn until(what: impl AsyncFn() -> bool) {
@@ -146,5 +149,44 @@ async fn many_dispatchers_send_each_line_once_and_in_order(#[case] engine: Engin
         shown += scene.shown(friend).await.len();
     }
     assert!(sent <= shown && shown <= lines.len(), "{sent} sent, {shown} shown");
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_account_whose_line_hangs_does_not_hold_up_the_others(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    // Two accounts whose LINE takes connections and says nothing, not even to those who ask for a token.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", deaf.local_addr().unwrap()).parse().unwrap();
+    let client = LineClient::new(Endpoints::all_at(&address)).unwrap();
+    let mut stuck = Vec::new();
+    for _ in 0..2 {
+        let account = scene.test.hub.id();
+        let line = client.account(Credentials {
+            channel_id: "1".to_owned(),
+            channel_secret: "0123456789abcdef".into(),
+            access_token: None,
+        });
+        scene.lines.others.lock().unwrap().insert(AccountId::clone(&account), line);
+        for _ in 0..150 {
+            let mut friend = scene.friend.clone();
+            friend.conversation = scene.test.hub.id();
+            let line = vec![text("stuck")];
+            stuck.extend(scene.queue_of(&account, &friend, line, Origin::Agent, Terms::ONE).await);
+        }
+    }
+    let running = tokio::spawn(scene.dispatcher().run(CancellationToken::new()));
+    until(async || scene.delivery(&stuck[0]).await.via.is_some()).await;
+    for n in 0..3 {
+        let line = scene.writes(&scene.friend, &n.to_string(), Terms::ONE).await;
+        scene.test.hub.outbox.wake();
+        // Well before the first of the hanging calls is given up, after 30 s.
+        until(async || scene.delivery(&line).await.state == State::Sent).await;
+    }
+    assert!(scene.heard().keys().all(|line| !stuck.contains(line)), "a hanging call came to its end");
+    running.abort();
     scene.close().await;
 }

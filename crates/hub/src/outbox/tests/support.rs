@@ -55,13 +55,20 @@ pub(super) struct Scene {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) line: Mutex<Option<line_client::Account>>,
+    /// Other accounts' calls, to wherever their LINE is.
+    pub(super) others: Mutex<HashMap<AccountId, line_client::Account>>,
     pub(super) refused: Mutex<u32>,
     tenant: TenantId,
 }
 
 impl Lines for Connection {
-    fn line<'a>(&'a self, _: &'a AccountId) -> BoxFuture<'a, AppResult<Option<Arc<dyn Line>>>> {
-        async { Ok(self.line.lock().unwrap().clone().map(|line| Arc::new(line) as Arc<dyn Line>)) }.boxed()
+    fn line<'a>(&'a self, account: &'a AccountId) -> BoxFuture<'a, AppResult<Option<Arc<dyn Line>>>> {
+        async {
+            let other = self.others.lock().unwrap().get(account).cloned();
+            let line = other.or_else(|| self.line.lock().unwrap().clone());
+            Ok(line.map(|line| Arc::new(line) as Arc<dyn Line>))
+        }
+        .boxed()
     }
 
     fn tenant(&self, _: &AccountId) -> Option<TenantId> {
@@ -115,8 +122,12 @@ impl Scene {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let target = Target { kind: TargetKind::User, id: String::new() };
         let nobody = Friend { user: String::new(), target, conversation: test.hub.id() };
-        let lines =
-            Connection { line: Mutex::new(None), refused: Mutex::new(0), tenant: TenantId::clone(&tenant) };
+        let lines = Connection {
+            line: Mutex::new(None),
+            others: Mutex::default(),
+            refused: Mutex::new(0),
+            tenant: TenantId::clone(&tenant),
+        };
         let mut scene = Self {
             test,
             sandbox,
@@ -260,12 +271,23 @@ impl Scene {
         origin: Origin,
         terms: Terms,
     ) -> Vec<MessageId> {
+        self.queue_of(&self.account, friend, messages, origin, terms).await
+    }
+
+    pub(super) async fn queue_of(
+        &self,
+        account: &AccountId,
+        friend: &Friend,
+        messages: Vec<Value>,
+        origin: Origin,
+        terms: Terms,
+    ) -> Vec<MessageId> {
         let hub = &self.test.hub;
         let messages: Vec<(MessageId, Value)> = messages.into_iter().map(|m| (hub.id(), m)).collect();
         let ids = messages.iter().map(|(id, _)| id.clone()).collect();
         let new = NewSend {
             tenant: self.tenant.clone(),
-            account: self.account.clone(),
+            account: account.clone(),
             conversation: friend.conversation.clone(),
             target: friend.target.clone(),
             messages,

@@ -62,7 +62,7 @@ async fn tokens_are_given_out_once_the_newest_first(#[case] engine: Engine) {
     scene.queue(friend, vec![text("b")], Origin::Api, Terms::FREE).await;
     assert_eq!(free().await, None);
     let mut tx = hub.db.begin().await.unwrap();
-    let due = repo::due(&mut tx, hub.now(), 10).await.unwrap();
+    let due = repo::due(&mut tx, &scene.account, hub.now(), 10).await.unwrap();
     // Strict order: of one conversation only the oldest.
     assert_eq!(due.len(), 1);
     let newest = repo::newest_token(&mut tx, &friend.conversation, hub.now()).await.unwrap().unwrap();
