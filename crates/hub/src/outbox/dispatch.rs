@@ -4,6 +4,7 @@
 //! called. Any number of dispatchers may work on one PostgreSQL. What a killed one leaves behind is an open attempt.
 //! The places that calls take are shared among the accounts by [`Places`].
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::places::Places;
 use super::repo::{self, Words};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::{DbResult, Tx};
+use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::ids::AccountId;
 use crate::live::Notice;
 
@@ -30,8 +31,14 @@ use crate::live::Notice;
 const POLL: Duration = Duration::from_secs(1);
 /// The longest a call may take, with the account and the token that it needs first; a single answer is awaited for 30 s.
 const CALL_LIMIT: Duration = Duration::from_secs(45);
-/// How long an attempt is left to the dispatcher that began it: longer than any call.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long an attempt is left to the dispatcher that began it, unless that renews it. Well within a reply token's life:
+/// a reply that a dead node leaves open can still be tried again. To be wrong about a node costs a call, no more, because
+/// LINE takes a token and a retry key once.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often a call under way renews its lease.
+const RENEWAL: Duration = Duration::from_secs(3);
+/// How long a send is left alone while its members are counted or its end is recorded: longer than any call.
+const ASIDE: Duration = Duration::from_secs(60);
 /// How long a member count that failed is left alone.
 const COUNT_AGAIN: Duration = Duration::from_secs(5);
 /// How long an account's other sends wait when LINE said that it is asked too fast.
@@ -45,6 +52,7 @@ pub struct Dispatcher {
     hub: Hub,
     lines: Arc<dyn Lines>,
     listeners: Vec<Arc<dyn SendListener>>,
+    renewal: Duration,
 }
 
 /// What is to be done about a send after the claim is committed.
@@ -88,13 +96,19 @@ impl Dispatcher {
     /// The hub's dispatcher; `listeners` hear how sends end, in the transaction that records it, in this order.
     #[must_use]
     pub fn new(hub: &Hub, listeners: Vec<Arc<dyn SendListener>>) -> Self {
-        Self { hub: hub.clone(), lines: Arc::new(hub.clone()), listeners }
+        Self { hub: hub.clone(), lines: Arc::new(hub.clone()), listeners, renewal: RENEWAL }
     }
 
     /// The same with another way to LINE, for tests.
     #[must_use]
     pub fn with_lines(self, lines: Arc<dyn Lines>) -> Self {
         Self { lines, ..self }
+    }
+
+    /// The same renewing its leases so often.
+    #[cfg(test)]
+    pub(super) fn with_renewal(self, renewal: Duration) -> Self {
+        Self { renewal, ..self }
     }
 
     /// Sends what is queued until `stop`; then waits for the calls under way and records what came of them.
@@ -218,11 +232,11 @@ impl Dispatcher {
                     }
                 }
                 Plan::Count => {
-                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    repo::postpone(tx, &send.id, now.plus(ASIDE)).await?;
                     return Ok(Step::Count(send));
                 }
                 Plan::Fail(fault) => {
-                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    repo::postpone(tx, &send.id, now.plus(ASIDE)).await?;
                     let most = send.progress.terms.max_cost;
                     let detail =
                         push_cost.filter(|cost| send.progress.terms.allow_paid && *cost > most).map(|cost| {
@@ -233,7 +247,7 @@ impl Dispatcher {
                     return Ok(Step::End(send, State::Failed, fault, Words { detail, request_id: None }));
                 }
                 Plan::GiveUp => {
-                    repo::postpone(tx, &send.id, now.plus(LEASE)).await?;
+                    repo::postpone(tx, &send.id, now.plus(ASIDE)).await?;
                     return Ok(Step::End(send, State::Unknown, Fault::NoAnswer, Words::default()));
                 }
             }
@@ -277,7 +291,10 @@ impl Dispatcher {
     async fn take(&self, step: Step, stop: &CancellationToken) {
         let finding = match step {
             Step::Call(send) => {
-                let answer = self.call(&send).await;
+                let answer = tokio::select! {
+                    answer = self.call(&send) => answer,
+                    never = self.hold(&send) => match never {},
+                };
                 Finding::Answer(send, answer)
             }
             Step::Count(send) => self.count(send).await,
@@ -308,6 +325,19 @@ impl Dispatcher {
             pause = (pause * 2).min(TROUBLE_PAUSE);
         }
         self.hub.outbox.wake();
+    }
+
+    /// Keeps other dispatchers from an attempt while its call is under way.
+    async fn hold(&self, send: &OnItsWay) -> Infallible {
+        loop {
+            tokio::time::sleep(self.renewal).await;
+            let renewed = async {
+                let mut tx = self.hub.db.begin().await?;
+                repo::renew(&mut tx, send, self.hub.now().plus(LEASE)).await?;
+                tx.commit().await
+            };
+            renewed.await.log_and_ignore("renewing the lease of a call");
+        }
     }
 
     async fn call(&self, send: &OnItsWay) -> Answer {

@@ -99,6 +99,7 @@ statements! {
     SET_COST = { "UPDATE sends SET cost = $2 WHERE id = $1 AND state = 'queued'" };
     START = { "UPDATE sends SET state = 'sending', attempts = attempts + 1, attempt_started_at = $2,
         first_attempt_at = COALESCE(first_attempt_at, $2), lease_until = $3 WHERE id = $1 AND state = 'queued'" };
+    RENEW = { "UPDATE sends SET lease_until = $3 WHERE id = $1 AND attempts = $2 AND state = 'sending'" };
     POSTPONE = { "UPDATE sends SET next_attempt_at = $2 WHERE id = $1 AND state = 'queued'" };
     POSTPONE_ACCOUNT = { "UPDATE sends SET next_attempt_at = $2
         WHERE account_id = $1 AND state = 'queued' AND next_attempt_at < $2" };
@@ -433,6 +434,11 @@ pub(super) async fn start(
     lease_until: Timestamp,
 ) -> DbResult<()> {
     one("sends", tx.run(&START, args![send, now, lease_until]).await?)
+}
+
+/// Makes an attempt's lease longer, unless it is over.
+pub(super) async fn renew(tx: &mut Tx, send: &OnItsWay, lease_until: Timestamp) -> DbResult<()> {
+    tx.run(&RENEW, args![&send.id, send.progress.attempts, lease_until]).await.map(|_| ())
 }
 
 /// Leaves a queued send alone until then.
