@@ -25,6 +25,8 @@ pub struct Config {
     pub webhook_max: usize,
     /// Whether addresses inside the operator's network may be reached (`TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS`).
     pub allow_private_destinations: bool,
+    /// The reverse proxies that are believed about whom they stand for (`TRUNKLINE_TRUSTED_PROXIES`).
+    pub trusted_proxies: crate::web::Proxies,
     /// How long a session lasts without use.
     pub session_life: Duration,
 }

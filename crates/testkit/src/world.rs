@@ -73,6 +73,7 @@ impl Builder {
             master_key_file: None,
             webhook_max: self.webhook_max,
             allow_private_destinations: true,
+            trusted_proxies: hub::web::Proxies::default(),
             session_life: Duration::from_secs(3600),
         };
         let entropy = Entropy::seeded(self.seed);

@@ -12,6 +12,7 @@ use clap::Args;
 use hub::config::{Config, LineHosts};
 use hub::db;
 use hub::secrets::Secret;
+use hub::web::Proxies;
 use url::Url;
 
 /// The settings as flags; each has a variable of the same name, `TRUNKLINE_LISTEN` for `--listen`.
@@ -50,6 +51,9 @@ pub(crate) struct Flags {
     /// Whether addresses inside your network may be reached: true or false
     #[arg(long, value_name = "BOOL")]
     allow_private_destinations: Option<String>,
+    /// The reverse proxies whose X-Forwarded-For is believed: addresses and networks, set apart by commas
+    #[arg(long, value_name = "LIST")]
+    trusted_proxies: Option<String>,
     /// Days without use after which a person has to sign in again
     #[arg(long, value_name = "DAYS")]
     session_days: Option<String>,
@@ -73,7 +77,7 @@ const fn known(name: &'static str, default: &'static str) -> Known {
 }
 
 /// All settings. The master key itself has no flag: other users of a machine can read the flags of a process.
-const KNOWN: [Known; 14] = [
+const KNOWN: [Known; 15] = [
     known("listen", "127.0.0.1:8080"),
     known("public_url", ""),
     known("data_dir", "./trunkline-data"),
@@ -85,6 +89,7 @@ const KNOWN: [Known; 14] = [
     known("line_access_url", "https://access.line.me"),
     known("webhook_max", "1048576"),
     known("allow_private_destinations", "false"),
+    known("trusted_proxies", Proxies::LOOPBACK),
     known("session_days", "30"),
     known("log", "info"),
     known("log_format", "text"),
@@ -128,6 +133,7 @@ pub(crate) struct Settings {
     pub(crate) line: LineHosts,
     /// Whether other hosts than the usual ones were set.
     pub(crate) allow_private_destinations: bool,
+    trusted_proxies: Proxies,
     database_url: String,
     master_key: Option<Secret>,
     master_key_file: Option<PathBuf>,
@@ -240,6 +246,9 @@ impl Settings {
                 access: address("line_access_url")?,
             },
             allow_private_destinations: flag("allow_private_destinations")?,
+            trusted_proxies: get("trusted_proxies").parse().map_err(|error| {
+                wrong("trusted_proxies", &format!("a list of addresses and networks: {error}"))
+            })?,
             database_url: get("database_url").to_owned(),
             master_key: Some(get("master_key")).filter(|key| !key.is_empty()).map(Secret::from),
             master_key_file: path("master_key_file"),
@@ -282,6 +291,7 @@ impl Settings {
             master_key_file: self.master_key_file.clone(),
             webhook_max: self.webhook_max,
             allow_private_destinations: self.allow_private_destinations,
+            trusted_proxies: self.trusted_proxies.clone(),
             session_life: self.session_life,
         })
     }
@@ -333,6 +343,7 @@ impl Flags {
             ("line_access_url", &self.line_access_url),
             ("webhook_max", &self.webhook_max),
             ("allow_private_destinations", &self.allow_private_destinations),
+            ("trusted_proxies", &self.trusted_proxies),
             ("session_days", &self.session_days),
             ("log", &self.log),
             ("log_format", &self.log_format),
@@ -411,6 +422,7 @@ mod tests {
         assert!(refused("database_url = \"mysql://x\"").starts_with("database_url"));
         assert!(refused("log_format = \"xml\"").starts_with("log_format (file)"));
         assert!(refused("allow_private_destinations = \"maybe\"").starts_with("allow_private_destinations"));
+        assert!(refused("trusted_proxies = \"10.0.0.1/8\"").starts_with("trusted_proxies (file) must be"));
         assert!(refused("listen = [1]").starts_with("listen in the file"));
         assert!(refused("= =").starts_with("the file is not TOML"));
         let typo = environment(&[("TRUNKLINE_LITSEN", "x")]);

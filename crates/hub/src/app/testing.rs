@@ -134,6 +134,7 @@ fn config(dir: &Path, database: crate::db::Url, line: &Url, public_url: &str) ->
         master_key_file: None,
         webhook_max: 1024 * 1024,
         allow_private_destinations: true,
+        trusted_proxies: crate::web::Proxies::default(),
         session_life: Duration::from_secs(3600),
     }
 }

@@ -51,7 +51,7 @@ pub use forms::{Fields, FormState};
 pub use headers::content_security_policy;
 pub(crate) use headers::loads_line_pictures;
 pub use log::RequestId;
-pub use peer::Peer;
+pub use peer::{Peer, Proxies};
 pub use shell::{NavEntry, Person, SettingsEntry, Shell, Theme, Ui};
 
 use crate::app::Hub;

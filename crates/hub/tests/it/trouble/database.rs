@@ -341,6 +341,7 @@ impl Site {
             master_key_file: None,
             webhook_max: 1 << 20,
             allow_private_destinations: true,
+            trusted_proxies: hub::web::Proxies::default(),
             session_life: Duration::from_secs(3600),
         };
         let parts = Parts {
