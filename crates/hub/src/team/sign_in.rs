@@ -1,7 +1,8 @@
 //! Signing in with address and password, slowed down for whoever guesses.
 //!
 //! An address that does not exist is refused with the same words after the same work as a wrong password, and its
-//! attempts are counted alike, so that nothing tells who works here.
+//! attempts are counted alike, so that nothing tells who works here. The network is asked first: once it must wait, its
+//! attempts count against nobody's address, so that it cannot lock others out.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -34,34 +35,35 @@ pub(super) async fn sign_in(hub: &Hub, email: &str, given: &str, from: Option<Ip
     let email = model::email(email).unwrap_or_default();
     let by_email = hash(&format!("email {email}"));
     let by_network = from.map(|address| hash(&format!("network {}", network(address))));
-    let attempts = count(hub, &by_email, by_network.as_deref()).await?;
-    if attempts.0 > EMAIL_ATTEMPTS || attempts.1 > NETWORK_ATTEMPTS {
+    if !admit(hub, &by_email, by_network.as_deref()).await? {
         return Ok(Outcome::Wait);
     }
     let known = repo::credentials(&hub.db, &email).await?;
     let fits = password::verify(known.as_ref().map(|known| known.password_hash.clone()), given).await?;
     let (Some(known), true) = (known, fits) else { return Ok(Outcome::Refused) };
     let mut tx = hub.db.begin().await?;
-    repo::forget_attempts(&mut tx, &by_email).await?;
+    // The network first, as in `admit`: two transactions that take the same rows take them in the same order.
     if let Some(subject) = &by_network {
         repo::forget_attempt(&mut tx, subject).await?;
     }
+    repo::forget_attempts(&mut tx, &by_email).await?;
     let session = service::add_session(&mut tx, hub, &known.tenant_id, &known.id).await?;
     tx.commit().await?;
     Ok(Outcome::In(session))
 }
 
-/// Counts an attempt before it is made, so that many at once do not pass together; gives the counts of this window.
-async fn count(hub: &Hub, by_email: &[u8], by_network: Option<&[u8]>) -> AppResult<(i64, i64)> {
-    let now = hub.now();
+/// Whether an attempt may be made. It is counted before, so that many at once do not pass together.
+async fn admit(hub: &Hub, by_email: &[u8], by_network: Option<&[u8]>) -> AppResult<bool> {
+    let (now, since) = (hub.now(), hub.now().minus(WINDOW));
     let mut tx = hub.db.begin().await?;
-    let of_email = repo::count_attempt(&mut tx, by_email, now, now.minus(WINDOW)).await?;
     let of_network = match by_network {
-        Some(subject) => repo::count_attempt(&mut tx, subject, now, now.minus(WINDOW)).await?,
+        Some(subject) => repo::count_attempt(&mut tx, subject, now, since).await?,
         None => 0,
     };
+    let may = of_network <= NETWORK_ATTEMPTS
+        && repo::count_attempt(&mut tx, by_email, now, since).await? <= EMAIL_ATTEMPTS;
     tx.commit().await?;
-    Ok((of_email, of_network))
+    Ok(may)
 }
 
 /// An IPv6 customer has a whole /64; an IPv4 customer one address.

@@ -273,6 +273,70 @@ async fn who_guesses_must_wait(#[case] engine: Engine) {
     test.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_network_that_must_wait_locks_nobody_out(#[case] engine: Engine) {
+    let Some(test) = served(engine).await else { return };
+    let hub = &test.hub;
+    let tenant = tenant(hub, "Tea").await;
+    user(hub, &tenant, "mei@example.tw", Role::Owner).await;
+    let guess = async |email: &str, from: &str| {
+        let from = Some(from.parse::<IpAddr>().unwrap());
+        sign_in(hub, email, "guess", from).await.unwrap()
+    };
+    let right = async |from: &str| sign_in(hub, "mei@example.tw", PASSWORD, from.parse().ok()).await.unwrap();
+    // Many accounts from one network: after 50 it must wait, whomever it tries, also with the other addresses of its /64.
+    for n in 0..50 {
+        assert_eq!(guess(&format!("u{n}@x"), "2001:db8::1").await, Outcome::Refused);
+    }
+    for n in 0..30 {
+        assert_eq!(guess("mei@example.tw", &format!("2001:db8::{n:x}")).await, Outcome::Wait);
+    }
+    // None of it counted against her: all her own attempts are left.
+    for _ in 0..9 {
+        assert_eq!(guess("mei@example.tw", "203.0.113.7").await, Outcome::Refused);
+    }
+    assert!(matches!(right("203.0.113.7").await, Outcome::In(_)));
+    // One account from many networks: after 10 it must wait, from wherever, and the other networks only a little.
+    for n in 0..10 {
+        assert_eq!(guess("mei@example.tw", &format!("198.51.100.{n}")).await, Outcome::Refused);
+    }
+    assert_eq!(guess("mei@example.tw", "198.51.100.77").await, Outcome::Wait);
+    assert_eq!(right("198.51.100.0").await, Outcome::Wait);
+    assert_eq!(guess("ana@example.tw", "198.51.100.0").await, Outcome::Refused);
+    // Whoever goes on does not lengthen the wait.
+    test.clock.advance(WINDOW / 2);
+    assert_eq!(guess("mei@example.tw", "198.51.100.78").await, Outcome::Wait);
+    assert_eq!(guess("mei@example.tw", "2001:db8::1").await, Outcome::Wait);
+    test.clock.advance(WINDOW / 2);
+    assert!(matches!(right("2001:db8::1").await, Outcome::In(_)));
+    test.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_one_network_sign_in_at_once(#[case] engine: Engine) {
+    let Some(test) = served(engine).await else { return };
+    let tenant = tenant(&test.hub, "Tea").await;
+    user(&test.hub, &tenant, "mei@example.tw", Role::Owner).await;
+    let from: Option<IpAddr> = Some("203.0.113.7".parse().unwrap());
+    let all: Vec<_> = (0..24)
+        .map(|_| {
+            let hub = test.hub.clone();
+            tokio::spawn(async move { sign_in(&hub, "mei@example.tw", PASSWORD, from).await })
+        })
+        .collect();
+    for one in all {
+        // Waiting is a fair answer to so many; a deadlock of the database would not be.
+        assert!(one.await.unwrap().is_ok());
+    }
+    test.close().await;
+}
+
 #[tokio::test]
 async fn many_guesses_at_once_do_not_pass_together() {
     let test = served(Engine::Sqlite).await.unwrap();
