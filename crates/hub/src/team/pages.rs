@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/settings/profile/sign-out-everywhere", post(profile::sign_out_everywhere))
         .route("/settings/people", get(people::show))
         .route("/settings/people/invite", post(people::invite))
+        .route("/settings/people/withdraw", post(people::withdraw))
         .route("/settings/people/{id}", post(people::change))
         .route("/settings/people/{id}/disable", post(people::disable))
         .route("/settings/people/{id}/enable", post(people::enable))

@@ -37,6 +37,7 @@ statements! {
     SEEN = { "UPDATE users SET last_seen_at = $3 WHERE tenant_id = $1 AND id = $2" };
     OTHER_OWNERS = { "SELECT COUNT(*) FROM users
         WHERE tenant_id = $1 AND id <> $2 AND role = 'owner' AND disabled_at IS NULL" };
+    IS_OWNER = { "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND role = 'owner' AND disabled_at IS NULL" };
     // Takes the row until the transaction ends, so that two changes of owners cannot pass each other.
     LOCK_TENANT = { "UPDATE tenants SET name = name WHERE id = $1" };
     INSERT_SESSION = { "INSERT INTO sessions (token_hash, tenant_id, user_id, created_at, last_used_at, expires_at)
@@ -59,14 +60,19 @@ statements! {
     REVOKE_KEY = { "UPDATE api_keys SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
         RETURNING name" };
     INSERT_LINK = { "INSERT INTO one_time_links
-        (token_hash, kind, tenant_id, user_id, email, role, account_ids, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" };
+        (token_hash, kind, tenant_id, user_id, email, role, account_ids, created_by, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" };
     LINK = { "SELECT kind, tenant_id, user_id, email, role, account_ids FROM one_time_links
         WHERE token_hash = $1 AND expires_at > $2" };
     TAKE_LINK = { "DELETE FROM one_time_links WHERE token_hash = $1 AND expires_at > $2
         RETURNING kind, tenant_id, user_id, email, role, account_ids" };
     CLEAR_OWNER_LINKS = { "DELETE FROM one_time_links WHERE kind = 'owner'" };
     CLEAR_INVITATIONS = { "DELETE FROM one_time_links WHERE kind = 'invitation' AND tenant_id = $1 AND email = $2" };
+    WITHDRAW_INVITATION = { "DELETE FROM one_time_links
+        WHERE kind = 'invitation' AND tenant_id = $1 AND email = $2 AND expires_at > $3 RETURNING email" };
+    WITHDRAW_INVITATIONS_BY = { "DELETE FROM one_time_links
+        WHERE kind = 'invitation' AND tenant_id = $1 AND created_by = $2 RETURNING email" };
+    CLEAR_ENTRY_LINKS = { "DELETE FROM one_time_links WHERE kind = 'entry' AND tenant_id = $1 AND user_id = $2" };
     INVITATIONS = { "SELECT email, role, expires_at FROM one_time_links
         WHERE kind = 'invitation' AND tenant_id = $1 AND expires_at > $2 ORDER BY created_at DESC, email" };
     // A window that is over begins again.
@@ -264,6 +270,12 @@ pub(super) async fn other_owners(tx: &mut Tx, scope: &Scope, user: &UserId) -> D
     Ok(tx.opt::<(i64,)>(&OTHER_OWNERS, args![scope.tenant(), user]).await?.map_or(0, |(count,)| count))
 }
 
+/// Whether a user is an owner who may sign in; holds the tenant's row until the transaction ends, so that it stays so.
+pub(super) async fn is_owner(tx: &mut Tx, scope: &Scope, user: &UserId) -> DbResult<bool> {
+    tx.run(&LOCK_TENANT, args![scope.tenant()]).await?;
+    Ok(tx.opt::<(UserId,)>(&IS_OWNER, args![scope.tenant(), user]).await?.is_some())
+}
+
 /// Signs a browser in.
 pub(super) async fn insert_session(
     tx: &mut Tx,
@@ -454,6 +466,7 @@ pub(super) async fn insert_link(
     tx: &mut Tx,
     token_hash: &[u8],
     link: &Link,
+    by: Option<&UserId>,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> DbResult<()> {
@@ -467,7 +480,8 @@ pub(super) async fn insert_link(
     let accounts = serde_json::Value::from(link.account_ids.clone()).to_string();
     let (tenant, user) = (link.tenant.as_ref(), link.user.as_ref());
     let (email, role) = (link.email.as_deref(), link.role.map(Role::name));
-    let values = args![token_hash, link.kind.name(), tenant, user, email, role, accounts, now, expires_at];
+    let kind = link.kind.name();
+    let values = args![token_hash, kind, tenant, user, email, role, accounts, by, now, expires_at];
     tx.run(&INSERT_LINK, values).await.map(|_| ())
 }
 
@@ -487,6 +501,26 @@ pub(super) async fn invitations(db: &Db, scope: &Scope, now: Timestamp) -> DbRes
     rows.into_iter()
         .map(|(email, name, expires_at)| Ok(Invitation { role: role(&name, &email)?, email, expires_at }))
         .collect()
+}
+
+/// Ends the invitation of an address; false when there was none that still worked.
+pub(super) async fn withdraw_invitation(
+    tx: &mut Tx,
+    scope: &Scope,
+    email: &str,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let ended: Option<(String,)> = tx.opt(&WITHDRAW_INVITATION, args![scope.tenant(), email, now]).await?;
+    Ok(ended.is_some())
+}
+
+/// Ends the links of a user who is no owner any more or may not sign in: the invitations they made, whose addresses it
+/// gives, and their own ways in.
+pub(super) async fn end_links(tx: &mut Tx, scope: &Scope, user: &UserId) -> DbResult<Vec<String>> {
+    tx.run(&CLEAR_ENTRY_LINKS, args![scope.tenant(), user]).await?;
+    let mut ended: Vec<(String,)> = tx.all(&WITHDRAW_INVITATIONS_BY, args![scope.tenant(), user]).await?;
+    ended.sort();
+    Ok(ended.into_iter().map(|(email,)| email).collect())
 }
 
 /// Counts one more attempt to sign in; a count that began before `window_start` begins again. Gives the count.

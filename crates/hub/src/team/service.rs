@@ -27,6 +27,9 @@ pub(super) const KEY_PREFIX: &str = "tlk_";
 /// How long an invitation and the first owner's link work.
 const LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// An invitation ended before it was taken, in the audit log.
+const WITHDRAWN: &str = "user.invitation_withdrawn";
+
 /// The name of the tenant that is made on an empty hub.
 const DEFAULT_TENANT: &str = "default";
 
@@ -242,7 +245,7 @@ pub async fn grantable_accounts(hub: &Hub, scope: &Scope) -> AppResult<Vec<(Stri
     Ok(repo::accounts(&hub.db, scope).await?)
 }
 
-/// Sets a user's role, and for an agent the accounts they may see.
+/// Sets a user's role, and for an agent the accounts they may see; invitations that an agent made as an owner end.
 ///
 /// # Errors
 /// 404 for a user of another tenant; 409 `last_owner` when no owner would be left.
@@ -264,12 +267,15 @@ pub async fn change_member(
     repo::set_grants(&mut tx, scope, user, granted).await?;
     let detail = json!({ "role": role.name(), "accounts": granted });
     audit(&mut tx, hub, scope.tenant(), actor, ("user.changed", &email), &detail).await?;
+    if role != Role::Owner {
+        end_links(&mut tx, hub, scope, user, actor).await?;
+    }
     tx.commit().await?;
     announce_grants(hub, scope, user);
     Ok(())
 }
 
-/// Lets a user sign in no longer (their sessions end at once), or again.
+/// Lets a user sign in no longer (their sessions, and the invitations they made, end at once), or again.
 ///
 /// # Errors
 /// 404 for a user of another tenant; 409 `last_owner` when no owner would be left.
@@ -291,8 +297,19 @@ pub async fn set_disabled(
     }
     let action = if disabled { "user.disabled" } else { "user.enabled" };
     audit(&mut tx, hub, scope.tenant(), actor, (action, &email), &json!({})).await?;
+    if disabled {
+        end_links(&mut tx, hub, scope, user, actor).await?;
+    }
     tx.commit().await?;
     announce_grants(hub, scope, user);
+    Ok(())
+}
+
+/// Ends the links of a user who may no longer invite, each invitation with its line in the audit log.
+async fn end_links(tx: &mut Tx, hub: &Hub, scope: &Scope, user: &UserId, actor: &Actor) -> DbResult<()> {
+    for email in repo::end_links(tx, scope, user).await? {
+        audit(tx, hub, scope.tenant(), actor, (WITHDRAWN, &email), &json!({})).await?;
+    }
     Ok(())
 }
 
@@ -450,7 +467,7 @@ pub async fn first_owner_link(hub: &Hub) -> AppResult<Option<String>> {
         return Ok(None);
     }
     let link = Link { role: Some(Role::Owner), ..empty_link(LinkKind::Owner) };
-    let address = add_link(&mut tx, hub, &link, "welcome").await?;
+    let address = add_link(&mut tx, hub, &link, None, "welcome").await?;
     tx.commit().await?;
     Ok(Some(address))
 }
@@ -462,7 +479,7 @@ pub async fn first_owner_link(hub: &Hub) -> AppResult<Option<String>> {
 pub async fn entry_link(hub: &Hub, tenant: &TenantId, user: &UserId) -> AppResult<String> {
     let link = Link { tenant: Some(tenant.clone()), user: Some(user.clone()), ..empty_link(LinkKind::Entry) };
     let mut tx = hub.db.begin().await?;
-    let address = add_link(&mut tx, hub, &link, "enter").await?;
+    let address = add_link(&mut tx, hub, &link, None, "enter").await?;
     tx.commit().await?;
     Ok(address)
 }
@@ -470,7 +487,7 @@ pub async fn entry_link(hub: &Hub, tenant: &TenantId, user: &UserId) -> AppResul
 /// The address where a person invited to the tenant chooses a password. A new invitation of the same person ends the old one.
 ///
 /// # Errors
-/// 422 for an address that is wrong or belongs to a user.
+/// 422 for an address that is wrong or belongs to a user; 403 for a user who is no owner (any more).
 pub async fn invite(
     hub: &Hub,
     scope: &Scope,
@@ -494,11 +511,31 @@ pub async fn invite(
         account_ids,
         ..empty_link(LinkKind::Invitation)
     };
+    let by = if let Actor::User { id, .. } = actor { Some(id) } else { None };
     let mut tx = hub.db.begin().await?;
-    let address = add_link(&mut tx, hub, &link, "welcome").await?;
+    // Asked again here: whoever takes the rights away at this moment ends the links that exist then.
+    if let Some(by) = by
+        && !repo::is_owner(&mut tx, scope, by).await?
+    {
+        return Err(AppError::forbidden("only an owner may do this"));
+    }
+    let address = add_link(&mut tx, hub, &link, by, "welcome").await?;
     audit(&mut tx, hub, tenant, actor, ("user.invited", &email), &detail).await?;
     tx.commit().await?;
     Ok(address)
+}
+
+/// Ends the invitation of an address: its link stops working at once.
+///
+/// # Errors
+/// 404 when there is none (any more).
+pub async fn withdraw_invitation(hub: &Hub, scope: &Scope, email: &str, actor: &Actor) -> AppResult<()> {
+    let mut tx = hub.db.begin().await?;
+    if !repo::withdraw_invitation(&mut tx, scope, email, hub.now()).await? {
+        return Err(AppError::not_found("invitation"));
+    }
+    audit(&mut tx, hub, scope.tenant(), actor, (WITHDRAWN, email), &json!({})).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Invitations that nobody has taken yet.
@@ -513,9 +550,9 @@ fn empty_link(kind: LinkKind) -> Link {
     Link { kind, tenant: None, user: None, email: None, role: None, account_ids: Vec::new() }
 }
 
-async fn add_link(tx: &mut Tx, hub: &Hub, link: &Link, path: &str) -> DbResult<String> {
+async fn add_link(tx: &mut Tx, hub: &Hub, link: &Link, by: Option<&UserId>, path: &str) -> DbResult<String> {
     let (token, now) = (hub.entropy.token(), hub.now());
-    repo::insert_link(tx, &hash(&token), link, now, now.plus(LINK_LIFE)).await?;
+    repo::insert_link(tx, &hash(&token), link, by, now, now.plus(LINK_LIFE)).await?;
     Ok(format!("{}/{path}/{token}", hub.config.public_url.as_str().trim_end_matches('/')))
 }
 

@@ -459,6 +459,70 @@ async fn people_are_invited_and_changed(#[case] engine: Engine) {
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
 async fn a_tenant_neither_sees_nor_changes_another(#[case] engine: Engine) {
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_invitation_is_withdrawn_and_ends_with_the_rights_of_its_maker(#[case] engine: Engine) {
+    let Some(test) = served(engine).await else { return };
+    let hub = &test.hub;
+    let (tea, other) = (tenant(hub, "Tea").await, tenant(hub, "Other").await);
+    let mei = user(hub, &tea, "mei@example.tw", Role::Owner).await;
+    let zoe = user(hub, &tea, "zoe@example.tw", Role::Owner).await;
+    let ben = user(hub, &other, "ben@example.tw", Role::Owner).await;
+    let as_zoe = Actor::User { id: zoe.clone(), name: "Zoe".to_owned() };
+    let invite = async |tenant: &Tenant, email: &str, actor: &Actor| {
+        service::invite(hub, &scope(tenant), email, Role::Owner, &[], actor).await
+    };
+    let opens = async |link: &str| Browser::new(hub).get(path(link)).await.status == StatusCode::OK;
+    let withdraw = "/settings/people/withdraw";
+
+    // By hand: over the page, with its token, by an owner of this tenant.
+    let link = invite(&tea, "x@example.tw", &ACTOR).await.unwrap();
+    let elsewhere = invite(&other, "x@example.tw", &ACTOR).await.unwrap();
+    let form = [("email", "x@example.tw")];
+    let mut owner = Browser::signed_in(hub, &tea.id, &mei).await;
+    let page = owner.get("/settings/people").await.body;
+    assert!(page.contains("Withdraw the invitation of x@example.tw") && page.contains(withdraw));
+    assert_eq!(owner.post_raw(withdraw, &form).await.status, StatusCode::FORBIDDEN, "without a token");
+    let ana = user(hub, &tea, "ana@example.tw", Role::Agent).await;
+    let mut agent = Browser::signed_in(hub, &tea.id, &ana).await;
+    assert_eq!(agent.post(withdraw, &form).await.status, StatusCode::FORBIDDEN);
+    assert!(opens(&link).await);
+    assert_eq!(owner.post(withdraw, &form).await.location(), "/settings/people");
+    assert!(!opens(&link).await && opens(&elsewhere).await, "only this tenant's");
+    assert_eq!(owner.post(withdraw, &form).await.status, StatusCode::NOT_FOUND);
+    assert!(owner.get("/settings/audit-log").await.body.contains("Withdrew an invitation"));
+    let mut theirs = Browser::signed_in(hub, &other.id, &ben).await;
+    assert_eq!(theirs.post(withdraw, &form).await.location(), "/settings/people");
+
+    // Whoever loses the right to invite loses what they made with it; what others made stays.
+    let kept = invite(&tea, "kept@example.tw", &ACTOR).await.unwrap();
+    let role = async |role| service::change_member(hub, &scope(&tea), &zoe, role, &[], &ACTOR).await.unwrap();
+    let disabled = async |it| service::set_disabled(hub, &scope(&tea), &zoe, it, &ACTOR).await.unwrap();
+    let hers = invite(&tea, "hers@example.tw", &as_zoe).await.unwrap();
+    let entry = service::entry_link(hub, &tea.id, &zoe).await.unwrap();
+    role(Role::Owner).await;
+    assert!(opens(&hers).await, "an owner who stays one keeps them");
+    role(Role::Agent).await;
+    assert!(!opens(&hers).await && opens(&kept).await);
+    assert_eq!(Browser::new(hub).get(path(&entry)).await.status, StatusCode::NOT_FOUND);
+    let late = invite(&tea, "late@example.tw", &as_zoe).await.unwrap_err();
+    assert_eq!(late.status, StatusCode::FORBIDDEN, "her page was still open");
+    role(Role::Owner).await;
+    let again = invite(&tea, "again@example.tw", &as_zoe).await.unwrap();
+    disabled(true).await;
+    assert!(!opens(&again).await && opens(&kept).await);
+    assert_eq!(invite(&tea, "late@example.tw", &as_zoe).await.unwrap_err().status, StatusCode::FORBIDDEN);
+    disabled(false).await;
+    assert!(!opens(&again).await);
+    let log = service::list_audit(hub, &scope(&tea), None, 50).await.unwrap();
+    let ended = log.iter().filter(|entry| entry.action == "user.invitation_withdrawn");
+    let ended: Vec<&str> = ended.map(|entry| entry.subject.as_str()).collect();
+    assert_eq!(ended, ["again@example.tw", "hers@example.tw", "x@example.tw"]);
+    test.close().await;
+}
+
     let Some(test) = served(engine).await else { return };
     let hub = &test.hub;
     let (a, b) = (tenant(hub, "A").await, tenant(hub, "B").await);

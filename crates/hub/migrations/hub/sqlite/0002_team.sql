@@ -76,12 +76,15 @@ CREATE TABLE one_time_links (
     email TEXT,
     role TEXT CHECK (role IN ('owner', 'agent')),
     account_ids TEXT NOT NULL,
+    -- Who made an invitation: it ends when they may no longer invite.
+    created_by TEXT,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX one_time_links_tenant ON one_time_links (tenant_id, created_at);
 CREATE INDEX one_time_links_user ON one_time_links (user_id);
+CREATE INDEX one_time_links_creator ON one_time_links (created_by);
 
 -- Attempts to sign in by what they have in common (SHA-256 of an e-mail address or of a network address).
 CREATE TABLE sign_in_attempts (

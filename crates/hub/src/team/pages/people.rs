@@ -86,6 +86,14 @@ pub(super) async fn invite(
     }
 }
 
+/// Ends an invitation that nobody has taken.
+pub(super) async fn withdraw(State(hub): State<Hub>, viewer: Viewer, fields: Fields) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let email = fields.text("email");
+    service::withdraw_invitation(&hub, &viewer.scope(), email, &viewer.actor()).await?;
+    Ok(redirect_with_toast(&hub.config, ADDRESS, "team-toast-withdrawn"))
+}
+
 fn user(id: &str) -> AppResult<UserId> {
     UserId::parse(id).ok_or_else(|| AppError::not_found("user"))
 }
