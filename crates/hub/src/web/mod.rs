@@ -60,12 +60,14 @@ use crate::error::AppError;
 /// No page takes longer. Streams are not cut: their answer has begun.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// An address that leads nowhere but into this hub, for a redirect that a query asks for.
+/// An address that leads nowhere but into this hub, for a redirect whose target comes from outside: a query, a form, a
+/// header, or the path of the request itself. Refused is also what only a proxy that decodes it would take for a host.
 #[must_use]
 pub fn local_address(address: &str) -> Option<&str> {
-    let is_local =
-        address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t']);
-    is_local.then_some(address)
+    let is_clean = address.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let second = percent_encoding::percent_decode_str(address).nth(1);
+    let is_elsewhere = second.is_some_and(|byte| matches!(byte, b'/' | b'\\' | 0..=b' '));
+    (address.starts_with('/') && is_clean && !is_elsewhere).then_some(address)
 }
 
 /// A page or fragment to be drawn from its template.

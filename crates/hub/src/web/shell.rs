@@ -233,7 +233,7 @@ impl Ui {
         self.0.toast.as_deref().map(|key| self.t(key))
     }
 
-    /// Where to come back to after signing in: this page, or the one that asked for this fragment.
+    /// Where to come back to after signing in: this page, or the one that asked for this fragment; always within the hub.
     #[must_use]
     pub fn return_address(&self) -> Option<&str> {
         self.0.return_address.as_deref()
@@ -317,7 +317,8 @@ impl Ui {
             theme: Theme::parse(&cookie(cookies::THEME).unwrap_or_default()),
             csrf,
             path: parts.uri.path().to_owned(),
-            return_address: return_address.filter(|address| address != "/"),
+            return_address: return_address
+                .filter(|address| address != "/" && super::local_address(address).is_some()),
             is_htmx,
             is_boosted: text(parts, "hx-boosted").is_some(),
             request_id: parts

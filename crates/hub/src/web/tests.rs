@@ -222,9 +222,55 @@ async fn who_is_not_signed_in_is_sent_there_and_back() {
         ("/\\evil.test", false),
         ("https://evil.test", false),
         ("", false),
+        ("/", true),
+        ("/inbox?q=%E8%8C%B6&x=//y", true),
+        ("/%2f/evil.test", false),
+        ("/%2F/evil.test", false),
+        ("/%5cevil.test", false),
+        ("/%09/evil.test", false),
+        ("/\t/evil.test", false),
+        ("/x\r\nset-cookie: a=b", false),
+        ("/x\u{7f}", false),
+        ("/x\0", false),
+        ("/茶", false),
+        ("evil.test", false),
+        ("///evil.test", false),
+        ("javascript:alert(1)", false),
+        (" /x", false),
     ] {
         assert_eq!(local_address(address).is_some(), is_local, "{address}");
     }
+    test.close().await;
+}
+
+// A page of the hub's own can have such a path: the one that says that there is nothing here.
+#[tokio::test]
+async fn no_path_of_the_hub_leads_out_of_it() {
+    let test = hub().await;
+    let mut browser = Browser::new(&test.hub);
+    assert_eq!(browser.get("//evil.test/x").await.status, StatusCode::NOT_FOUND);
+    for form in [("/theme", ("theme", "dark")), ("/language", ("language", "ja"))] {
+        let back = async |header, from: &str| {
+            let mut browser = browser.clone().with(header, from);
+            browser.post(form.0, &[form.1]).await.location().to_owned()
+        };
+        assert_eq!(back("referer", "http://hub.test/inbox?q=1").await, "/inbox?q=1");
+        for away in ["//evil.test/x", "/\\evil.test", "/%2f/evil.test", "/%5c%5cevil.test", "/%09//evil.test"]
+        {
+            for header in ["referer", "hx-current-url"] {
+                assert_eq!(back(header, &format!("http://hub.test{away}")).await, "/", "{away}");
+            }
+        }
+        assert_eq!(back("referer", "http://evil.test//evil.test").await, "/");
+    }
+    // The way back after signing in.
+    let mut private = trouble(&test.hub);
+    for away in ["//evil.test", "/%2f/evil.test"] {
+        let from = format!("http://hub.test{away}");
+        let asked = private.clone().with("hx-current-url", &from).fragment("/private").await;
+        assert_eq!(asked.header("hx-redirect"), "/sign-in");
+    }
+    assert_eq!(private.get("/private").await.location(), "/sign-in?next=%2Fprivate");
     test.close().await;
 }
 
