@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::Contact;
+use super::model::{Contact, Labels};
 use super::service::{self, ContactFilter};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -73,7 +73,7 @@ impl From<Contact> for ContactView {
 /// The contacts of the tenant, newest first.
 #[utoipa::path(get, path = "/contacts", tag = "Contacts", params(PageParams,
     ("account_id" = Option<String>, Query, description = "only of this account"),
-    ("tag" = Option<String>, Query, description = "only with this tag"),
+    ("tag" = Option<String>, Query, description = "only with exactly this tag"),
     ("following" = Option<bool>, Query, description = "only friends, or only those who are none"),
     ("q" = Option<String>, Query, description = "part of the name")),
     responses((status = 200, body = Paged<ContactView>), Problems))]
@@ -125,7 +125,11 @@ async fn change_contact(
     Input(change): Input<ContactChange>,
 ) -> ApiResult<Json<ContactView>> {
     let actor = actor(&caller);
-    let contact = service::label(&hub, &caller.scope, &actor, &id, change.tags, change.attributes).await?;
+    let set = |labels: &mut Labels| {
+        labels.tags = change.tags.unwrap_or(std::mem::take(&mut labels.tags));
+        labels.attributes = change.attributes.unwrap_or(std::mem::take(&mut labels.attributes));
+    };
+    let contact = service::label(&hub, &caller.scope, &actor, &id, set).await?;
     Ok(Json(contact.into()))
 }
 

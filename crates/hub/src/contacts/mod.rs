@@ -10,5 +10,7 @@ pub mod model;
 pub mod pages;
 mod repo;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use repo::STATEMENTS;

@@ -40,6 +40,15 @@ pub struct Contact {
     pub created_at: Timestamp,
 }
 
+/// What agents and programs note on a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Custom fields.
+    pub attributes: BTreeMap<String, String>,
+}
+
 /// What an event tells about a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {

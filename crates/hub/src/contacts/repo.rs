@@ -1,19 +1,26 @@
 //! The contacts' SQL.
 
-use std::collections::BTreeMap;
-
-use super::model::Contact;
+use super::model::{Contact, Labels};
 use crate::clock::Timestamp;
 use crate::db::{Arg, Db, DbError, DbResult, Tx};
 use crate::ids::{AccountId, ContactId, TenantId};
 use crate::scope::Scope;
-use crate::text::{escape_like, like};
+use crate::text::like;
 use crate::{args, in_scope, statements};
 
 macro_rules! columns {
     () => {
         "c.id, c.tenant_id, c.account_id, c.messenger, c.external_id, c.display_name, c.picture_url, c.language, \
          c.status_message, c.following, c.blocked_at, c.profile_at, c.tags, c.attributes, c.created_at"
+    };
+}
+
+macro_rules! labels {
+    () => {
+        concat!(
+            "SELECT c.tags, c.attributes FROM contacts AS c WHERE c.id = $3 AND",
+            in_scope!("c", "$1", "$2")
+        )
     };
 }
 
@@ -33,6 +40,8 @@ statements! {
     SET_PROFILE = { "UPDATE contacts SET display_name = $2, name_search = $3, picture_url = $4,
         language = COALESCE($5, language), status_message = $6, profile_at = $7, updated_at = $7 WHERE id = $1" };
     SET_PROFILE_AT = { "UPDATE contacts SET profile_at = $2 WHERE id = $1" };
+    // Holds the row until the transaction ends, so that of two changes at once the second sees the first.
+    LABELS = { sqlite: labels!(), postgres: concat!(labels!(), " FOR UPDATE OF c") };
     SET_LABELS = { "UPDATE contacts SET tags = $2, attributes = $3, updated_at = $4 WHERE id = $1 AND tenant_id = $5" };
 }
 
@@ -55,15 +64,19 @@ struct ContactRow {
     created_at: Timestamp,
 }
 
+fn read_labels(id: &ContactId, tags: &str, attributes: &str) -> DbResult<Labels> {
+    let wrong = |column| DbError::Inconsistent { table: "contacts", column, id: id.as_str().to_owned() };
+    Ok(Labels {
+        tags: serde_json::from_str(tags).map_err(|_| wrong("tags"))?,
+        attributes: serde_json::from_str(attributes).map_err(|_| wrong("attributes"))?,
+    })
+}
+
 impl TryFrom<ContactRow> for Contact {
     type Error = DbError;
 
     fn try_from(row: ContactRow) -> DbResult<Self> {
-        let wrong =
-            |column| DbError::Inconsistent { table: "contacts", column, id: row.id.as_str().to_owned() };
-        let tags: Vec<String> = serde_json::from_str(&row.tags).map_err(|_| wrong("tags"))?;
-        let attributes: BTreeMap<String, String> =
-            serde_json::from_str(&row.attributes).map_err(|_| wrong("attributes"))?;
+        let Labels { tags, attributes } = read_labels(&row.id, &row.tags, &row.attributes)?;
         Ok(Self {
             id: row.id,
             tenant_id: row.tenant_id,
@@ -145,6 +158,12 @@ pub(super) async fn set_profile_at(tx: &mut Tx, id: &ContactId, now: Timestamp) 
     tx.run(&SET_PROFILE_AT, args![id, now]).await
 }
 
+/// A contact's labels, which nobody else can change until the transaction ends.
+pub(super) async fn labels(tx: &mut Tx, scope: &Scope, id: &ContactId) -> DbResult<Option<Labels>> {
+    let row: Option<(String, String)> = tx.opt(&LABELS, args![scope.tenant(), scope.viewer(), id]).await?;
+    row.map(|(tags, attributes)| read_labels(id, &tags, &attributes)).transpose()
+}
+
 pub(super) async fn set_labels(
     tx: &mut Tx,
     scope: &Scope,
@@ -161,7 +180,7 @@ pub(super) async fn set_labels(
 pub struct Filter {
     /// Only of this account.
     pub account: Option<AccountId>,
-    /// Only with this tag.
+    /// Only with exactly this tag.
     pub tag: Option<String>,
     /// Only friends, or only those who are not.
     pub following: Option<bool>,
@@ -192,9 +211,12 @@ pub(super) async fn list(db: &Db, scope: &Scope, filter: &Filter) -> DbResult<Ve
         also(" AND c.following = ?", args![following]);
     }
     if let Some(tag) = &filter.tag {
-        // Tags are stored as a JSON list of texts, so that the quoted tag stands in it as written.
-        let quoted = serde_json::Value::from(tag.as_str()).to_string();
-        also(" AND c.tags LIKE ? ESCAPE '\\'", args![format!("%{}%", escape_like(&quoted))]);
+        let clause = if db.is_postgres() {
+            " AND EXISTS (SELECT 1 FROM json_array_elements_text(CAST(c.tags AS JSON)) AS t(tag) WHERE t.tag = ?)"
+        } else {
+            " AND EXISTS (SELECT 1 FROM json_each(c.tags) AS t WHERE t.value = ?)"
+        };
+        also(clause, args![crate::text::storable(tag.trim())]);
     }
     if let Some(q) = filter.q.as_deref().filter(|q| !q.trim().is_empty()) {
         also(" AND c.name_search LIKE ? ESCAPE '\\'", args![like(q)]);

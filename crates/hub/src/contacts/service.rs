@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::model::{Act, Contact, relation};
+use super::model::{Act, Contact, Labels, relation};
 use super::repo::{self, Profile, Sighting};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -101,7 +101,8 @@ pub async fn find_for_job(hub: &Hub, id: &ContactId) -> DbResult<Option<Contact>
     repo::find_any(&hub.db, id).await
 }
 
-/// Sets the whole new value of tags and of custom fields, where given.
+/// Changes tags and custom fields as `change` says. It is given what holds at that moment, so that two changes at once
+/// both last.
 ///
 /// # Errors
 /// 404 when there is no such contact, 422 naming the value that is too long or too many.
@@ -110,20 +111,14 @@ pub async fn label(
     scope: &Scope,
     actor: &crate::team::Actor,
     id: &ContactId,
-    tags: Option<Vec<String>>,
-    attributes: Option<BTreeMap<String, String>>,
+    change: impl FnOnce(&mut Labels) + Send,
 ) -> AppResult<Contact> {
-    let contact = get(hub, scope, id).await?;
-    let tags: Vec<String> = match tags {
-        Some(tags) => check_tags(tags)?,
-        None => contact.tags.clone(),
-    };
-    let attributes = match attributes {
-        Some(attributes) => check_attributes(attributes)?,
-        None => contact.attributes.clone(),
-    };
-    let (tags_json, attributes_json) = (json(&tags)?, json(&attributes)?);
     let mut tx = hub.db.begin().await?;
+    let found = repo::labels(&mut tx, scope, id).await?;
+    let mut labels = found.ok_or_else(|| AppError::not_found("contact"))?;
+    change(&mut labels);
+    let (tags, attributes) = (check_tags(labels.tags)?, check_attributes(labels.attributes)?);
+    let (tags_json, attributes_json) = (json(&tags)?, json(&attributes)?);
     repo::set_labels(&mut tx, scope, id, &tags_json, &attributes_json, hub.now()).await?;
     let detail = serde_json::json!({ "tags": tags, "attributes": attributes.keys().collect::<Vec<_>>() });
     let subject = ("contact.labelled", id.as_str());

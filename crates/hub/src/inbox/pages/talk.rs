@@ -1,6 +1,6 @@
 //! One conversation: transcript, composer, and the person behind it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::Form;
@@ -18,7 +18,10 @@ use super::{id, words};
 use crate::accounts::{Account, Status};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::contacts::{self, model::Contact};
+use crate::contacts::{
+    self,
+    model::{Contact, Labels},
+};
 use crate::error::{AppError, AppResult};
 use crate::ids::{ContactId, ConversationId, Id as _};
 use crate::inbox::content as media;
@@ -376,13 +379,13 @@ pub(super) async fn tag(
 ) -> AppResult<Response> {
     let id: ConversationId = id(&text)?;
     let contact = person(&hub, &viewer, &id).await?;
-    let mut tags = contact.tags;
-    tags.retain(|tag| *tag != form.remove);
-    if !form.add.trim().is_empty() {
-        tags.push(form.add);
-    }
-    let labelled =
-        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, Some(tags), None).await;
+    let change = |labels: &mut Labels| {
+        labels.tags.retain(|tag| *tag != form.remove);
+        if !form.add.trim().is_empty() {
+            labels.tags.push(form.add);
+        }
+    };
+    let labelled = contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact, change).await;
     match labelled {
         Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
         Err(error) => Err(error),
@@ -408,16 +411,15 @@ pub(super) async fn set_field(
 ) -> AppResult<Response> {
     let id: ConversationId = id(&text)?;
     let contact = person(&hub, &viewer, &id).await?;
-    let mut fields: BTreeMap<String, String> = contact.attributes;
-    let name = form.name.trim().to_owned();
-    if form.value.trim().is_empty() {
-        fields.remove(&name);
-    } else {
-        fields.insert(name, form.value.trim().to_owned());
-    }
-    let labelled =
-        contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact.id, None, Some(fields))
-            .await;
+    let change = |labels: &mut Labels| {
+        let (name, value) = (form.name.trim(), form.value.trim());
+        if value.is_empty() {
+            labels.attributes.remove(name);
+        } else {
+            labels.attributes.insert(name.to_owned(), value.to_owned());
+        }
+    };
+    let labelled = contacts::service::label(&hub, &viewer.scope(), &viewer.actor(), &contact, change).await;
     match labelled {
         Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
         Err(error) => Err(error),
@@ -425,11 +427,9 @@ pub(super) async fn set_field(
     }
 }
 
-async fn person(hub: &Hub, viewer: &Viewer, id: &ConversationId) -> AppResult<Contact> {
-    let scope = viewer.scope();
-    let c = service::get(hub, &scope, id).await?;
-    let contact = c.contact.ok_or_else(|| AppError::not_found("contact"))?;
-    contacts::service::get(hub, &scope, &contact.id).await
+async fn person(hub: &Hub, viewer: &Viewer, id: &ConversationId) -> AppResult<ContactId> {
+    let c = service::get(hub, &viewer.scope(), id).await?;
+    Ok(c.contact.ok_or_else(|| AppError::not_found("contact"))?.id)
 }
 
 #[cfg(test)]
