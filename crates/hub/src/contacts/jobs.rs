@@ -62,7 +62,7 @@ pub async fn run(hub: Hub, job: FetchProfile) -> Outcome {
         Ok(line) => line,
         // Disconnected: the last known profile stays.
         Err(error) if error.status == StatusCode::NOT_FOUND => return Outcome::Done,
-        Err(error) => return Outcome::retry(error.detail),
+        Err(error) => return Outcome::from(error),
     };
     let user = contact.external_id.as_str();
     let profile = match &job.group {

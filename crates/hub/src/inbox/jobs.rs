@@ -64,7 +64,6 @@ pub struct BlankJournal {
 
 impl Job for BlankJournal {
     const KIND: &'static str = "inbox.blank";
-    const MAX_ATTEMPTS: u32 = 100;
 }
 
 /// Deletes the media of an unsent message.
@@ -132,7 +131,7 @@ pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
         Err(error) if error.status == StatusCode::NOT_FOUND => {
             return settle(&hub, &id, &waiting, "failed", "the account is disconnected").await;
         }
-        Err(error) => return Outcome::retry(error.detail),
+        Err(error) => return Outcome::from(error),
     };
     let content: Value =
         waiting.content.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -291,7 +290,7 @@ pub async fn run_group(hub: Hub, job: FetchGroup) -> Outcome {
     let line = match crate::accounts::service::line(&hub, &conversation.account_id).await {
         Ok(line) => line,
         Err(error) if error.status == StatusCode::NOT_FOUND => return Outcome::Done,
-        Err(error) => return Outcome::retry(error.detail),
+        Err(error) => return Outcome::from(error),
     };
     let summary = match line.group_summary(&conversation.external_id).await {
         Ok(Some(summary)) => summary,
@@ -324,8 +323,7 @@ pub async fn run_blank(hub: Hub, job: BlankJournal) -> Outcome {
         Err(error) => return Outcome::from(Err(error)),
     };
     if slowest < job.position {
-        let after = Some(Duration::from_secs(5));
-        return Outcome::Retry { after, reason: "a consumer has not passed it yet".to_owned() };
+        return Outcome::wait("a consumer has not passed it yet");
     }
     Outcome::from(hub.journal.blank(job.position).await)
 }

@@ -267,6 +267,63 @@ async fn an_unsent_message_leaves_a_tombstone_whichever_comes_first(#[case] engi
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
+async fn what_was_unsent_is_blanked_however_long_it_takes(#[case] engine: Engine) {
+    use crate::jobs::{Listed, State, list, run_pending};
+
+    let Some(mut world) = World::new(engine).await else { return };
+    let registry = crate::jobs::Registry::new().add(super::jobs::run_blank);
+    let exec = async |hub: &Hub, text: &'static str| {
+        let mut tx = hub.db.begin().await.unwrap();
+        tx.run(&Sql { sqlite: text, postgres: text }, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let blanking = async |world: &World, state| -> Vec<Listed> {
+        let mut jobs = list(&world.hub().db, &world.scope(), state, None, 50).await.unwrap();
+        jobs.retain(|job| job.kind == "inbox.blank");
+        jobs
+    };
+    let unsend = |id: &str| json!({ "type": "unsend", "unsend": { "messageId": id } });
+    let told = async |world: &World| {
+        let entries = world.hub().journal.read(0, 100).await.unwrap();
+        let raw = entries.into_iter().filter_map(|entry| entry.raw);
+        raw.map(|raw| String::from_utf8(raw).unwrap()).collect::<String>()
+    };
+    // Another consumer is far behind, as one whose work the database refuses for a day.
+    exec(
+        world.hub(),
+        "INSERT INTO journal_cursors (consumer, epoch, position, fence, holder, lease_until, updated_at)
+        VALUES ('slow', 1, 0, 0, '', 0, 0)",
+    )
+    .await;
+    world.arrive(vec![text("1", "secret one"), at(unsend("1"), 5)]).await;
+    for _ in 0..110 {
+        run_pending(world.hub(), &registry).await.unwrap();
+        world.test.clock.advance(Duration::from_secs(15));
+    }
+    let waiting = blanking(&world, State::Ready).await;
+    assert!(waiting.len() == 1 && waiting[0].attempts == 0, "{waiting:?}");
+    assert!(told(&world).await.contains("secret one"));
+    exec(world.hub(), "UPDATE journal_cursors SET position = 1000 WHERE consumer = 'slow'").await;
+    run_pending(world.hub(), &registry).await.unwrap();
+    assert!(!told(&world).await.contains("secret one"));
+
+    // The journal itself is away.
+    world.arrive(vec![text("2", "secret two"), at(unsend("2"), 5)]).await;
+    world.hub().journal.close().await;
+    for _ in 0..20 {
+        run_pending(world.hub(), &registry).await.unwrap();
+        world.test.clock.advance(Duration::from_secs(15));
+    }
+    let waiting = blanking(&world, State::Ready).await;
+    assert!(waiting.len() == 1 && waiting[0].attempts == 0, "{waiting:?}");
+    assert!(blanking(&world, State::Dead).await.is_empty());
+    world.test.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
 async fn edits_are_versions_and_may_come_first(#[case] engine: Engine) {
     // GOTCHAS A15: same message id, group only, the newest timestamp wins.
     let Some(mut world) = World::new(engine).await else { return };

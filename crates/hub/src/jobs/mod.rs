@@ -18,6 +18,7 @@ mod tests;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, Tx};
+use crate::error::AppError;
 use crate::ids::{JobId, TenantId};
 
 pub use pages::SETTINGS;
@@ -82,6 +84,11 @@ pub enum Outcome {
         /// What went wrong, shown to a person: no secret, no message text.
         reason: String,
     },
+    /// It cannot be tried now, through no fault of its own: later, as often as it takes. No attempt is used up.
+    Wait {
+        /// What it waits for; as for `Retry`.
+        reason: String,
+    },
     /// It will never work: dead at once.
     Fail {
         /// As for `Retry`.
@@ -95,18 +102,33 @@ impl Outcome {
         Self::Retry { after: None, reason: reason.into() }
     }
 
+    /// Again when the time has come, without using up an attempt.
+    pub fn wait(reason: impl Into<String>) -> Self {
+        Self::Wait { reason: reason.into() }
+    }
+
     /// Never again.
     pub fn fail(reason: impl Into<String>) -> Self {
         Self::Fail { reason: reason.into() }
     }
 }
 
+impl From<AppError> for Outcome {
+    /// Of a service that a handler calls: as of the database where that is the trouble, else again after the usual delay.
+    fn from(error: AppError) -> Self {
+        if error.status == StatusCode::SERVICE_UNAVAILABLE {
+            return Self::wait(error.detail);
+        }
+        Self::retry(error.detail)
+    }
+}
+
 impl From<DbResult<()>> for Outcome {
-    /// Database trouble passes, a refused statement does not.
+    /// Database trouble passes and fails no job; a refused statement does.
     fn from(result: DbResult<()>) -> Self {
         match result {
             Ok(()) => Self::Done,
-            Err(error) if error.is_transient() => Self::retry(error.to_string()),
+            Err(error) if error.is_transient() => Self::wait(error.to_string()),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "job was refused by the database");
                 Self::fail(error.to_string())

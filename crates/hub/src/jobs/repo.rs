@@ -77,6 +77,9 @@ statements! {
     RETRY_LATER = { concat!("UPDATE jobs SET state = ", ready_or_replaced!(), ", last_error = $4, run_at = $5,
             finished_at = $6, lease_until = 0
         WHERE id = $1 AND state = 'running' AND attempts = $2 AND lease_until = $3") };
+    WAIT = { concat!("UPDATE jobs SET state = ", ready_or_replaced!(), ", attempts = attempts - 1, last_error = $4,
+            run_at = $5, finished_at = $6, lease_until = 0
+        WHERE id = $1 AND state = 'running' AND attempts = $2 AND lease_until = $3") };
     GIVE_BACK = { concat!("UPDATE jobs SET state = ", ready_or_replaced!(), ", attempts = attempts - 1,
             finished_at = $4, lease_until = 0
         WHERE id = $1 AND state = 'running' AND attempts = $2 AND lease_until = $3") };
@@ -223,6 +226,18 @@ pub(super) async fn retry_later(
 ) -> DbResult<bool> {
     let args = args![&job.id, job.attempts, job.lease_until, error, run_at, now];
     Ok(tx.run(&RETRY_LATER, args).await? == 1)
+}
+
+/// As [`retry_later`], but the attempt does not count.
+pub(super) async fn wait(
+    tx: &mut Tx,
+    job: &Claimed,
+    reason: &str,
+    run_at: Timestamp,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let args = args![&job.id, job.attempts, job.lease_until, reason, run_at, now];
+    Ok(tx.run(&WAIT, args).await? == 1)
 }
 
 /// Gives an interrupted job back as if it had not been tried.

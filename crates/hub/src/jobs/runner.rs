@@ -19,6 +19,8 @@ use crate::text;
 const POLL: Duration = Duration::from_secs(1);
 /// How long running jobs may go on after the stop; then they are given back.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a job waits that could not be tried.
+const WAIT: Duration = Duration::from_secs(10);
 /// The longest error text kept, in characters.
 const ERROR_KEPT: usize = 500;
 
@@ -193,6 +195,11 @@ async fn record(hub: &Hub, registry: &Registry, job: &Claimed, end: &End) -> DbR
     let (ours, over) = match end {
         End::Interrupted => (repo::give_back(&mut tx, job, now).await?, false),
         End::Outcome(Outcome::Done) => (repo::finish(&mut tx, job, true, None, now).await?, true),
+        End::Outcome(Outcome::Wait { reason }) => {
+            let reason = text::cut(&text::storable(reason), ERROR_KEPT);
+            let again = now.plus(backoff::asked(WAIT, &hub.entropy));
+            (repo::wait(&mut tx, job, &reason, again, now).await?, false)
+        }
         End::Outcome(Outcome::Retry { after, reason }) if job.attempts < job.max_attempts => {
             let wait = after.map_or_else(
                 || backoff::after(job.attempts, &hub.entropy),
@@ -228,6 +235,10 @@ fn report(job: &Claimed, end: &End, duration_ms: u64) {
         End::Outcome(Outcome::Retry { reason, .. } | Outcome::Fail { reason }) => {
             tracing::warn!(job.id = %job.id, job.kind, job.attempts, reason, duration_ms, "job is dead");
             "dead"
+        }
+        End::Outcome(Outcome::Wait { reason }) => {
+            tracing::info!(job.id = %job.id, job.kind, reason, duration_ms, "job waits");
+            "waits"
         }
         End::Interrupted => "given_back",
     };

@@ -128,6 +128,38 @@ async fn a_job_is_as_lasting_as_its_cause(#[case] engine: Engine) {
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
+async fn waiting_for_the_database_uses_up_no_attempt(#[case] engine: Engine) {
+    let Some(test) = TestHub::new(engine).await else { return };
+    let hub = &test.hub;
+    let is_back = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asked = is_back.clone();
+    let (registry, attempts) = probes(move |n| match (asked.load(Ordering::SeqCst), n) {
+        (true, _) => Outcome::Done,
+        (false, 1) => Outcome::from(Err(crate::db::DbError::worker_gone())),
+        // A service that the handler calls says the same in its own way.
+        (false, _) => Outcome::from(AppError::from(crate::db::DbError::worker_gone())),
+    });
+    add(hub, 1, NewJob::once("1")).await;
+    add(hub, 2, NewJob::once("2")).await;
+    for _ in 0..10 {
+        assert_eq!(run_pending(hub, &registry).await.unwrap(), 2);
+        assert_eq!(run_pending(hub, &registry).await.unwrap(), 0, "not at once again");
+        test.clock.advance(Duration::from_secs(15));
+    }
+    assert_eq!(of(hub).await, Counts { ready: 2, ..Counts::default() });
+    let waiting = list(&hub.db, &scope(1), State::Ready, None, 10).await.unwrap();
+    assert!(waiting.iter().all(|job| job.attempts == 0 && job.last_error.is_some()), "{waiting:?}");
+    is_back.store(true, Ordering::SeqCst);
+    assert_eq!(run_pending(hub, &registry).await.unwrap(), 2);
+    assert_eq!(of(hub).await, Counts { done: 2, ..Counts::default() });
+    assert_eq!(attempts.load(Ordering::SeqCst), 22);
+    test.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
 async fn one_thing_waits_once(#[case] engine: Engine) {
     let Some(test) = TestHub::new(engine).await else { return };
     let hub = &test.hub;
