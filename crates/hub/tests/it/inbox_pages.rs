@@ -473,7 +473,7 @@ async fn colleagues_learn_who_is_writing_but_not_what() {
     let mut body = live.bytes_stream();
     let mut told = String::new();
     while !told.contains("event: conversation") {
-        told.push_str(&String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap());
+        told.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
     }
     assert_eq!(told.matches("event: writing").count(), 1, "not with every key: {told}");
     assert!(!told.contains("祕密"), "{told}");

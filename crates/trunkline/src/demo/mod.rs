@@ -1,8 +1,7 @@
 //! `trunkline demo`: a hub and a local LINE in one process, with a small tea shop and its friends in them.
 //!
 //! Nothing here goes around the doors: friends act through the sandbox's controls, their messages reach the hub as signed
-//! webhooks, the account is connected through the hub's API, and the answers are given by a person of the team, as the
-//! inbox does it.
+//! webhooks; the account is connected and the answers are given through the hub's API.
 
 mod picture;
 mod story;
@@ -16,7 +15,6 @@ use hub::config::LineHosts;
 use hub::ids::UserId;
 use hub::scope::Scope;
 use hub::start::{self, Parts};
-
 use hub::team::{self, Actor, NewUser, Role, Tenant};
 use line_sandbox::Sandbox;
 use url::Url;
@@ -30,8 +28,8 @@ const ACTOR: Actor = Actor::System("demo");
 const EMAIL: &str = "owner@demo.example";
 const AGENT_EMAIL: &str = "mei@demo.example";
 const AGENT: &str = "小美";
-/// The key that connects the account.
-const KEY_NAME: &str = "示範設定";
+/// The key that connects the account and answers: the tablet on Mei's counter, by its name.
+const KEY_NAME: &str = "小美的平板";
 
 /// Serves hub and sandbox until a signal.
 ///
@@ -83,14 +81,6 @@ struct Links {
     phone: String,
 }
 
-/// Where answers are given: by whom, for which shop.
-#[derive(Debug)]
-struct Desk<'a> {
-    hub: &'a Hub,
-    scope: &'a Scope,
-    agent: &'a Actor,
-}
-
 /// The person of an address, made at the first run.
 async fn person(hub: &Hub, tenant: &Tenant, email: &str, name: &str, role: Role) -> anyhow::Result<UserId> {
     let scope = Scope::tenant_wide(tenant.id.clone());
@@ -114,10 +104,7 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
     .map_err(told)?;
     let scope = Scope::tenant_wide(tenant.id.clone());
     let owner = person(hub, &tenant, EMAIL, "店長 阿嵐", Role::Owner).await?;
-    let mei = Actor::User {
-        id: person(hub, &tenant, AGENT_EMAIL, AGENT, Role::Agent).await?,
-        name: AGENT.to_owned(),
-    };
+    let mei = person(hub, &tenant, AGENT_EMAIL, AGENT, Role::Agent).await?;
     for key in team::service::api_keys(hub, &scope).await.map_err(told)? {
         if key.name == KEY_NAME {
             team::service::revoke_api_key(hub, &scope, &key.id, &ACTOR).await.map_err(told)?;
@@ -126,13 +113,10 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
     let (_, key) =
         team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
     let api = Client::api(&hub.config.public_url, key)?;
-    let desk = Desk { hub, scope: &scope, agent: &mei };
-    let phone = story::tell(&Client::sandbox(line)?, &api, &desk).await?;
-    if let Actor::User { id, .. } = &mei {
-        let accounts = team::service::grantable_accounts(hub, &scope).await.map_err(told)?;
-        let accounts: Vec<String> = accounts.into_iter().map(|(id, _)| id).collect();
-        team::service::change_member(hub, &scope, id, Role::Agent, &accounts, &ACTOR).await.map_err(told)?;
-    }
+    let phone = story::tell(&Client::sandbox(line)?, &api).await?;
+    let accounts = team::service::grantable_accounts(hub, &scope).await.map_err(told)?;
+    let accounts: Vec<String> = accounts.into_iter().map(|(id, _)| id).collect();
+    team::service::change_member(hub, &scope, &mei, Role::Agent, &accounts, &ACTOR).await.map_err(told)?;
     let inbox = team::service::entry_link(hub, &tenant.id, &owner).await.map_err(told)?;
     Ok(Links { inbox, phone: format!("{}{phone}", line.as_str().trim_end_matches('/')) })
 }
