@@ -156,11 +156,9 @@ impl Inbox {
 
     async fn message(&self, tx: &mut Tx, a: &Arrival<'_>, message: &LineMessage) -> DbResult<()> {
         let external_id = message.id.as_str();
-        let unsent_at = write::was_unsent(tx, &a.account, external_id).await?;
         let content = message.raw.to_string();
         let id: MessageId = a.hub.id();
-        let new = new_message(a, &id, message, unsent_at.is_none().then(|| content.clone()), unsent_at, None);
-        if !write::add(tx, &new).await? {
+        let Some(added) = write::add(tx, &new_message(a, &id, message, content.clone(), None)).await? else {
             // An edit of it came first: what this event says is the version before.
             if let Some(known) = write::find_external(tx, &a.account, external_id).await?
                 && known.content_at > a.entry.event_at
@@ -172,27 +170,25 @@ impl Inbox {
                 self.tell(a, "message", known.id.as_str());
             }
             return Ok(());
-        }
-        if unsent_at.is_some() {
+        };
+        if added.unsent {
             jobs::blank_journal(tx, a.hub, &a.tenant, a.entry.position).await?;
         } else if media_at_line(&message.raw) || external_media(&message.raw) {
             let file_name = message.raw.get("fileName").and_then(Value::as_str);
             media::expect(tx, &id, &a.tenant, &a.account, file_name, a.now).await?;
             jobs::fetch_media(tx, a.hub, &a.tenant, &id).await?;
         }
-        self.arrived(tx, a, &id, unsent_at.is_some()).await
+        self.arrived(tx, a, &id, added).await
     }
 
     async fn edited(&self, tx: &mut Tx, a: &Arrival<'_>, message: &LineMessage) -> DbResult<()> {
         let external_id = message.id.as_str();
         let content = message.raw.to_string();
         let Some(known) = write::find_external(tx, &a.account, external_id).await? else {
-            let unsent_at = write::was_unsent(tx, &a.account, external_id).await?;
             let id: MessageId = a.hub.id();
-            let kept = unsent_at.is_none().then_some(content);
-            let new = new_message(a, &id, message, kept, unsent_at, Some(a.entry.event_at));
-            if write::add(tx, &new).await? {
-                self.arrived(tx, a, &id, unsent_at.is_some()).await?;
+            let new = new_message(a, &id, message, content, Some(a.entry.event_at));
+            if let Some(added) = write::add(tx, &new).await? {
+                self.arrived(tx, a, &id, added).await?;
             }
             return Ok(());
         };
@@ -280,7 +276,7 @@ impl Inbox {
         let id: MessageId = a.hub.id();
         let new =
             write::NewMessage { kind: "event", content: Some(content.to_string()), ..blank_message(a, &id) };
-        if write::add(tx, &new).await? {
+        if write::add(tx, &new).await?.is_some() {
             write::stirred(tx, &a.conversation, a.at, a.now).await?;
             self.tell(a, "message", id.as_str());
         }
@@ -288,13 +284,19 @@ impl Inbox {
     }
 
     /// A message is in its place: the conversation waits, unless nobody has to answer it.
-    async fn arrived(&self, tx: &mut Tx, a: &Arrival<'_>, id: &MessageId, taken_back: bool) -> DbResult<()> {
-        if taken_back || a.event.mode == Mode::Standby {
+    async fn arrived(
+        &self,
+        tx: &mut Tx,
+        a: &Arrival<'_>,
+        id: &MessageId,
+        added: write::Added,
+    ) -> DbResult<()> {
+        if added.unsent || a.event.mode == Mode::Standby {
             write::stirred(tx, &a.conversation, a.at, a.now).await?;
+            write::set_last(tx, &a.conversation).await?;
         } else {
-            write::received(tx, &a.conversation, a.at, a.now).await?;
+            write::received(tx, &a.conversation, id, a.at, a.now).await?;
         }
-        write::set_last(tx, &a.conversation).await?;
         self.tell(a, "message", id.as_str());
         Ok(())
     }
@@ -362,7 +364,6 @@ fn blank_message<'a>(a: &'a Arrival<'_>, id: &'a MessageId) -> write::NewMessage
         content_at: a.entry.event_at,
         sort_at: a.at,
         edited_at: None,
-        unsent_at: None,
         image_set_id: None,
         quote_token: None,
         read_token: None,
@@ -376,18 +377,16 @@ fn new_message<'a>(
     a: &'a Arrival<'_>,
     id: &'a MessageId,
     message: &'a LineMessage,
-    content: Option<String>,
-    unsent_at: Option<Timestamp>,
+    content: String,
     edited_at: Option<Timestamp>,
 ) -> write::NewMessage<'a> {
     write::NewMessage {
         external_id: Some(message.id.as_str()),
         kind: message.kind(),
-        content,
+        content: Some(content),
         edited_at,
-        unsent_at,
         image_set_id: message.image_set().map(|set| set.id.as_str()),
-        quote_token: message.quote_token.as_deref().filter(|_| unsent_at.is_none()),
+        quote_token: message.quote_token.as_deref(),
         read_token: message.mark_as_read_token.as_deref(),
         ..blank_message(a, id)
     }

@@ -191,7 +191,6 @@ async fn queue(
             // Several lines of one answer keep their order by their ids, which grow.
             sort_at: now,
             edited_at: None,
-            unsent_at: None,
             image_set_id: None,
             quote_token: None,
             read_token: None,

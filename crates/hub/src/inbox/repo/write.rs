@@ -10,21 +10,35 @@ use crate::{args, in_scope, statements};
 statements! {
     // reads: accounts
     TENANT_OF = { "SELECT tenant_id FROM accounts WHERE id = $1" };
+    // What nearly every event finds; the conversation is written to only where something of it is new.
+    OPENED = { "SELECT id FROM conversations WHERE account_id = $1 AND external_id = $2 AND standby = $3
+        AND (contact_id IS NOT NULL OR CAST($4 AS TEXT) IS NULL)" };
     OPEN = { "INSERT INTO conversations AS c (id, tenant_id, account_id, messenger, kind, external_id, contact_id,
             title_search, state, unread_count, activity_at, standby, presence_at, created_at, updated_at)
         VALUES ($1, $2, $3, 'line', $4, $5, $6, '', 'open', 0, $7, $8, 0, $9, $9)
         ON CONFLICT (account_id, external_id) DO UPDATE SET
             standby = excluded.standby, contact_id = COALESCE(c.contact_id, excluded.contact_id)
         RETURNING id" };
+    // What was taken back before it came is kept without its text.
     ADD = { "INSERT INTO messages (id, tenant_id, account_id, conversation_id, contact_id, direction, origin, sender_id,
             sender_name, external_id, kind, content, content_at, sort_at, edited_at, unsent_at, image_set_id,
             quote_token, read_token, standby, journal_position, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
-        ON CONFLICT DO NOTHING" };
-    // A newer message of the other side: it waits, it is unread, and a closed or snoozed conversation opens.
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+            CASE WHEN EXISTS (SELECT 1 FROM unsent_messages WHERE account_id = $3 AND external_id = $10)
+                THEN NULL ELSE $12 END, $13, $14, $15,
+            (SELECT unsent_at FROM unsent_messages WHERE account_id = $3 AND external_id = $10), $16,
+            CASE WHEN EXISTS (SELECT 1 FROM unsent_messages WHERE account_id = $3 AND external_id = $10)
+                THEN NULL ELSE $17 END, $18, $19, $20, $21)
+        ON CONFLICT DO NOTHING RETURNING unsent_at" };
+    // A message of the other side: it waits, it is unread, and a closed or snoozed conversation opens. It is the last one
+    // unless a newer one came before it.
     RECEIVED = { "UPDATE conversations SET unread_count = unread_count + 1,
             unanswered_since = COALESCE(unanswered_since, $2), state = 'open', snoozed_until = NULL,
-            activity_at = CASE WHEN activity_at < $2 THEN $2 ELSE activity_at END, updated_at = $3
+            activity_at = CASE WHEN activity_at < $2 THEN $2 ELSE activity_at END, updated_at = $3,
+            last_message_id = CASE WHEN last_message_id IS NULL OR (last_message_at, last_message_id) < ($2, $4)
+                THEN $4 ELSE last_message_id END,
+            last_message_at = CASE WHEN last_message_id IS NULL OR (last_message_at, last_message_id) < ($2, $4)
+                THEN $2 ELSE last_message_at END
         WHERE id = $1" };
     // What was taken back before it came, and what is seen only: neither unread nor waiting.
     STIRRED = { "UPDATE conversations SET activity_at = CASE WHEN activity_at < $2 THEN $2 ELSE activity_at END,
@@ -48,7 +62,6 @@ statements! {
         WHERE message_id = $1 AND journal_position IS NOT NULL ORDER BY content_at" };
     REMEMBER_UNSENT = { "INSERT INTO unsent_messages (account_id, external_id, unsent_at) VALUES ($1, $2, $3)
         ON CONFLICT (account_id, external_id) DO NOTHING" };
-    WAS_UNSENT = { "SELECT unsent_at FROM unsent_messages WHERE account_id = $1 AND external_id = $2" };
     PRESENCE = { "UPDATE conversations SET presence_at = $2, left_at = $3, updated_at = $4
         WHERE id = $1 AND presence_at < $2" };
     SET_TITLE = { "UPDATE conversations SET title = $2, title_search = $3, picture_url = $4, updated_at = $5 WHERE id = $1" };
@@ -85,6 +98,10 @@ pub(in crate::inbox) struct Opening<'a> {
 }
 
 pub(in crate::inbox) async fn open(tx: &mut Tx, o: &Opening<'_>) -> DbResult<ConversationId> {
+    let args = args![o.account, o.external_id, o.standby, o.contact];
+    if let Some((id,)) = tx.opt::<(ConversationId,)>(&OPENED, args).await? {
+        return Ok(id);
+    }
     let args = args![
         o.fresh,
         o.tenant,
@@ -117,7 +134,6 @@ pub(in crate::inbox) struct NewMessage<'a> {
     pub(in crate::inbox) content_at: Timestamp,
     pub(in crate::inbox) sort_at: Timestamp,
     pub(in crate::inbox) edited_at: Option<Timestamp>,
-    pub(in crate::inbox) unsent_at: Option<Timestamp>,
     pub(in crate::inbox) image_set_id: Option<&'a str>,
     pub(in crate::inbox) quote_token: Option<&'a str>,
     pub(in crate::inbox) read_token: Option<&'a str>,
@@ -126,8 +142,15 @@ pub(in crate::inbox) struct NewMessage<'a> {
     pub(in crate::inbox) now: Timestamp,
 }
 
-/// Adds a message; false when the same event or the same message is there already.
-pub(in crate::inbox) async fn add(tx: &mut Tx, m: &NewMessage<'_>) -> DbResult<bool> {
+/// A message that was added.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::inbox) struct Added {
+    /// It was taken back before it came.
+    pub(in crate::inbox) unsent: bool,
+}
+
+/// Adds a message; `None` when the same event or the same message is there already.
+pub(in crate::inbox) async fn add(tx: &mut Tx, m: &NewMessage<'_>) -> DbResult<Option<Added>> {
     let args = args![
         m.id,
         m.tenant,
@@ -144,7 +167,6 @@ pub(in crate::inbox) async fn add(tx: &mut Tx, m: &NewMessage<'_>) -> DbResult<b
         m.content_at,
         m.sort_at,
         m.edited_at,
-        m.unsent_at,
         m.image_set_id,
         m.quote_token,
         m.read_token,
@@ -152,16 +174,18 @@ pub(in crate::inbox) async fn add(tx: &mut Tx, m: &NewMessage<'_>) -> DbResult<b
         m.position,
         m.now
     ];
-    Ok(tx.run(&ADD, args).await? == 1)
+    let row: Option<(Option<Timestamp>,)> = tx.opt(&ADD, args).await?;
+    Ok(row.map(|(unsent_at,)| Added { unsent: unsent_at.is_some() }))
 }
 
 pub(in crate::inbox) async fn received(
     tx: &mut Tx,
     id: &ConversationId,
+    message: &MessageId,
     at: Timestamp,
     now: Timestamp,
 ) -> DbResult<u64> {
-    tx.run(&RECEIVED, args![id, at, now]).await
+    tx.run(&RECEIVED, args![id, at, now, message]).await
 }
 
 pub(in crate::inbox) async fn stirred(
@@ -240,14 +264,6 @@ pub(in crate::inbox) async fn remember_unsent(
     at: Timestamp,
 ) -> DbResult<u64> {
     tx.run(&REMEMBER_UNSENT, args![account, external_id, at]).await
-}
-
-pub(in crate::inbox) async fn was_unsent(
-    tx: &mut Tx,
-    account: &AccountId,
-    external_id: &str,
-) -> DbResult<Option<Timestamp>> {
-    Ok(tx.opt::<(Timestamp,)>(&WAS_UNSENT, args![account, external_id]).await?.map(|(at,)| at))
 }
 
 /// Notes that the account came into a group or left it; false when something newer is known.
