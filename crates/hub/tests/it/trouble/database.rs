@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use hub::clock::{Entropy, SystemClock};
 use hub::config::{Config, LineHosts};
-use hub::db::testing::{TestDb, server};
+use hub::db::testing::{TestDb, is_ci, server};
 use hub::db::{Db, Url as Place};
 use hub::journal::Commit;
 use hub::start::{self, Parts, Running};
@@ -47,7 +47,6 @@ async fn with_the_hubs_tables_full_the_inbox_waits_and_catches_up() {
 
     let Db::Sqlite { write, .. } = &hub.hub().db else { panic!("not on SQLite") };
     let full = async || {
-        // The limit is the connection's; the hub's next one has none.
         let mut connection = write.acquire().await.unwrap();
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await.unwrap();
         let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
@@ -60,6 +59,10 @@ async fn with_the_hubs_tables_full_the_inbox_waits_and_catches_up() {
         let body = letter(&account, &[text_event(&hub, STRANGER, n, &long(n), i64::from(n))]);
         assert_eq!(post_signed(&account, body).await, 200, "the journal has room");
     }
+    // The limit is the connection's, which may have outlived the trouble.
+    let mut connection = write.acquire().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 1073741823").execute(&mut *connection).await.unwrap();
+    drop(connection);
     eventually("everything is shown", async || (numbers(&lines(&hub).await).len() >= 40).then_some(())).await;
     assert_eq!(numbers(&lines(&hub).await), (1..=40).collect::<Vec<_>>());
     assert_eq!(all(hub.api(), "/events").await.len(), 40);
@@ -72,16 +75,17 @@ async fn with_the_hubs_tables_full_the_inbox_waits_and_catches_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_503_and_after_space_returns_nothing_accepted_is_missing() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(dir.path()) else {
-        println!("skipped: a file system of its own cannot be mounted here");
-        return;
+    let Some(disk) = Disk::small(dir.path()) else {
+        return Disk::elsewhere(
+            "trouble::database::a_full_disk_is_503_and_after_space_returns_nothing_accepted_is_missing",
+        );
     };
     let site = Site::start(Place::Sqlite(dir.path().to_owned()), dir.path()).await;
     for n in 1..=5 {
         assert_eq!(site.post(n).await, 200);
     }
     site.shows(5).await;
-    let ballast = disk.fill();
+    disk.fill();
     let mut refused = Vec::new();
     let mut sent = Vec::new();
     for n in 6..=40 {
@@ -95,14 +99,13 @@ async fn a_full_disk_is_503_and_after_space_returns_nothing_accepted_is_missing(
     }
     assert!(refused.len() > 20, "the disk was not full: {refused:?}");
     assert!(sent.iter().any(|(status, _)| *status == 503), "{sent:?}");
-    std::fs::remove_file(ballast).unwrap();
+    disk.free();
     for n in refused {
         eventually("LINE's next try is taken", async || (site.post(n).await == 200).then_some(())).await;
     }
     site.shows(40).await;
     site.all_sent_once(&sent).await;
     site.close().await;
-    drop(disk);
 }
 
 // PostgreSQL ends every connection again and again, as a restart or a failover does.
@@ -233,31 +236,90 @@ fn once_each(sent: &[(u16, String)], received: &[String]) {
     assert!(counts.is_empty(), "nobody sent {counts:?}");
 }
 
-/// A small file system in memory, unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
+/// A disk whose space runs out when a test says so.
+enum Disk {
+    /// A small file system in memory, unmounted when dropped.
+    Mounted(PathBuf),
+    /// This process may not write beyond the first kilobyte of a file, which needs no rights. It holds for all of the
+    /// process, so that only a process that runs nothing but one test has such a disk.
+    Limited,
+}
 
-impl SmallDisk {
-    /// Mounts one; `None` where that is not permitted.
-    fn mount(at: &Path) -> Option<Self> {
+impl Disk {
+    /// Tells a test that [`elsewhere`](Self::elsewhere) started it.
+    const VARIABLE: &str = "TRUNKLINE_TEST_DISK";
+
+    /// A small disk; `None` where this process cannot have one.
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by their environment")]
+    fn small(at: &Path) -> Option<Self> {
+        if std::env::var(Self::VARIABLE).is_ok_and(|how| how == "limited") {
+            return Some(Self::Limited);
+        }
         let done =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(at).output().ok()?;
-        done.status.success().then(|| Self(at.to_owned()))
+        done.status.success().then(|| Self::Mounted(at.to_owned()))
     }
 
-    /// Uses up all space; gives the file that does.
-    fn fill(&self) -> std::path::PathBuf {
-        use std::io::Write as _;
-        let path = self.0.join("ballast");
-        let mut file = std::fs::File::create(&path).unwrap();
-        while file.write_all(&[0; 4096]).is_ok() {}
-        path
+    /// Runs the test in a process that can: as the root of a user namespace of its own, or with a limit on its files.
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by their environment")]
+    fn elsewhere(test: &str) {
+        assert!(std::env::var(Self::VARIABLE).is_err(), "the process made for it has no small disk");
+        let works = |program: &str, words: &[&str]| {
+            Command::new(program).args(words).output().is_ok_and(|o| o.status.success())
+        };
+        let mut command = if works("unshare", &["-rm", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]) {
+            let mut command = Command::new("unshare");
+            command.arg("-rm").env(Self::VARIABLE, "mounted");
+            command
+        } else if works("prlimit", &["--fsize"]) {
+            // Without the signal that ends a process at its limit, a write fails as on a full disk.
+            let mut command = Command::new("sh");
+            command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).env(Self::VARIABLE, "limited");
+            command
+        } else {
+            assert!(!is_ci(), "a small disk is needed under CI=true: mount, unshare or prlimit");
+            eprintln!("skipped: there is no way to a small disk here: mount, unshare or prlimit");
+            return;
+        };
+        let run = command.arg(std::env::current_exe().unwrap()).args(["--exact", test]).output().unwrap();
+        let told = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success(), "{told}\n{}", String::from_utf8_lossy(&run.stderr));
+        assert!(told.contains("1 passed"), "{told}");
+    }
+
+    /// Leaves no space.
+    fn fill(&self) {
+        match self {
+            Self::Mounted(at) => {
+                use std::io::Write as _;
+                let mut ballast = std::fs::File::create(at.join("ballast")).unwrap();
+                while ballast.write_all(&[0; 4096]).is_ok() {}
+            }
+            Self::Limited => Self::limit("1024"),
+        }
+    }
+
+    /// Gives the space back.
+    fn free(&self) {
+        match self {
+            Self::Mounted(at) => std::fs::remove_file(at.join("ballast")).unwrap(),
+            Self::Limited => Self::limit("unlimited"),
+        }
+    }
+
+    fn limit(bytes: &str) {
+        let limit = format!("--fsize={bytes}:unlimited");
+        let done = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), &limit]).status();
+        assert!(done.unwrap().success());
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: a test that failed may still have files open.
-        drop(Command::new("umount").arg("-l").arg(&self.0).output());
+        if let Self::Mounted(at) = self {
+            // Lazily: a test that failed may still have files open.
+            drop(Command::new("umount").arg("-l").arg(at).output());
+        }
     }
 }
 
@@ -313,7 +375,7 @@ impl Wire {
 }
 
 /// A hub whose database is where the test puts it, beside a local LINE; its own loops run, on the machine's clock.
-struct Site {
+pub(super) struct Site {
     running: Running,
     http: reqwest::Client,
     hub: Url,
@@ -324,7 +386,7 @@ struct Site {
 }
 
 impl Site {
-    async fn start(database: Place, data_dir: &Path) -> Self {
+    pub(super) async fn start(database: Place, data_dir: &Path) -> Self {
         let listeners = [
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -396,7 +458,7 @@ impl Site {
     }
 
     /// Posts the `n`th message as LINE does.
-    async fn post(&self, n: u32) -> u16 {
+    pub(super) async fn post(&self, n: u32) -> u16 {
         let at = self.running.hub.now().millis() + i64::from(n);
         let event = text_event_at(at, &self.friend.1, n, &long(n));
         post_signed(&self.account, letter(&self.account, &[event])).await
@@ -414,7 +476,7 @@ impl Site {
     }
 
     /// Queues a push; gives the status.
-    async fn send(&self, words: &str) -> u16 {
+    pub(super) async fn send(&self, words: &str) -> u16 {
         let conversation = eventually("the conversation is known", async || self.conversation().await).await;
         let path = self.hub.join(&format!("/api/v1/conversations/{conversation}/messages")).unwrap();
         let body = json!({ "messages": [{ "type": "text", "text": words }] });
@@ -426,7 +488,7 @@ impl Site {
     }
 
     /// Waits until messages 1 to `last` are in the transcript, each once.
-    async fn shows(&self, last: u32) {
+    pub(super) async fn shows(&self, last: u32) {
         let shown = eventually("the messages are shown", async || {
             let conversation = self.conversation().await?;
             let shown = self.ask(&format!("conversations/{conversation}/messages?limit=200")).await?;
@@ -438,7 +500,7 @@ impl Site {
     }
 
     /// Waits until what was answered 202 is on the phone, and checks that nothing is there twice.
-    async fn all_sent_once(&self, sent: &[(u16, String)]) {
+    pub(super) async fn all_sent_once(&self, sent: &[(u16, String)]) {
         let accepted: Vec<&str> =
             sent.iter().filter(|(status, _)| *status == 202).map(|(_, words)| words.as_str()).collect();
         let path =
@@ -457,7 +519,7 @@ impl Site {
         once_each(sent, &received().await);
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         assert_eq!(self.running.failure(), None);
         self.running.stop(Duration::from_secs(10)).await;
     }

@@ -3,12 +3,15 @@
 //! `door` is about what arrives at the webhook's address, `events` about what well-signed events may be like, `line` about
 //! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away, `once` about calls that come
 //! again because their answer was lost.
+//! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away, `restart` about a
+//! PostgreSQL server that is restarted.
 
 mod database;
 mod door;
 mod events;
 mod line;
 mod once;
+mod restart;
 
 use std::sync::LazyLock;
 use std::time::Duration;
