@@ -66,8 +66,9 @@ fn api() -> OpenApiRouter<Hub> {
 /// What is served: the routes with all that stands around them.
 pub fn router(hub: &Hub) -> Router {
     let sessions = from_fn_with_state(hub.clone(), crate::team::attach_session);
-    let pages = crate::web::inside(pages(), hub, shell()).layer(sessions);
-    let watched = crate::web::outside(pages.merge(crate::web::api::routes(hub, api())), hub);
+    let (calls, docs) = crate::web::api::routes(hub, api());
+    let pages = crate::web::inside(pages().merge(docs), hub, shell()).layer(sessions);
+    let watched = crate::web::outside(pages.merge(calls), hub);
     // The webhook door stands by itself: nothing that pages need may slow it down.
     watched.merge(crate::ingress::routes()).with_state(hub.clone())
 }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{AppError, AppResult};
 use crate::ids::AccountId;
 use crate::web::api::{
-    Anyone, ApiResult, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
+    Anyone, ApiResult, AsksLine, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
 };
 
 /// The calls of accounts.
@@ -194,7 +194,7 @@ const fn yes() -> bool {
 /// Connects an account. 422 names the wrong value with LINE's own reason; 409 `account_held` when it is connected
 /// already; 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another system.
 #[utoipa::path(post, path = "/accounts", tag = "Accounts", request_body = NewAccountBody,
-    responses((status = 201, body = AccountView), Problems))]
+    responses((status = 201, body = AccountView), AsksLine, Problems))]
 async fn connect_account(
     State(hub): State<Hub>,
     CanManage(caller): CanManage,
@@ -236,7 +236,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 
 /// Changes settings, among them the credentials.
 #[utoipa::path(patch, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path)),
-    request_body = AccountChange, responses((status = 200, body = AccountView), Problems))]
+    request_body = AccountChange, responses((status = 200, body = AccountView), AsksLine, Problems))]
 async fn change_account(
     State(hub): State<Hub>,
     CanManage(caller): CanManage,
@@ -302,7 +302,7 @@ struct WebhookTestView {
 
 /// Has LINE send an empty, signed webhook to the account's address.
 #[utoipa::path(post, path = "/accounts/{id}/webhook-test", tag = "Accounts", params(("id" = String, Path)),
-    responses((status = 200, body = WebhookTestView), Problems))]
+    responses((status = 200, body = WebhookTestView), AsksLine, Problems))]
 async fn test_account_webhook(
     State(hub): State<Hub>,
     CanManage(caller): CanManage,

@@ -20,7 +20,8 @@ use crate::ids::{ConversationId, MessageId};
 use crate::outbox::model::{Origin, Terms};
 use crate::team::Actor;
 use crate::web::api::{
-    ApiResult, Caller, CanRead, CanSend, Ident, Input, Items, PageParams, Paged, Params, Problems,
+    ApiResult, AsksLine, Caller, CanRead, CanSend, Ident, Input, Items, MayCost, Media, PageParams, Paged,
+    Params, Problems,
 };
 
 /// The calls of the inbox.
@@ -370,7 +371,7 @@ pub(crate) struct NewMessages {
 
 /// Queues an answer: a free reply while the conversation's reply window is open, else a paid push where that is allowed.
 #[utoipa::path(post, path = "/conversations/{id}/messages", tag = "Inbox", params(("id" = String, Path)),
-    request_body = NewMessages, responses((status = 202, body = Items<MessageView>), Problems))]
+    request_body = NewMessages, responses((status = 202, body = Items<MessageView>), MayCost, AsksLine, Problems))]
 async fn send_messages(
     State(hub): State<Hub>,
     CanSend(caller): CanSend,
@@ -404,7 +405,8 @@ async fn get_message(
 
 /// The media of a message, whole or in part (`Range`).
 #[utoipa::path(get, path = "/messages/{id}/content", tag = "Inbox", params(("id" = String, Path)),
-    responses((status = 200, description = "the bytes"), (status = 206, description = "the part asked for"), Problems))]
+    responses((status = 200, description = "the bytes"), (status = 206, description = "the part asked for"),
+        Media, Problems))]
 async fn get_content(
     State(hub): State<Hub>,
     CanRead(caller): CanRead,
@@ -426,7 +428,7 @@ pub(crate) struct AgainTerms {
 
 /// Sends a message that failed, or whose outcome is unknown, once more. What shared its call goes with it.
 #[utoipa::path(post, path = "/messages/{id}/send-again", tag = "Inbox", params(("id" = String, Path)),
-    request_body = AgainTerms, responses((status = 202, body = MessageView), Problems))]
+    request_body = AgainTerms, responses((status = 202, body = MessageView), MayCost, AsksLine, Problems))]
 async fn send_again(
     State(hub): State<Hub>,
     CanSend(caller): CanSend,

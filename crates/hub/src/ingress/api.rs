@@ -43,7 +43,8 @@ struct EventView {
     consumers: BTreeMap<String, ConsumerState>,
 }
 
-/// How far a consumer is with an event.
+/// How far a consumer is with an event: `pending`, it has not read it yet; `done`, it has processed it; `parked`, it could
+/// not, and a person can look at it and have it tried again (`POST /events/{id}/replay`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ConsumerState {
@@ -55,7 +56,7 @@ enum ConsumerState {
     Parked,
 }
 
-/// The journal, oldest first.
+/// The journal, oldest first, with how far each consumer is with each event: `pending`, `done` or `parked`.
 #[utoipa::path(get, path = "/events", tag = "Events", params(PageParams,
     ("account_id" = Option<String>, Query, description = "only of this account"),
     ("webhook_event_id" = Option<String>, Query, description = "only the event with this id of LINE's"),

@@ -38,7 +38,7 @@ enum ReplayOutcome {
 
 /// Tries an event again that could not be processed (`parked`). Nothing is answered automatically.
 #[utoipa::path(post, path = "/events/{id}/replay", tag = "Events", params(("id" = String, Path)),
-    responses((status = 200, body = Replay), (status = 404, description = "no such event is parked"), Problems))]
+    responses((status = 200, body = Replay), Problems))]
 async fn replay_event(
     State(hub): State<Hub>,
     CanManage(caller): CanManage,

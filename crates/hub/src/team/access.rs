@@ -19,7 +19,7 @@ use crate::error::{AppError, AppResult};
 use crate::ids::{ApiKeyId, UserId};
 use crate::scope::Scope;
 use crate::web::i18n::Language;
-use crate::web::{Person, cookies};
+use crate::web::{Person, cookies, is_for_programs};
 
 /// A use is written down this long after the last one, so that not every page costs a write.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
@@ -107,7 +107,7 @@ impl OptionalFromRequestParts<Hub> for Viewer {
 /// Looks up the session of the request's cookie and puts [`Viewer`] and [`Person`] into the request.
 pub async fn attach_session(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path.starts_with("/assets/") || path.starts_with("/api/") {
+    if path.starts_with("/assets/") || is_for_programs(path) {
         return next.run(request).await;
     }
     let Some(token) = cookies::session(&hub.config, request.headers()) else {

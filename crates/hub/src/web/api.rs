@@ -31,6 +31,7 @@
 //! Paths are written without `/api/v1`. Handlers answer [`AppError`] through `?`, which answers as a problem
 //! body. `Idempotency-Key` and authentication are done around every call, a handler only names the scope it needs.
 
+mod describe;
 mod docs;
 mod idempotency;
 mod repo;
@@ -64,6 +65,7 @@ use crate::scope::Scope;
 use crate::team::{Actor, Key, KeyScope, KeyScopes};
 use crate::text::storable;
 
+pub use describe::{AsksLine, MayCost, Media, Problems};
 pub(crate) use repo::STATEMENTS;
 
 /// Items of a list that are answered when the caller names no `limit`.
@@ -79,42 +81,25 @@ const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// The most that a caller may ask for.
 const MAX_LIMIT: i64 = 200;
 
-/// `/api/v1`: the slices' calls, the description and its readable page.
-pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> Router<Hub> {
+/// `/api/v1`: the slices' calls with their description, and its readable page, which belongs among the pages.
+pub fn routes(hub: &Hub, slices: OpenApiRouter<Hub>) -> (Router<Hub>, Router<Hub>) {
     let base = OpenApiRouter::with_openapi(Base::openapi());
     let (calls, mut openapi) = base.nest("/api/v1", slices).split_for_parts();
     let components = openapi.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.security_schemes.insert("key".to_owned(), bearer.into());
-    describe_answers(&mut openapi);
+    describe::gate(&mut openapi);
+    describe::answers(&mut openapi);
     openapi.security = Some(vec![SecurityRequirement::new::<_, _, &str>("key", [])]);
-    let page = docs::page(&openapi);
+    let docs = docs::routes(&openapi);
     let openapi = Bytes::from(openapi.to_json().unwrap_or_default());
     let description = move || async move { ([(CONTENT_TYPE, "application/json")], openapi) };
-    calls
+    let calls = calls
         .route_layer(middleware::from_fn_with_state(hub.clone(), gate))
         .route("/api/v1/openapi.json", get(description))
-        .route("/api/v1/docs", get(move || async move { page }))
         .route("/api/{*path}", axum::routing::any(nothing_here))
-        .method_not_allowed_fallback(wrong_method)
-}
-
-/// OpenAPI 3.1 wants words for every answer; those that need none but their status get its name.
-fn describe_answers(openapi: &mut utoipa::openapi::OpenApi) {
-    for item in openapi.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete, &mut item.put];
-        for (status, answer) in
-            operations.into_iter().flatten().flat_map(|operation| &mut operation.responses.responses)
-        {
-            let name =
-                status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
-            if let (utoipa::openapi::RefOr::T(answer), Some(name)) = (answer, name)
-                && answer.description.is_empty()
-            {
-                name.clone_into(&mut answer.description);
-            }
-        }
-    }
+        .method_not_allowed_fallback(wrong_method);
+    (calls, docs)
 }
 
 /// Removes what `Idempotency-Key` kept for 24 hours, until the hub stops.
@@ -139,7 +124,7 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
         description = "LINE Official Accounts, their contacts, conversations and events. Times are RFC 3339 in UTC. \
             Unsafe methods take `Idempotency-Key`, kept 24 hours.",
     ),
-    components(schemas(Problem, FieldError))
+    components(schemas(describe::Problem, FieldError))
 )]
 struct Base;
 
@@ -237,46 +222,6 @@ impl FromRequestParts<Hub> for Anyone {
 
 /// The result of an API call; an error answers as a problem body (RFC 9457).
 pub type ApiResult<T> = AppResult<T>;
-
-/// A refusal, as `web` draws every [`AppError`]; here for the description only.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes what `web::problem` writes")]
-struct Problem {
-    /// `about:blank`: `code` tells more.
-    r#type: String,
-    /// The status in words.
-    title: String,
-    /// The HTTP status.
-    status: u16,
-    /// What happened and what to do.
-    detail: String,
-    /// A word for programs.
-    code: String,
-    /// What is wrong with which field (422).
-    errors: Option<Vec<FieldError>>,
-}
-
-/// The refusals that every call may answer, for its description.
-#[derive(Debug)]
-pub struct Problems;
-
-impl utoipa::IntoResponses for Problems {
-    fn responses()
-    -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::response::Response>> {
-        use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder, ResponsesBuilder};
-        let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response = |text| {
-            ResponseBuilder::new().description(text).content("application/problem+json", problem()).build()
-        };
-        ResponsesBuilder::new()
-            .response("401", response("no valid key"))
-            .response("403", response("the key lacks the scope"))
-            .response("422", response("a value is missing or wrong; `errors` names it"))
-            .response("default", response("another refusal; `code` tells which"))
-            .build()
-            .into()
-    }
-}
 
 /// A JSON body: 400 `bad_json` when it is not JSON, 422 with the field's name when a value is missing or odd.
 #[derive(Debug)]

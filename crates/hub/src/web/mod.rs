@@ -70,6 +70,15 @@ pub fn local_address(address: &str) -> Option<&str> {
     (address.starts_with('/') && is_clean && !is_elsewhere).then_some(address)
 }
 
+/// The readable page of the API.
+const DOCS: &str = "/api/v1/docs";
+
+/// Whether an address is for programs: no session, no frame around it.
+#[must_use]
+pub fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api/") && path != DOCS
+}
+
 /// A page or fragment to be drawn from its template.
 #[derive(Debug)]
 pub struct Page<T>(pub T);
@@ -102,7 +111,7 @@ pub fn routes() -> Router<Hub> {
         .route("/metrics", get(system::metrics))
 }
 
-/// What pages need around their handlers. Machines' routes below `/api/` pass untouched.
+/// What pages need around their handlers.
 pub fn inside(routes: Router<Hub>, hub: &Hub, shell: Shell) -> Router<Hub> {
     routes
         .fallback(|| async { AppError::not_found("page") })

@@ -388,7 +388,7 @@ pub(super) async fn attach(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path().starts_with("/api/") {
+    if super::is_for_programs(request.uri().path()) {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();

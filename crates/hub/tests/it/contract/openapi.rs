@@ -201,6 +201,55 @@ async fn the_description_is_openapi_3_1_and_lists_what_is_served() {
             assert!(operation["requestBody"]["content"]["application/json"]["schema"].is_object(), "{name}");
         }
     }
+    // CONTRACT 1: every call that changes something takes the key, and says what comes of its misuse.
+    for (path, method, operation) in description.operations() {
+        let name = format!("{method} {path}");
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let key = parameters.iter().find(|parameter| parameter["name"] == "Idempotency-Key");
+        assert_eq!(key.is_some(), method != "get", "{name}");
+        if let Some(key) = key {
+            assert_eq!((&key["in"], &key["required"]), (&json!("header"), &json!(false)), "{name}");
+            assert!(operation["responses"]["409"].is_object(), "{name}");
+        }
+        let has = |status: &str| operation["responses"][status].is_object();
+        assert!(has("401") && has("503"), "{name}");
+        assert_eq!(has("404"), path.contains('{'), "{name}");
+        assert!(!operation["requestBody"].is_object() || has("400") && has("413"), "{name}");
+    }
+    let at = |call: &str| {
+        let (method, path) = call.split_once(' ').unwrap();
+        &document["paths"][format!("/api/v1{path}")][method]["responses"]
+    };
+    for (status, calls) in [
+        ("402", &["post /conversations/{id}/messages", "post /messages/{id}/send-again"][..]),
+        (
+            "502",
+            &[
+                "patch /accounts/{id}",
+                "post /accounts",
+                "post /accounts/{id}/webhook-test",
+                "post /conversations/{id}/messages",
+                "post /messages/{id}/send-again",
+            ],
+        ),
+        ("410", &["get /messages/{id}/content"]),
+        ("416", &["get /messages/{id}/content"]),
+    ] {
+        for call in calls {
+            assert!(at(call)[status].is_object(), "{call} does not tell of {status}");
+        }
+        let told =
+            description.operations().filter(|(_, _, call)| call["responses"][status].is_object()).count();
+        assert_eq!(told, calls.len(), "{status} is told of where it cannot come");
+    }
+    let states = &document["components"]["schemas"]["ConsumerState"];
+    let told = text(&states["description"]);
+    assert!(["`pending`", "`done`", "`parked`"].iter().all(|state| told.contains(state)), "{told}");
+    let states: Vec<String> = match &states["enum"] {
+        Value::Array(words) => words.iter().map(text).collect(),
+        _ => states["oneOf"].as_array().unwrap().iter().map(|one| text(&one["const"])).collect(),
+    };
+    assert_eq!(states, ["pending", "done", "parked"]);
     // A key is asked for everywhere.
     let scheme = document["security"][0].as_object().unwrap().keys().next().unwrap();
     assert_eq!(document["components"]["securitySchemes"][scheme]["scheme"], "bearer");
@@ -222,6 +271,14 @@ async fn the_description_is_openapi_3_1_and_lists_what_is_served() {
         assert!(page.contains(&format!("{} {path}", method.to_ascii_uppercase())), "{method} {path}");
     }
     assert!(!page.contains("<script"));
+    // Its frame speaks the reader's language.
+    for (language, word) in
+        [("zh-TW", "資料格式"), ("en", "Bodies"), ("ja", "データの形式"), ("th", "รูปแบบข้อมูล")]
+    {
+        let asked = http.get(hub.url.join("/api/v1/docs").unwrap()).header("accept-language", language);
+        let page = asked.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(&format!("<h2>{word}</h2>")), "{language}");
+    }
     hub.close().await;
 }
 
@@ -279,6 +336,24 @@ async fn answers_have_the_described_shapes() {
     description.check(&post, "/conversations/{id}/messages", &sent);
     let refused = shop.sends(json!({ "messages": [] })).await;
     description.check(&post, "/conversations/{id}/messages", &refused);
+    // What is refused is described as well. The reply tokens are dead by now.
+    shop.hub.advance(std::time::Duration::from_secs(120));
+    let unpaid = shop.sends(json!({ "messages": [says("no")], "allow_paid": true, "max_cost": 0 })).await;
+    assert_eq!(unpaid.status, 402);
+    description.check(&post, "/conversations/{id}/messages", &unpaid);
+    let early = api.post(&format!("/messages/{message}/send-again"), json!({ "allow_paid": true })).await;
+    assert_eq!(early.status, 409);
+    description.check(&post, "/messages/{id}/send-again", &early);
+    let nobody = api.get("/contacts/con_01ARZ3NDEKTSV4RRFFQ69G5FAV").await;
+    assert_eq!(nobody.status, 404);
+    description.check(&get, "/contacts/{id}", &nobody);
+    let wrong = json!({ "channel_id": shop.account.channel_id, "channel_secret": "0".repeat(32) });
+    description.check(&post, "/accounts", &api.post("/accounts", wrong).await);
+    shop.hub.control.post("/faults", json!({ "on": "api", "kind": "status", "status": 500 })).await;
+    let silent = api.post(&format!("/accounts/{}/webhook-test", shop.account.id), json!({})).await;
+    assert_eq!(silent.status, 502);
+    description.check(&post, "/accounts/{id}/webhook-test", &silent);
+    shop.hub.control.delete("/faults").await;
     let changed =
         api.patch(&format!("/conversations/{}", shop.conversation), json!({ "state": "closed" })).await;
     description.check(&patch, "/conversations/{id}", &changed);
