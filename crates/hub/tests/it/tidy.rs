@@ -190,6 +190,74 @@ fn pages_and_calls_do_not_touch_the_database() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What leads out of the process, as it is written in the hub.
+const WAYS_OUT: [&str; 8] = [
+    "hub.line",
+    "service::line(",
+    "lines.line(",
+    "hub.guard",
+    "reqwest::",
+    ".bot_info(",
+    ".members(",
+    ".exchange(",
+];
+
+/// The pieces of a file that run while a transaction is open: bodies of functions that are given one, and what stands
+/// between its beginning and its commit.
+fn in_transactions(code: &str) -> Vec<&str> {
+    let given = code.match_indices("tx: &mut Tx").filter_map(|(at, _)| {
+        let rest = &code[at..];
+        let open = rest.find('{').filter(|open| rest.find(';').is_none_or(|end| *open < end))?;
+        let mut depth = 0;
+        let close = rest[open..].char_indices().find_map(|(place, c)| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            (depth == 0).then_some(place)
+        })?;
+        Some(&rest[open..open + close])
+    });
+    let begun = code.match_indices(".begin().await").map(|(at, _)| {
+        let rest = &code[at..];
+        &rest[..rest.find(".commit()").unwrap_or(rest.len())]
+    });
+    given.chain(begun).collect()
+}
+
+#[test]
+fn no_network_call_is_made_while_a_transaction_is_open() {
+    let sample = "async fn f(tx: &mut Tx) { if a { hub.line.x() } }\nlet tx = db.begin().await?; reqwest::get(); tx.commit()";
+    assert_eq!(
+        in_transactions(sample).iter().filter(|piece| WAYS_OUT.iter().any(|way| piece.contains(way))).count(),
+        2
+    );
+    let mut wrong = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test(name)) {
+        let code = code(text);
+        for piece in in_transactions(&code) {
+            wrong.extend(
+                WAYS_OUT.iter().filter(|way| piece.contains(*way)).map(|way| format!("{name}: {way}")),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "called while a transaction is open:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_client_takes_a_proxy_from_the_environment() {
+    let mut clients = 0;
+    for (name, path) in files("crates", ".rs") {
+        let text = std::fs::read_to_string(path).unwrap();
+        for (at, _) in text.match_indices("reqwest::Client::builder()") {
+            let made = text[at..].split(".build()").next().unwrap();
+            assert!(
+                name.ends_with("tidy.rs") || made.contains(".no_proxy()"),
+                "{name} makes a client without `no_proxy`"
+            );
+            clients += 1;
+        }
+    }
+    assert!(clients > 5, "the clients were not found");
+}
+
 #[test]
 fn crates_depend_in_one_direction() {
     let mut wrong = Vec::new();
