@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 
-use crate::clock::Entropy;
+use crate::clock::{Entropy, Timestamp};
 
 /// Bytes gathered before they are written.
 const CHUNK: usize = 256 * 1024;
@@ -214,6 +214,22 @@ impl Blobs {
         let (size, range) = (result.meta.size, result.range.clone());
         let body = result.into_stream().map(|bytes| bytes.map_err(BlobError::from)).boxed();
         Ok(Reading { size, range, body })
+    }
+
+    /// The blobs whose names begin with this byte and that were written before `before`.
+    ///
+    /// # Errors
+    /// The disk's fault.
+    pub async fn written_before(&self, first: u8, before: Timestamp) -> Result<Vec<BlobKey>, BlobError> {
+        let folder = object_store::path::Path::from(format!("{first:02x}"));
+        let mut list = self.store.list(Some(&folder));
+        let mut found = Vec::new();
+        while let Some(blob) = list.next().await.transpose()? {
+            if blob.last_modified.timestamp_millis() < before.millis() {
+                found.extend(BlobKey::parse(blob.location.as_ref()));
+            }
+        }
+        Ok(found)
     }
 
     /// Deletes a blob; one that is gone already is no error.

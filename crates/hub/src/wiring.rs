@@ -101,6 +101,7 @@ pub fn jobs() -> Registry {
         .add(inbox::jobs::run_group)
         .add(inbox::jobs::run_blank)
         .add(inbox::jobs::run_delete_blob)
+        .every(inbox::sweep::EVERY, inbox::sweep::run)
 }
 
 /// The outbox's dispatcher, with those who hear how sends end.

@@ -23,6 +23,7 @@ jobs-toast-retried = It will be tried again now.
 jobs-kind-contacts-profile = Fetch a friend's profile
 jobs-kind-inbox-blank = Remove an unsent message
 jobs-kind-inbox-delete-blob = Delete a file
+jobs-kind-inbox-sweep = Remove files that nothing uses
 jobs-kind-inbox-group = Fetch a group's name
 jobs-kind-inbox-media = Keep a picture or file
 jobs-kind-jobs-cleanup = Clear the list of done work

@@ -23,6 +23,7 @@ jobs-toast-retried = 今すぐ再試行します。
 jobs-kind-contacts-profile = 友だちのプロフィールを取得
 jobs-kind-inbox-blank = 送信取消されたメッセージを削除
 jobs-kind-inbox-delete-blob = ファイルを削除
+jobs-kind-inbox-sweep = 使われていないファイルを削除
 jobs-kind-inbox-group = グループ名を取得
 jobs-kind-inbox-media = 画像やファイルを保存
 jobs-kind-jobs-cleanup = 完了した処理の記録を整理

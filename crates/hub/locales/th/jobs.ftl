@@ -23,6 +23,7 @@ jobs-toast-retried = กำลังลองใหม่
 jobs-kind-contacts-profile = ดึงโปรไฟล์ของเพื่อน
 jobs-kind-inbox-blank = ลบข้อความที่ถูกยกเลิกการส่ง
 jobs-kind-inbox-delete-blob = ลบไฟล์
+jobs-kind-inbox-sweep = ลบไฟล์ที่ไม่มีการใช้งาน
 jobs-kind-inbox-group = ดึงชื่อกลุ่ม
 jobs-kind-inbox-media = เก็บรูปภาพหรือไฟล์
 jobs-kind-jobs-cleanup = ล้างรายการงานที่เสร็จแล้ว

@@ -23,6 +23,7 @@ jobs-toast-retried = 已排入立即重試。
 jobs-kind-contacts-profile = 取得好友的個人資料
 jobs-kind-inbox-blank = 移除已收回的訊息
 jobs-kind-inbox-delete-blob = 刪除檔案
+jobs-kind-inbox-sweep = 清除沒有用到的檔案
 jobs-kind-inbox-group = 取得群組名稱
 jobs-kind-inbox-media = 保存圖片或檔案
 jobs-kind-jobs-cleanup = 清除已完成的工作紀錄

@@ -27,11 +27,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::content;
-use super::model::Conversation;
 use super::repo::media;
 use super::service;
 use crate::app::Hub;
 use crate::blobs::BlobKey;
+use crate::db::Tx;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, ConversationId, TenantId};
 use crate::team::Viewer;
@@ -233,7 +233,7 @@ fn address(hub: &Hub, key: &str) -> String {
 /// LINE's message object for a picture that was attached, by the keys that the page was given.
 ///
 /// # Errors
-/// 422 when these are no such keys; whether there is such a picture is for [`check`].
+/// 422 when these are no such keys; whether there is such a picture is for [`mark_sent`].
 pub(super) fn message(hub: &Hub, keys: &str) -> AppResult<Value> {
     let (original, preview) = keys.split_once('.').ok_or_else(|| unknown("attachments"))?;
     Ok(line_api::message::image(&address(hub, original), &address(hub, preview)))
@@ -243,18 +243,22 @@ fn unknown(field: &str) -> AppError {
     AppError::invalid_field(field, UNKNOWN, "the picture is not there for this account; attach it again")
 }
 
-/// Looks whether the pictures of this hub that messages show were attached to the conversation's own account.
+/// Notes that messages which are being queued show pictures of this hub, so that they are kept.
 ///
 /// # Errors
-/// 422 naming the field.
-pub(super) async fn check(hub: &Hub, conversation: &Conversation, messages: &[Value]) -> AppResult<()> {
+/// 422 naming the field: one is not there (any more), or was not attached to the conversation's own account.
+pub(super) async fn mark_sent(
+    tx: &mut Tx,
+    hub: &Hub,
+    (tenant, account): (&TenantId, &AccountId),
+    messages: &[&Value],
+) -> AppResult<()> {
     let mut found = Vec::new();
     for (n, message) in messages.iter().enumerate() {
         keys_in(message, &address(hub, ""), &format!("messages[{n}]"), &mut found);
     }
-    let (tenant, account) = (&conversation.tenant_id, &conversation.account_id);
     for (field, key) in found {
-        if !media::has_attachment(&hub.db, tenant, account, &storable(&key)).await? {
+        if !media::mark_sent(tx, tenant, account, &storable(&key), hub.now()).await? {
             return Err(unknown(&field));
         }
     }
@@ -373,7 +377,7 @@ struct AttachmentForm {
 }
 
 /// Makes a picture fit for LINE and keeps it at a public address; answers the two addresses of an image message in a
-/// conversation of this account.
+/// conversation of this account. What no message shows within 24 hours is removed.
 #[utoipa::path(post, path = "/accounts/{id}/attachments", tag = "Inbox", params(("id" = String, Path)),
     request_body(content = AttachmentForm, content_type = "multipart/form-data"),
     responses((status = 201, body = AttachmentView), Problems))]

@@ -174,6 +174,9 @@ async fn queue(
     let ids: Vec<MessageId> = queued.iter().map(|(id, _)| id.clone()).collect();
     let mut tx = hub.db.begin().await?;
     take(&mut tx, hub, once, &ids).await?;
+    let contents: Vec<&Value> = queued.iter().map(|(_, content)| content).collect();
+    let owner = (&conversation.tenant_id, &conversation.account_id);
+    attachments::mark_sent(&mut tx, hub, owner, &contents).await?;
     for (message, content) in &queued {
         let new = write::NewMessage {
             id: message,
@@ -257,7 +260,6 @@ async fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppRe
         }
         return Err(AppError::invalid(fields));
     }
-    attachments::check(hub, conversation, &answer.messages).await?;
     if conversation.contact.as_ref().is_some_and(|contact| contact.blocked_at.is_some()) {
         return Err(AppError::conflict(
             "blocked",

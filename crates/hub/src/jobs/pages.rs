@@ -27,10 +27,11 @@ pub const SETTINGS: [SettingsEntry; 1] =
     [SettingsEntry { href: PATH, icon: "list-checks", label_key: "jobs-title", owners_only: true }];
 
 /// The words of each kind.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 11] = [
     ("contacts.profile", "jobs-kind-contacts-profile"),
     ("inbox.blank", "jobs-kind-inbox-blank"),
     ("inbox.delete_blob", "jobs-kind-inbox-delete-blob"),
+    ("inbox.sweep", "jobs-kind-inbox-sweep"),
     ("inbox.group", "jobs-kind-inbox-group"),
     ("inbox.media", "jobs-kind-inbox-media"),
     ("jobs.cleanup", "jobs-kind-jobs-cleanup"),

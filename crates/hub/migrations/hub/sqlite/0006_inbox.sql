@@ -102,6 +102,8 @@ CREATE TABLE media (
     updated_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX media_blob ON media (blob_key);
+
 -- Pictures that agents attach: shown to LINE at an unguessable, lasting public address.
 CREATE TABLE attachments (
     key TEXT NOT NULL PRIMARY KEY,
@@ -111,7 +113,11 @@ CREATE TABLE attachments (
     content_type TEXT NOT NULL,
     size INTEGER NOT NULL,
     created_by TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- When a message with it was first queued; what never is goes after a day.
+    sent_at INTEGER
 ) STRICT;
 
 CREATE INDEX attachments_tenant ON attachments (tenant_id, created_at);
+CREATE INDEX attachments_unsent ON attachments (created_at) WHERE sent_at IS NULL;
+CREATE INDEX attachments_blob ON attachments (blob_key);

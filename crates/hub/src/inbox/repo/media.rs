@@ -1,9 +1,24 @@
 //! Media of messages, and attachments of agents.
 
+use std::collections::HashSet;
+
+use crate::blobs::BlobKey;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
 use crate::ids::{AccountId, MessageId, TenantId};
 use crate::{args, statements};
+
+macro_rules! known {
+    ($keys:literal) => {
+        concat!(
+            "SELECT blob_key FROM media WHERE blob_key IN (",
+            $keys,
+            ") UNION SELECT blob_key FROM attachments WHERE blob_key IN (",
+            $keys,
+            ") ORDER BY blob_key"
+        )
+    };
+}
 
 statements! {
     EXPECT = { "INSERT INTO media (message_id, tenant_id, account_id, state, file_name, updated_at)
@@ -18,7 +33,16 @@ statements! {
     FORGOTTEN = { "UPDATE media SET blob_key = NULL, updated_at = $2 WHERE message_id = $1" };
     ATTACH = { "INSERT INTO attachments (key, tenant_id, account_id, blob_key, content_type, size, created_by, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)" };
-    OWN_ATTACHMENT = { "SELECT key FROM attachments WHERE key = $1 AND tenant_id = $2 AND account_id = $3" };
+    MARK_SENT = { "UPDATE attachments SET sent_at = COALESCE(sent_at, $4)
+        WHERE key = $3 AND tenant_id = $1 AND account_id = $2" };
+    // Asked twice, because a send may come between the search and the deletion.
+    FORGET_UNSENT = { "DELETE FROM attachments WHERE sent_at IS NULL AND key IN (
+            SELECT key FROM attachments WHERE sent_at IS NULL AND created_at < $1 ORDER BY created_at, key LIMIT $2)
+        RETURNING blob_key" };
+    KNOWN = {
+        sqlite: known!("SELECT value FROM json_each($1)"),
+        postgres: known!("SELECT json_array_elements_text(CAST($1 AS JSON))"),
+    };
     FIND_ATTACHMENT = { "SELECT blob_key, content_type, size FROM attachments WHERE key = $1" };
 }
 
@@ -100,17 +124,35 @@ pub(in crate::inbox) async fn attach(tx: &mut Tx, a: &Attachment<'_>, now: Times
     tx.run(&ATTACH, args).await
 }
 
-/// Whether a picture was attached to this account of this tenant.
-pub(in crate::inbox) async fn has_attachment(
-    db: &Db,
-    tenant: &TenantId,
-    account: &AccountId,
-    key: &str,
-) -> DbResult<bool> {
-    Ok(db.opt::<(String,)>(&OWN_ATTACHMENT, args![key, tenant, account]).await?.is_some())
-}
-
 /// By its unguessable public key: LINE and the friends' phones fetch it without signing in.
 pub(in crate::inbox) async fn find_attachment(db: &Db, key: &str) -> DbResult<Option<(String, String, i64)>> {
     db.opt(&FIND_ATTACHMENT, args![key]).await
+}
+
+/// Notes that a message with this picture was queued; false when the tenant has no such picture (any more).
+pub(in crate::inbox) async fn mark_sent(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &AccountId,
+    key: &str,
+    now: Timestamp,
+) -> DbResult<bool> {
+    Ok(tx.run(&MARK_SENT, args![tenant, account, key, now]).await? == 1)
+}
+
+/// Deletes pictures that were attached before a moment and never sent; gives their blobs.
+pub(in crate::inbox) async fn forget_unsent(
+    tx: &mut Tx,
+    before: Timestamp,
+    limit: i64,
+) -> DbResult<Vec<String>> {
+    let gone: Vec<(String,)> = tx.all(&FORGET_UNSENT, args![before, limit]).await?;
+    Ok(gone.into_iter().map(|(blob,)| blob).collect())
+}
+
+/// Which of these blobs a row refers to.
+pub(in crate::inbox) async fn known(db: &Db, blobs: &[BlobKey]) -> DbResult<HashSet<String>> {
+    let keys: Vec<&str> = blobs.iter().map(BlobKey::as_str).collect();
+    let found: Vec<(String,)> = db.all(&KNOWN, args![serde_json::Value::from(keys).to_string()]).await?;
+    Ok(found.into_iter().map(|(key,)| key).collect())
 }

@@ -2,9 +2,7 @@
 //!
 //! `door` is about what arrives at the webhook's address, `events` about what well-signed events may be like, `line` about
 //! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away, `once` about calls that come
-//! again because their answer was lost.
-//! a LINE that refuses, dawdles or is silent, `database` about a database that is full or away, `restart` about a
-//! PostgreSQL server that is restarted.
+//! again because their answer was lost, `restart` about a PostgreSQL server that is restarted.
 
 mod database;
 mod door;
