@@ -13,7 +13,7 @@ use crate::db::{DbResult, Set, Sql};
 use crate::jobs::Registry;
 use crate::journal::consumer::Consumer;
 use crate::outbox::dispatch::Dispatcher;
-use crate::web::{SettingsEntry, Shell};
+use crate::web::{Figure, Limit, SettingsEntry, Shell};
 
 /// All pages of the hub.
 fn pages() -> Router<Hub> {
@@ -40,12 +40,28 @@ fn settings() -> Vec<SettingsEntry> {
         .collect()
 }
 
+/// What is kept for how long, and how large it may be, for the page of the system.
+fn limits() -> Vec<Limit> {
+    use crate::{inbox, journal, outbox};
+    let kept = |label_key, time| Limit { label_key, figure: Figure::For(time) };
+    let size = |label_key, bytes| Limit { label_key, figure: Figure::Bytes(bytes) };
+    vec![
+        kept("team-system-requests", journal::cleanup::REQUESTS_KEPT),
+        kept("team-system-events", journal::DEDUPE_KEPT),
+        kept("team-system-sends", outbox::cleanup::KEPT),
+        kept("team-system-unsent", inbox::sweep::UNSENT_KEPT),
+        size("team-system-media", inbox::jobs::MAX_MEDIA),
+        size("team-system-upload", u64::try_from(inbox::attachments::MAX_UPLOAD).unwrap_or(u64::MAX)),
+    ]
+}
+
 /// What slices put into the frame of every page.
 fn shell() -> Shell {
     Shell {
         nav: vec![crate::inbox::pages::NAV, crate::contacts::pages::NAV, crate::team::NAV],
         search: Some(crate::contacts::pages::SEARCH),
         settings: settings(),
+        limits: limits(),
         live: Some(crate::live::PATH),
         ..Shell::default()
     }

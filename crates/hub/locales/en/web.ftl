@@ -29,6 +29,14 @@ web-field-optional = (optional)
 web-field-reveal = Show what is typed
 web-field-wrong = This value cannot be used. Please check it.
 web-time-now = just now
+web-figure-hours = { $count ->
+    [one] { $count } hour
+   *[other] { $count } hours
+}
+web-figure-days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}
 web-time-minutes-ago = { $count ->
     [one] { $count } minute ago
    *[other] { $count } minutes ago

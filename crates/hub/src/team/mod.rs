@@ -37,7 +37,7 @@ pub const NAV: NavEntry =
     NavEntry { href: "/settings", icon: "settings", label_key: "team-nav-settings", count: None };
 
 /// The team's pages of the settings.
-pub const SETTINGS: [SettingsEntry; 4] = [
+pub const SETTINGS: [SettingsEntry; 5] = [
     SettingsEntry {
         href: "/settings/profile",
         icon: "user",
@@ -62,6 +62,12 @@ pub const SETTINGS: [SettingsEntry; 4] = [
         label_key: "team-audit-title",
         owners_only: true,
     },
+    SettingsEntry {
+        href: "/settings/system",
+        icon: "server",
+        label_key: "team-system-title",
+        owners_only: true,
+    },
 ];
 
 /// How often what is over is removed.
@@ -81,7 +87,7 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
     }
 }
 
-/// Sign-in, one-time links, profile, people, API keys, audit log.
+/// Sign-in, one-time links, profile, people, API keys, audit log, the operator's settings.
 pub fn routes() -> Router<Hub> {
     pages::routes()
 }

@@ -5,6 +5,7 @@ mod keys;
 mod people;
 mod profile;
 mod sign_in;
+mod system;
 mod welcome;
 
 use axum::Router;
@@ -34,6 +35,7 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/settings/api-keys", get(keys::show).post(keys::create))
         .route("/settings/api-keys/{id}/revoke", post(keys::revoke))
         .route("/settings/audit-log", get(audit::show))
+        .route("/settings/system", get(system::show))
 }
 
 /// Every template of the team with typical and extreme values, drawn in one language.
@@ -47,5 +49,6 @@ pub(super) fn samples(ui: &crate::web::Ui) -> Vec<(&'static str, askama::Result<
     drawn.extend(people::samples(ui).iter().map(|page| ("people.html", page.render())));
     drawn.extend(keys::samples(ui).iter().map(|page| ("api_keys.html", page.render())));
     drawn.extend(audit::samples(ui).iter().map(|page| ("audit_log.html", page.render())));
+    drawn.extend(system::samples(ui).iter().map(|page| ("system.html", page.render())));
     drawn
 }

@@ -710,6 +710,49 @@ async fn the_audit_log_is_read_in_pages(#[case] engine: Engine) {
     test.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite, "SQLite")]
+#[case::postgres(Engine::Postgres, "PostgreSQL")]
+#[tokio::test]
+async fn owners_see_what_the_operator_has_set(#[case] engine: Engine, #[case] database: &str) {
+    let Some(test) = served(engine).await else { return };
+    let hub = &test.hub;
+    let tenant = tenant(hub, "Tea").await;
+    let mei = user(hub, &tenant, "mei@example.tw", Role::Owner).await;
+    let ana = user(hub, &tenant, "ana@example.tw", Role::Agent).await;
+    let at = "/settings/system";
+    let mut owner = Browser::signed_in(hub, &tenant.id, &mei).await;
+    assert!(owner.get("/settings/people").await.body.contains(at), "it stands in the list");
+    let page = owner.get(at).await.body;
+    for shown in [
+        "http://hub.test<",
+        database,
+        "TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS",
+        "May be reached",
+        "127.0.0.0/8, ::1",
+        "1 hour",
+        "1 MiB",
+        "30 days",
+        "90 days",
+        "300 MiB",
+        "LINE cannot reach this hub",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let place = match &hub.config.database {
+        crate::db::Url::Sqlite(folder) => folder.display().to_string(),
+        crate::db::Url::Postgres(url) => url.clone(),
+    };
+    let folder = hub.config.data_dir.display().to_string();
+    assert!(!page.contains(&place) && !page.contains(&folder) && !page.contains("postgres://"));
+    assert!(!page.contains("<form method=\"post\" action=\"/settings/system"), "nothing to be set here");
+    let mut agent = Browser::signed_in(hub, &tenant.id, &ana).await;
+    assert_eq!(agent.get(at).await.status, StatusCode::FORBIDDEN);
+    assert!(!agent.get("/settings/profile").await.body.contains(at));
+    assert_eq!(Browser::new(hub).get(at).await.location(), "/sign-in?next=%2Fsettings%2Fsystem");
+    test.close().await;
+}
+
 #[tokio::test]
 async fn nothing_that_opens_a_door_is_kept_as_it_is() {
     let test = served(Engine::Sqlite).await.unwrap();

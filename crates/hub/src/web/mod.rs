@@ -52,7 +52,7 @@ pub use headers::content_security_policy;
 pub(crate) use headers::loads_line_pictures;
 pub use log::RequestId;
 pub use peer::{Peer, Proxies};
-pub use shell::{NavEntry, Person, SettingsEntry, Shell, Theme, Ui};
+pub use shell::{Figure, Limit, NavEntry, Person, SettingsEntry, Shell, Theme, Ui};
 
 use crate::app::Hub;
 use crate::error::AppError;

@@ -1,6 +1,7 @@
 //! What every template knows: the reader's language and theme, who they are, where they can go, and the words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::filters::Safe;
 use axum::extract::{FromRequestParts, Request, State};
@@ -44,6 +45,24 @@ pub struct SettingsEntry {
     pub owners_only: bool,
 }
 
+/// How long something is kept, or how large it may be, as the page of the system shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// The key of its name.
+    pub label_key: &'static str,
+    /// How much.
+    pub figure: Figure,
+}
+
+/// A time or a size.
+#[derive(Debug, Clone, Copy)]
+pub enum Figure {
+    /// Whole days, or hours where it is less than two days.
+    For(Duration),
+    /// Whole mebibytes, or kibibytes.
+    Bytes(u64),
+}
+
 /// What slices put into the frame of every page. The addresses give fragments and are loaded after the page.
 #[derive(Debug, Clone, Default)]
 pub struct Shell {
@@ -51,6 +70,8 @@ pub struct Shell {
     pub nav: Vec<NavEntry>,
     /// The pages of the settings, in order.
     pub settings: Vec<SettingsEntry>,
+    /// What the hub keeps and takes, for the page of the system.
+    pub limits: Vec<Limit>,
     /// The account switcher.
     pub switcher: Option<&'static str>,
     /// Banners about the hub's health.
@@ -256,6 +277,19 @@ impl Ui {
     /// A number as the reader writes it.
     pub fn number(&self, value: impl TryInto<i64>) -> String {
         number(value.try_into().unwrap_or(i64::MAX))
+    }
+
+    /// A time or size in words.
+    #[must_use]
+    pub fn figure(&self, figure: &Figure) -> String {
+        match *figure {
+            Figure::For(time) => match time.as_secs() / 3600 {
+                hours if hours < 48 => self.t1("web-figure-hours", "count", hours),
+                hours => self.t1("web-figure-days", "count", hours / 24),
+            },
+            Figure::Bytes(bytes) if bytes % (1 << 20) == 0 => format!("{} MiB", self.number(bytes >> 20)),
+            Figure::Bytes(bytes) => format!("{} KiB", self.number(bytes.div_ceil(1 << 10))),
+        }
     }
 
     /// A moment, relative under a day ("12 分鐘前"), else as a date; with the exact time and zone on hover.
