@@ -51,7 +51,7 @@ fn limits() -> Vec<Limit> {
         kept("team-system-sends", outbox::cleanup::KEPT),
         kept("team-system-unsent", inbox::sweep::UNSENT_KEPT),
         size("team-system-media", inbox::jobs::MAX_MEDIA),
-        size("team-system-upload", u64::try_from(inbox::attachments::MAX_UPLOAD).unwrap_or(u64::MAX)),
+        size("team-system-upload", u64::try_from(crate::web::api::MAX_FILE).unwrap_or(u64::MAX)),
     ]
 }
 
