@@ -1,8 +1,8 @@
 //! What is never printed nor logged (GOTCHAS F3): tokens, secrets, texts of messages, IDs of people.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use line_client::{Credentials, Endpoints, LineClient, LineError, Secret, diagnose_credentials};
 use serde_json::json;
@@ -89,13 +89,19 @@ async fn a_failed_connection_prints_no_address() {
     assert_clean(&printed(&account.profile("U-someone").await.unwrap_err()));
 }
 
-/// Collects what is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What is logged on this thread, where a test listens to it.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl Write for Log {
+/// Sorts the log of all tests by their threads. One subscriber for all: one that is set for a thread alone loses what other
+/// threads pass first.
+struct ByThread;
+
+impl Write for ByThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -113,27 +119,18 @@ async fn every_call_is_logged_with_template_status_and_request_id_alone() {
             },
         )
         .await;
-    let speak = async || {
-        let account = fake.account();
-        account.profile("U-someone").await.unwrap();
-        account.push("U-someone", &[text("private words")], "k", false).await.unwrap();
-        account.reply("reply-token", &[text("private words")], false).await.unwrap();
-    };
-    // A place in the code that another test passes for the first time while the subscriber is set may miss it for good.
-    // Passed once before, all places are known when it comes.
-    speak().await;
-
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    speak().await;
+        .with_writer(|| ByThread)
+        .init();
+    LOG.set(Some(Vec::new()));
+    let account = fake.account();
+    account.profile("U-someone").await.unwrap();
+    account.push("U-someone", &[text("private words")], "k", false).await.unwrap();
+    account.reply("reply-token", &[text("private words")], false).await.unwrap();
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.take().unwrap()).unwrap();
     let ours: Vec<_> = log.lines().filter(|line| line.contains("line_client")).collect();
     assert_clean(&ours.join("\n"));
     assert_eq!(ours.len(), 4, "{log}");
