@@ -378,7 +378,8 @@
   let lookedAt = {};
   const markRead = () => {
     if (!open() || document.visibilityState !== "visible" || !document.hasFocus()) return;
-    const newest = [...document.querySelectorAll("#inbox-turns .inbox-turn[data-in]")].at(-1)?.id;
+    // An album is one turn that grows.
+    const newest = [...document.querySelectorAll("#inbox-turns .inbox-turn[data-in]")].at(-1)?.dataset.members;
     const wasOpen = lookedAt.id === open();
     if (wasOpen && lookedAt.newest === newest) return;
     lookedAt = { id: open(), newest };
@@ -558,10 +559,11 @@
   };
   const showWriter = async (user) => {
     const id = open();
-    if (!writers.has(user)) writers.set(user, (await get(`/inbox/writers/${user}`))?.textContent.trim() ?? "");
-    if (id !== open()) return;
+    const said = writers.get(user) ?? (await get(`/inbox/writers/${user}`))?.textContent.trim();
+    if (!said || id !== open()) return;
+    writers.set(user, said);
     hideWriter();
-    byId("inbox-writing").textContent = writers.get(user);
+    byId("inbox-writing").textContent = said;
     writerLeaves = setTimeout(hideWriter, 5000);
   };
 

@@ -1,7 +1,8 @@
 //! Two databases, one text of SQL: SQLite (embedded, one writer, read pool) and PostgreSQL.
 //!
 //! Statements are constants of `repo.rs` files, written once with `$1…$n` by [`statements!`](crate::statements); the few that differ
-//! carry both texts in one place. Reads go through [`Db`], writes through a [`Tx`] that the service opens and commits.
+//! carry both texts in one place. Reads go through [`Db`], writes through a [`Tx`] that the service opens and commits; the
+//! journal alone appends by one call that is its own transaction.
 //! No network call while a `Tx` is open.
 
 mod error;
@@ -199,7 +200,7 @@ impl Db {
     /// together from fixed fragments, never from outside text.
     ///
     /// # Errors
-    /// Those of the database; nothing of it has happened then.
+    /// Those of the database; then nothing of it has happened, or (its thread gone) it is not known.
     pub async fn run_script(&self, text: String, args: Vec<Arg>) -> DbResult<()> {
         let Self::Sqlite { write, .. } = self else { return Err(DbError::worker_gone()) };
         let mut connection = write.acquire().await?;

@@ -44,7 +44,7 @@ impl Url {
 /// The file or the server cannot be opened.
 pub async fn open(url: &Url) -> DbResult<Db> {
     match url {
-        Url::Sqlite(dir) => sqlite(&dir.join("hub.db"), 1000).await,
+        Url::Sqlite(dir) => sqlite(&dir.join("hub.db"), 1000, 512).await,
         Url::Postgres(url) => postgres(url, 16).await,
     }
 }
@@ -56,12 +56,13 @@ pub async fn open(url: &Url) -> DbResult<Db> {
 pub async fn open_journal(url: &Url) -> DbResult<Db> {
     match url {
         // Checkpointing every 20,000 pages instead of 1,000 is a quarter faster for an append-only file.
-        Url::Sqlite(dir) => sqlite(&dir.join("journal.db"), 8000).await,
+        // Its appends are statements of many rows, each number of rows its own: only the usual ones stay prepared.
+        Url::Sqlite(dir) => sqlite(&dir.join("journal.db"), 8000, 64).await,
         Url::Postgres(url) => postgres(url, 4).await,
     }
 }
 
-async fn sqlite(path: &Path, checkpoint_pages: u32) -> DbResult<Db> {
+async fn sqlite(path: &Path, checkpoint_pages: u32, statements: usize) -> DbResult<Db> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -69,7 +70,7 @@ async fn sqlite(path: &Path, checkpoint_pages: u32) -> DbResult<Db> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
-        .statement_cache_capacity(512)
+        .statement_cache_capacity(statements)
         .pragma("wal_autocheckpoint", checkpoint_pages.to_string());
     let write = SqlitePoolOptions::new()
         .max_connections(1)

@@ -265,7 +265,7 @@ pub(super) async fn mark_sent(
     Ok(())
 }
 
-/// Every address below `root` that LINE is to load for a message, as the field's name and what follows the root.
+/// Every address below `root` that LINE loads or a tap opens in a message, as the field's name and what follows the root.
 fn keys_in(value: &Value, root: &str, field: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Array(all) => {
@@ -276,7 +276,8 @@ fn keys_in(value: &Value, root: &str, field: &str, found: &mut Vec<(String, Stri
         Value::Object(all) => {
             for (name, value) in all {
                 let field = format!("{field}.{name}");
-                let is_address = name == "url" || name.ends_with("Url");
+                // Also where a tap leads: it may be to the whole picture. Text that friends read is no address.
+                let is_address = ["url", "uri", "desktop", "linkUri"].contains(&name.as_str()) || name.ends_with("Url");
                 match value.as_str().filter(|_| is_address).and_then(|text| text.strip_prefix(root)) {
                     Some(key) => found.push((field, key.to_owned())),
                     None => keys_in(value, root, &field, found),

@@ -159,12 +159,13 @@ impl Inbox {
         let content = message.raw.to_string();
         let id: MessageId = a.hub.id();
         let Some(added) = write::add(tx, &new_message(a, &id, message, content.clone(), None)).await? else {
-            // An edit of it came first: what this event says is the version before.
-            if let Some(known) = write::find_external(tx, &a.account, external_id).await?
-                && known.content_at > a.entry.event_at
-                && known.unsent_at.is_none()
+            let Some(known) = write::find_external(tx, &a.account, external_id).await? else { return Ok(()) };
+            if known.unsent_at.is_some() {
+                jobs::blank_journal(tx, a.hub, &a.tenant, a.entry.position).await?;
+            } else if known.content_at > a.entry.event_at
                 && known.journal_position != Some(a.entry.position)
             {
+                // An edit of it came first: what this event says is the version before.
                 let position = Some(a.entry.position);
                 write::keep_version(tx, &known.id, &content, a.entry.event_at, position).await?;
                 self.tell(a, "message", known.id.as_str());
@@ -188,6 +189,9 @@ impl Inbox {
             let id: MessageId = a.hub.id();
             let new = new_message(a, &id, message, content, Some(a.entry.event_at));
             if let Some(added) = write::add(tx, &new).await? {
+                if added.unsent {
+                    jobs::blank_journal(tx, a.hub, &a.tenant, a.entry.position).await?;
+                }
                 self.arrived(tx, a, &id, added).await?;
             }
             return Ok(());

@@ -4,9 +4,10 @@
 //! called. Any number of dispatchers may work on one PostgreSQL. What a killed one leaves behind is an open attempt.
 //! The places that calls take are shared among the accounts by [`Places`].
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use super::repo::{self, Words};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SendId};
 use crate::live::Notice;
 
 /// How often the table is looked at without being woken.
@@ -53,6 +54,37 @@ pub struct Dispatcher {
     lines: Arc<dyn Lines>,
     listeners: Vec<Arc<dyn SendListener>>,
     renewal: Duration,
+    own: Own,
+}
+
+/// The attempts that this dispatcher works on, from the call to its record: however late it is, it does not take them
+/// back from itself, which would throw an answer away that it has.
+#[derive(Debug, Clone, Default)]
+struct Own(Arc<Mutex<HashMap<SendId, i64>>>);
+
+impl Own {
+    fn attempts(&self) -> Vec<(SendId, i64)> {
+        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.iter().map(|(send, attempts)| (send.clone(), *attempts)).collect()
+    }
+
+    fn begin(&self, send: &OnItsWay) -> Working {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(send.id.clone(), send.progress.attempts);
+        Working { own: self.clone(), send: send.id.clone() }
+    }
+}
+
+/// Takes the attempt off the list when dropped.
+struct Working {
+    own: Own,
+    send: SendId,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.own.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.send);
+    }
 }
 
 /// What is to be done about a send after the claim is committed.
@@ -96,7 +128,13 @@ impl Dispatcher {
     /// The hub's dispatcher; `listeners` hear how sends end, in the transaction that records it, in this order.
     #[must_use]
     pub fn new(hub: &Hub, listeners: Vec<Arc<dyn SendListener>>) -> Self {
-        Self { hub: hub.clone(), lines: Arc::new(hub.clone()), listeners, renewal: RENEWAL }
+        Self {
+            hub: hub.clone(),
+            lines: Arc::new(hub.clone()),
+            listeners,
+            renewal: RENEWAL,
+            own: Own::default(),
+        }
     }
 
     /// The same with another way to LINE, for tests.
@@ -192,6 +230,9 @@ impl Dispatcher {
     /// Takes back the attempts that nobody works on any more.
     async fn recover(&self, all: bool, now: Timestamp) -> DbResult<()> {
         let mut tx = self.hub.db.begin().await?;
+        for (send, attempts) in self.own.attempts() {
+            repo::renew(&mut tx, &send, attempts, now.plus(LEASE)).await?;
+        }
         let recovered = repo::recover(&mut tx, all, now).await?;
         tx.commit().await?;
         if recovered > 0 {
@@ -289,6 +330,10 @@ impl Dispatcher {
     /// Asks LINE and records what came of it, insisting: an answer that is known must not become an open attempt
     /// because the database is away for a moment. At the end of the process it does.
     async fn take(&self, step: Step, stop: &CancellationToken) {
+        let _working = match &step {
+            Step::Call(send) => Some(self.own.begin(send)),
+            Step::Count(_) | Step::End(..) => None,
+        };
         let finding = match step {
             Step::Call(send) => {
                 let answer = tokio::select! {
@@ -333,7 +378,8 @@ impl Dispatcher {
             tokio::time::sleep(self.renewal).await;
             let renewed = async {
                 let mut tx = self.hub.db.begin().await?;
-                repo::renew(&mut tx, send, self.hub.now().plus(LEASE)).await?;
+                let until = self.hub.now().plus(LEASE);
+                repo::renew(&mut tx, &send.id, send.progress.attempts, until).await?;
                 tx.commit().await
             };
             renewed.await.log_and_ignore("renewing the lease of a call");

@@ -437,8 +437,13 @@ pub(super) async fn start(
 }
 
 /// Makes an attempt's lease longer, unless it is over.
-pub(super) async fn renew(tx: &mut Tx, send: &OnItsWay, lease_until: Timestamp) -> DbResult<()> {
-    tx.run(&RENEW, args![&send.id, send.progress.attempts, lease_until]).await.map(|_| ())
+pub(super) async fn renew(
+    tx: &mut Tx,
+    send: &SendId,
+    attempts: i64,
+    lease_until: Timestamp,
+) -> DbResult<()> {
+    tx.run(&RENEW, args![send, attempts, lease_until]).await.map(|_| ())
 }
 
 /// Leaves a queued send alone until then.

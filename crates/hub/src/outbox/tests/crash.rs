@@ -143,6 +143,26 @@ async fn a_call_that_takes_long_stays_with_its_node(#[case] engine: Engine) {
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
+async fn a_dispatcher_takes_nothing_back_from_itself(#[case] engine: Engine) {
+    // As after a database that was away while the answer came: the lease has run out, the answer is here.
+    let Some(scene) = Scene::new(engine).await else { return };
+    scene.fault(json!({ "path": "/v2/bot/message/push", "kind": "hang", "times": 1 })).await;
+    let line = scene.writes(&scene.friend, "line", Terms::ONE).await;
+    let dispatcher = scene.dispatcher().with_renewal(Duration::from_secs(3600));
+    let running = tokio::spawn(dispatcher.run(CancellationToken::new()));
+    until(async || scene.delivery(&line).await.state == State::Sending).await;
+    scene.pass(30);
+    let (db, soon) = (&scene.test.hub.db, scene.test.hub.now().plus(Duration::from_secs(9)));
+    until(async || !repo::has_lost(db, soon).await.unwrap()).await;
+    assert_eq!(scene.delivery(&line).await.state, State::Sending);
+    running.abort();
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
 async fn a_lost_answer_and_a_kill_together_show_it_once(#[case] engine: Engine) {
     let Some(scene) = Scene::new(engine).await else { return };
     let friend = &scene.friend;
