@@ -1,14 +1,24 @@
-//! Killed at any moment: a short run of `trunkline bench faults`; the long one is in `bench/README.md`.
+//! Killed at any moment: short runs of `trunkline bench faults`; the long one is in `bench/README.md`.
 
-use std::process::Command;
+use hub::db::Url;
+use hub::db::testing::{Engine, TestDb};
+use rstest::rstest;
+use tokio::process::Command;
 
-#[test]
-fn nothing_is_lost_or_doubled_when_the_hub_is_killed() {
-    let run = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-        .args(["bench", "faults", "--kills", "15", "--friends", "6"])
-        .output()
-        .unwrap();
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_when_the_hub_is_killed(#[case] engine: Engine) {
+    let Some(db) = TestDb::new(engine).await else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    command.args(["bench", "faults", "--kills", "15", "--friends", "6"]);
+    if let Url::Postgres(url) = &db.url {
+        command.args(["--postgres", url]);
+    }
+    let run = command.output().await.unwrap();
     let told = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{told}\n{}", String::from_utf8_lossy(&run.stderr));
     assert!(told.contains("lost 0, doubled 0"), "{told}");
+    db.close().await;
 }
