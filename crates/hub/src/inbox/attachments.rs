@@ -277,7 +277,8 @@ fn keys_in(value: &Value, root: &str, field: &str, found: &mut Vec<(String, Stri
             for (name, value) in all {
                 let field = format!("{field}.{name}");
                 // Also where a tap leads: it may be to the whole picture. Text that friends read is no address.
-                let is_address = ["url", "uri", "desktop", "linkUri"].contains(&name.as_str()) || name.ends_with("Url");
+                let is_address =
+                    ["url", "uri", "desktop", "linkUri"].contains(&name.as_str()) || name.ends_with("Url");
                 match value.as_str().filter(|_| is_address).and_then(|text| text.strip_prefix(root)) {
                     Some(key) => found.push((field, key.to_owned())),
                     None => keys_in(value, root, &field, found),

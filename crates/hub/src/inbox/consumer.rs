@@ -162,8 +162,7 @@ impl Inbox {
             let Some(known) = write::find_external(tx, &a.account, external_id).await? else { return Ok(()) };
             if known.unsent_at.is_some() {
                 jobs::blank_journal(tx, a.hub, &a.tenant, a.entry.position).await?;
-            } else if known.content_at > a.entry.event_at
-                && known.journal_position != Some(a.entry.position)
+            } else if known.content_at > a.entry.event_at && known.journal_position != Some(a.entry.position)
             {
                 // An edit of it came first: what this event says is the version before.
                 let position = Some(a.entry.position);

@@ -3,7 +3,7 @@
 //! Owns `conversations`, `messages`, `message_versions`, `unsent_messages`, `media`, `attachments`. Promises: every
 //! event becomes at most one message, however often and in whatever order it comes; an edit is a version of its message
 //! and may come first; an unsent message leaves a tombstone and nothing else; media is fetched soon, by a job, and kept; no
-//! file stays that nothing refers to;
+//! finished file stays that nothing refers to;
 //! groups and rooms are conversations of their own.
 
 pub mod api;

@@ -240,6 +240,11 @@ async fn only_newer_acts_change_following(#[case] engine: Engine) {
     world.test.close().await;
 }
 
+fn edit(id: &str, text: &str) -> Value {
+    json!({ "type": "messageEdited", "replyToken": format!("e-{text}"),
+        "message": { "type": "text", "id": id, "quoteToken": "q2", "text": text } })
+}
+
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
@@ -250,9 +255,13 @@ async fn an_unsent_message_leaves_a_tombstone_whichever_comes_first(#[case] engi
     let unsend = |id: &str| json!({ "type": "unsend", "unsend": { "messageId": id } });
     world.arrive(vec![text("1", "secret one"), at(unsend("1"), 5)]).await;
     world.arrive(vec![at(unsend("2"), 5), at(text("2", "secret two"), 1)]).await;
+    world.arrive(vec![at(unsend("3"), 5), at(edit("3", "secret three"), 3)]).await;
+    world
+        .arrive(vec![at(edit("4", "secret four"), 3), at(unsend("4"), 5), at(text("4", "secret 4"), 1)])
+        .await;
     let conversation = world.only().await;
     let messages = world.messages(&conversation).await;
-    assert_eq!(messages.len(), 2);
+    assert_eq!(messages.len(), 4);
     assert!(messages.iter().all(|m| m.content.is_none() && m.unsent_at.is_some()));
     // The jobs blank the journal's bytes, once the cursor has passed.
     while crate::jobs::run_pending(world.hub(), &crate::wiring::jobs()).await.unwrap() > 0 {}
@@ -327,10 +336,6 @@ async fn what_was_unsent_is_blanked_however_long_it_takes(#[case] engine: Engine
 async fn edits_are_versions_and_may_come_first(#[case] engine: Engine) {
     // GOTCHAS A15: same message id, group only, the newest timestamp wins.
     let Some(mut world) = World::new(engine).await else { return };
-    let edit = |id: &str, text: &str| {
-        json!({ "type": "messageEdited", "replyToken": format!("e-{text}"),
-            "message": { "type": "text", "id": id, "quoteToken": "q2", "text": text } })
-    };
     let alice = Some(ALICE);
     world.arrive(vec![in_group(text("1", "one"), alice), at(in_group(edit("1", "two"), alice), 10)]).await;
     world.arrive(vec![at(in_group(edit("2", "later"), alice), 20)]).await;

@@ -437,12 +437,7 @@ pub(super) async fn start(
 }
 
 /// Makes an attempt's lease longer, unless it is over.
-pub(super) async fn renew(
-    tx: &mut Tx,
-    send: &SendId,
-    attempts: i64,
-    lease_until: Timestamp,
-) -> DbResult<()> {
+pub(super) async fn renew(tx: &mut Tx, send: &SendId, attempts: i64, lease_until: Timestamp) -> DbResult<()> {
     tx.run(&RENEW, args![send, attempts, lease_until]).await.map(|_| ())
 }
 
