@@ -2,7 +2,7 @@
 //!
 //! A claim decides the next step by [`plan`], writes the request and the attempt's start, and commits before LINE is
 //! called. Any number of dispatchers may work on one PostgreSQL. What a killed one leaves behind is an open attempt.
-//! The places that calls take are shared among the accounts by [`Places`].
+//! The places that calls take are shared among the accounts by `Places`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
