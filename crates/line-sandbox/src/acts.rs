@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::Inner;
 use crate::control::input::{Fields, Problem};
 use crate::events::{Kind, Origin, Queued, message_content};
-use crate::world::{Chat, Content, Message, World};
+use crate::messages::{Content, Message, NewMessage, Via, compact};
+use crate::world::{Chat, World};
 
 /// A message that a phone sent.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Inner {
         let now = self.clock.now();
         let chat = self.open_chat(&mut world, person, channel_id, group)?;
         if let Some(quoted) = draft.value.get("quotedMessageId").and_then(Value::as_str)
-            && world.messages.get(quoted).is_none_or(|message| message.chat != chat)
+            && world.messages.find(quoted).and_then(|quoted| world.messages.chat_of(quoted)) != Some(&chat)
         {
             return Err(Problem::field("message.quotedMessageId", "is not a message of this chat"));
         }
@@ -83,48 +84,45 @@ impl Inner {
             .channels
             .get(channel_id)
             .is_some_and(|channel| channel.settings.mark_as_read_mode == "auto");
-        let message = Message {
-            id: self.ids.message_id(now),
-            channel: channel_id.to_owned(),
-            chat: chat.clone(),
+        let id = self.ids.message_id(now);
+        world.messages.add(NewMessage {
+            id,
+            channel: channel_id,
+            chat: &chat,
             author: Some(person),
-            value: draft.value,
+            text: compact(&draft.value),
             at: now,
-            via: None,
+            via: Via::Phone,
             read: auto_read,
-            edited: false,
-            unsent: false,
             content: draft.content,
-        };
-        let message_id = message.id.clone();
-        let fields = json!({ "message": message_content(&message) });
-        world.add_message(message);
+        });
+        let content = world.messages.get(id).map(message_content);
+        let fields = json!({ "message": content });
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: (!hide_user_id).then_some(person) };
         let queued =
             self.emit(&mut world, channel_id, origin, Kind { name: "message", replyable: true, fields });
         drop(world);
         self.changed(viewers);
-        Ok(Sent { message_id, queued })
+        Ok(Sent { message_id: id.to_string(), queued })
     }
 
     /// Changes the text of a message sent into a group; LINE allows it nowhere else (PLATFORM 16).
     pub(crate) fn edit(&self, person: u64, message_id: &str, text: &str) -> Result<Queued, Problem> {
         let mut world = self.world();
-        let message = own_message(&mut world, person, message_id)?;
-        if !matches!(message.chat, Chat::Group(_)) {
+        let Own { message, chat, channel } = own_message(&mut world, person, message_id)?;
+        if !matches!(chat, Chat::Group(_)) {
             return Err(Problem::field("messageId", "only messages in groups can be edited"));
         }
-        if message.value.get("type").and_then(Value::as_str) != Some("text") {
+        if message.value().get("type").and_then(Value::as_str) != Some("text") {
             return Err(Problem::field("messageId", "only text messages can be edited"));
         }
-        message.value = json!({ "type": "text", "text": text });
+        message.set_value(&json!({ "type": "text", "text": text }));
         message.edited = true;
         let mut content = message_content(message);
         if let Some(content) = content.as_object_mut() {
             content.remove("markAsReadToken");
         }
-        let (chat, channel) = (message.chat.clone(), message.channel.clone());
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "message": content });
@@ -148,17 +146,15 @@ impl Inner {
         let now = self.clock.now();
         let chat = self.open_chat(&mut world, person, channel_id, group)?;
         if let Some(text) = display_text.filter(|text| !text.is_empty()) {
-            world.add_message(Message {
+            world.messages.add(NewMessage {
                 id: self.ids.message_id(now),
-                channel: channel_id.to_owned(),
-                chat: chat.clone(),
+                channel: channel_id,
+                chat: &chat,
                 author: Some(person),
-                value: json!({ "type": "text", "text": text }),
+                text: compact(&json!({ "type": "text", "text": text })),
                 at: now,
-                via: Some("postback"),
+                via: Via::Postback,
                 read: true,
-                edited: false,
-                unsent: false,
                 content: None,
             });
         }
@@ -175,16 +171,15 @@ impl Inner {
     /// Takes a message back; its content is gone from then on (PLATFORM 6: 410).
     pub(crate) fn unsend(&self, person: u64, message_id: &str) -> Result<Queued, Problem> {
         let mut world = self.world();
-        let message = own_message(&mut world, person, message_id)?;
-        if message.via.is_some() {
+        let Own { message, chat, channel } = own_message(&mut world, person, message_id)?;
+        if message.via != Via::Phone {
             return Err(Problem::field("messageId", "a tapped button's text cannot be taken back"));
         }
         message.unsent = true;
-        message.value = json!({ "type": message.value.get("type") });
+        message.set_value(&json!({ "type": message.value().get("type") }));
         if let Some(content) = &mut message.content {
             content.bytes = Bytes::new();
         }
-        let (chat, channel) = (message.chat.clone(), message.channel.clone());
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "unsend": { "messageId": message_id } });
@@ -199,16 +194,14 @@ impl Inner {
     pub(crate) fn read(&self, person: u64, channel_id: &str) -> usize {
         let mut world = self.world();
         let chat = Chat::single(channel_id, person);
-        let ids = world.chats.get(&chat).cloned().unwrap_or_default();
         let mut count = 0;
-        for id in ids {
-            if let Some(message) =
-                world.messages.get_mut(&id).filter(|message| message.author.is_none() && !message.read)
-            {
+        world.messages.change_back(&chat, |message| {
+            if message.author.is_none() && !message.read {
                 message.read = true;
                 count += 1;
             }
-        }
+            true
+        });
         drop(world);
         if count > 0 {
             self.changed(vec![person]);
@@ -241,15 +234,25 @@ impl Inner {
     }
 }
 
+/// A person's own message and where it stands.
+struct Own<'w> {
+    message: &'w mut Message,
+    chat: Chat,
+    channel: String,
+}
+
 /// A message that the person wrote and has not taken back.
-fn own_message<'w>(world: &'w mut World, person: u64, message_id: &str) -> Result<&'w mut Message, Problem> {
-    match world.messages.get_mut(message_id) {
-        Some(message) if message.author != Some(person) => {
+fn own_message<'w>(world: &'w mut World, person: u64, message_id: &str) -> Result<Own<'w>, Problem> {
+    let unknown = || Problem::field("messageId", format!("there is no message {message_id}"));
+    let message = world.messages.find(message_id).ok_or_else(unknown)?;
+    let (id, chat) = (message.id, world.messages.chat_of(message).cloned().ok_or_else(unknown)?);
+    let channel = world.messages.channel_of(message).to_owned();
+    match world.messages.get_mut(id).ok_or_else(unknown)? {
+        message if message.author != Some(person) => {
             Err(Problem::field("messageId", "is not a message of this person"))
         }
-        Some(message) if message.unsent => Err(Problem::field("messageId", "has been taken back")),
-        Some(message) => Ok(message),
-        None => Err(Problem::field("messageId", format!("there is no message {message_id}"))),
+        message if message.unsent => Err(Problem::field("messageId", "has been taken back")),
+        message => Ok(Own { message, chat, channel }),
     }
 }
 

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::Inner;
 use crate::ids::{quote_token, read_token};
+use crate::messages::Message;
 use crate::webhook::{Parcel, REPLY_TOKEN_MS};
-use crate::world::{Chat, Message, ReplyToken, World};
+use crate::world::{Chat, ReplyToken, World};
 
 /// Expired reply tokens are swept once this many are kept.
 const REPLY_TOKENS_KEPT: usize = 50_000;
@@ -112,15 +113,15 @@ pub(crate) fn user_id(world: &World, channel_id: &str, person: u64) -> Option<St
 
 /// The `message` of a message event, from what the phone sent (PLATFORM 16, message content).
 pub(crate) fn message_content(message: &Message) -> Value {
-    let mut content = Map::new();
-    let kind = message.value.get("type").and_then(Value::as_str).unwrap_or("text").to_owned();
-    if let Value::Object(fields) = &message.value {
-        content.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    content.insert("id".into(), message.id.clone().into());
-    content.insert("markAsReadToken".into(), read_token(&message.id).into());
-    if matches!(kind.as_str(), "text" | "image" | "video" | "sticker") {
-        content.insert("quoteToken".into(), quote_token(&message.id).into());
+    let mut content = match message.value() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    content.insert("id".into(), message.id().into());
+    content.insert("markAsReadToken".into(), read_token(message.id).into());
+    let kind = content.get("type").and_then(Value::as_str).unwrap_or("text");
+    if matches!(kind, "text" | "image" | "video" | "sticker") {
+        content.insert("quoteToken".into(), quote_token(message.id).into());
     }
     Value::Object(content)
 }

@@ -82,12 +82,12 @@ impl Ids {
     }
 
     /// A message ID: 18 digits that grow with time and never repeat.
-    pub(crate) fn message_id(&self, now: i64) -> String {
+    pub(crate) fn message_id(&self, now: i64) -> u64 {
         let by_time = u64::try_from(now).unwrap_or_default().wrapping_mul(100_000);
         let next = |last: u64| by_time.max(last + 1);
         let last =
             self.last_message.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
-        next(last.unwrap_or_default()).to_string()
+        next(last.unwrap_or_default())
     }
 
     /// A request ID (`x-line-request-id`) or another UUID.
@@ -107,28 +107,28 @@ impl Ids {
 }
 
 /// The `quoteToken` of a message: opaque to clients, readable here.
-pub(crate) fn quote_token(message_id: &str) -> String {
+pub(crate) fn quote_token(message_id: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("quote/{message_id}"))
 }
 
 /// The `markAsReadToken` of a message.
-pub(crate) fn read_token(message_id: &str) -> String {
+pub(crate) fn read_token(message_id: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("read/{message_id}"))
 }
 
 /// The message ID inside a quote token.
-pub(crate) fn quoted_message(token: &str) -> Option<String> {
+pub(crate) fn quoted_message(token: &str) -> Option<u64> {
     inside(token, "quote/")
 }
 
 /// The message ID inside a mark-as-read token.
-pub(crate) fn read_message(token: &str) -> Option<String> {
+pub(crate) fn read_message(token: &str) -> Option<u64> {
     inside(token, "read/")
 }
 
-fn inside(token: &str, kind: &str) -> Option<String> {
+fn inside(token: &str, kind: &str) -> Option<u64> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    text.strip_prefix(kind).map(str::to_owned)
+    text.strip_prefix(kind)?.parse().ok()
 }
 
 /// Tells whether `text` has the form of a user (`U`), group (`C`) or room (`R`) ID.
@@ -154,7 +154,7 @@ mod tests {
         assert!(is_line_id(&ids.line_id('C'), 'C'));
         assert!(is_line_id(&ids.user_id("1", "u1"), 'U'));
         assert_eq!(ids.channel_id().len(), 10);
-        assert_eq!(ids.message_id(1_767_225_600_000).len(), 18);
+        assert_eq!(ids.message_id(1_767_225_600_000).to_string().len(), 18);
         assert_eq!(ids.event_id(1_767_225_600_000).len(), 26);
         assert!(is_uuid(&ids.uuid()));
         assert_eq!(ids.basic_id().len(), 9);
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn message_ids_grow_also_within_one_millisecond() {
         let ids = Ids::new(1);
-        let first: u64 = ids.message_id(5).parse().unwrap();
-        let second: u64 = ids.message_id(5).parse().unwrap();
+        let first = ids.message_id(5);
+        let second = ids.message_id(5);
         assert!(second > first);
     }
 }

@@ -4,7 +4,7 @@
 //! - `line/`: LINE's own paths at the root, as PLATFORM 4–9 describe them.
 //! - `control/`: `/sandbox/v1`, what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
 //! - `phone/`: the pages on which a person chats with an account.
-//! - `world` is what exists, `acts` what people do, `events` and `webhook` how the account's server hears of it.
+//! - `world` is what exists and `messages` what was said, `acts` what people do, `events` and `webhook` how the account's server hears of it.
 //!
 //! Everything lives behind one lock that is never held across an await; time is `Clock`, ids are `Ids`. Nothing here knows the hub.
 
@@ -16,6 +16,7 @@ mod faults;
 mod ids;
 mod line;
 mod log;
+mod messages;
 mod phone;
 mod webhook;
 mod world;

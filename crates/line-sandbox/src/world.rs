@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::faults::Fault;
+use crate::messages::Messages;
 use crate::webhook::Parcel;
 
 /// Everything that a reset forgets.
@@ -18,9 +18,7 @@ pub(crate) struct World {
     /// From (provider, user ID) to the person's number.
     pub(crate) user_ids: HashMap<(String, String), u64>,
     pub(crate) groups: BTreeMap<String, Group>,
-    pub(crate) messages: HashMap<String, Message>,
-    /// Message IDs of each chat, oldest first.
-    pub(crate) chats: HashMap<Chat, Vec<String>>,
+    pub(crate) messages: Messages,
     pub(crate) tokens: HashMap<String, AccessToken>,
     pub(crate) reply_tokens: HashMap<String, ReplyToken>,
     /// Accepted pushes by (channel, retry key).
@@ -143,36 +141,6 @@ pub(crate) enum Chat {
     Group(String),
 }
 
-/// A message of either side.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) channel: String,
-    pub(crate) chat: Chat,
-    /// The person who wrote it; `None` is the account.
-    pub(crate) author: Option<u64>,
-    /// The message object: as the phone sent it (without bytes), or as the account sent it.
-    pub(crate) value: Value,
-    pub(crate) at: i64,
-    /// `reply` or `push` for the account's messages, `postback` for a tapped button's text.
-    pub(crate) via: Option<&'static str>,
-    pub(crate) read: bool,
-    pub(crate) edited: bool,
-    pub(crate) unsent: bool,
-    pub(crate) content: Option<Content>,
-}
-
-/// The bytes of a picture, video, audio or file.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) bytes: Bytes,
-    pub(crate) content_type: String,
-    /// LINE still prepares the content until then (PLATFORM 6: 202).
-    pub(crate) ready_at: i64,
-    /// Preparation ends in `failed` instead of `succeeded`.
-    pub(crate) fails: bool,
-}
-
 /// An access token and how it ends.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessToken {
@@ -260,17 +228,6 @@ impl World {
     /// The bond between a channel and a person; a stranger's when none is stored.
     pub(crate) fn bond(&self, channel: &str, person: u64) -> Bond {
         self.channels.get(channel).and_then(|channel| channel.bonds.get(&person)).cloned().unwrap_or_default()
-    }
-
-    /// The messages of a chat, oldest first.
-    pub(crate) fn chat(&self, chat: &Chat) -> impl Iterator<Item = &Message> {
-        self.chats.get(chat).into_iter().flatten().filter_map(|id| self.messages.get(id))
-    }
-
-    /// Stores a message at the end of its chat.
-    pub(crate) fn add_message(&mut self, message: Message) {
-        self.chats.entry(message.chat.clone()).or_default().push(message.id.clone());
-        self.messages.insert(message.id.clone(), message);
     }
 
     /// The persons who see a chat.

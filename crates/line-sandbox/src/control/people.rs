@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::Inner;
 use crate::acts::Draft;
 use crate::control::input::{Fields, Pairs, Problem, items, messaging_channel, person};
-use crate::world::{Chat, Message, Person, World};
+use crate::messages::Message;
+use crate::world::{Chat, Person, World};
 
 type Answer = Result<Json<Value>, Problem>;
 
@@ -143,9 +144,9 @@ pub(super) async fn show_timeline(
         Some(wanted) => groups.filter(|chat| matches!(chat, Chat::Group(id) if id == wanted)).collect(),
         None => std::iter::once(Chat::single(&channel, person)).chain(groups).collect(),
     };
-    let mut shown: Vec<&Message> = chats.iter().flat_map(|chat| world.chat(chat)).collect();
+    let mut shown: Vec<&Message> = chats.iter().flat_map(|chat| world.messages.of(chat)).collect();
     // Message IDs grow with time, also within one millisecond.
-    shown.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    shown.sort_by_key(|message| message.id);
     Ok(items(shown.into_iter().map(|message| timeline_item(&world, message)).collect()))
 }
 
@@ -153,16 +154,16 @@ pub(super) async fn show_timeline(
 pub(crate) fn timeline_item(world: &World, message: &Message) -> Value {
     let mut item = json!({
         "from": if message.author.is_some() { "user" } else { "account" },
-        "message": message.value,
+        "message": message.value(),
         "at": message.at,
-        "messageId": message.id,
-        "via": message.via,
+        "messageId": message.id(),
+        "via": message.via.name(),
         "read": message.read,
         "edited": message.edited,
         "unsent": message.unsent,
     });
     if let Some(item) = item.as_object_mut() {
-        if let Chat::Group(id) = &message.chat {
+        if let Some(Chat::Group(id)) = world.messages.chat_of(message) {
             item.insert("group".into(), id.clone().into());
         }
         if let Some(author) = message.author.and_then(|number| world.people.get(&number)) {

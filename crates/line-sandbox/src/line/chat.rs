@@ -63,14 +63,13 @@ pub(super) async fn mark_as_read(
     let token = body.get("markAsReadToken").and_then(Value::as_str).ok_or_else(invalid)?;
     let id = read_message(token).ok_or_else(invalid)?;
     let mut world = inner.world();
-    let message = world.messages.get(&id).filter(|message| message.channel == caller.channel);
-    let chat = message.map(|message| message.chat.clone()).ok_or_else(invalid)?;
-    let earlier = world.chats.get(&chat).cloned().unwrap_or_default();
-    for earlier in earlier.iter().take_while(|earlier| **earlier <= id) {
-        if let Some(message) = world.messages.get_mut(earlier).filter(|message| message.author.is_some()) {
-            message.read = true;
-        }
-    }
+    let message =
+        world.messages.get(id).filter(|message| world.messages.channel_of(message) == caller.channel);
+    let chat = message.and_then(|message| world.messages.chat_of(message)).cloned().ok_or_else(invalid)?;
+    world.messages.change_back(&chat, |message| {
+        message.read |= message.author.is_some() && message.id <= id;
+        true
+    });
     let viewers = world.viewers(&chat);
     drop(world);
     inner.changed(viewers);

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::Inner;
 use crate::line::entry::Caller;
 use crate::line::error::LineError;
-use crate::world::{Content, Message, World};
+use crate::messages::{Content, Message};
+use crate::world::World;
 
 /// What a video's preview shows: one grey pixel, as a PNG.
 const VIDEO_PREVIEW: &[u8] = include_bytes!("preview.png");
@@ -39,7 +40,7 @@ pub(super) async fn preview(
 ) -> Result<Response, LineError> {
     let world = inner.world();
     let (message, content) = find(&world, &caller.channel, &id)?;
-    match kind(message) {
+    match kind(message).as_str() {
         "image" => {
             Ok(([(header::CONTENT_TYPE, content.content_type.clone())], content.bytes.clone())
                 .into_response())
@@ -56,7 +57,7 @@ pub(super) async fn transcoding(
 ) -> Result<Json<Value>, LineError> {
     let world = inner.world();
     let (message, content) = find(&world, &caller.channel, &id)?;
-    if !matches!(kind(message), "video" | "audio") {
+    if !matches!(kind(message).as_str(), "video" | "audio") {
         return Err(LineError::bad_request("Transcoding status doesn't support this type of content"));
     }
     let status = if content.ready_at > inner.clock.now() {
@@ -71,17 +72,20 @@ pub(super) async fn transcoding(
 
 /// The content that LINE holds for this account's message.
 fn find<'w>(world: &'w World, channel: &str, id: &str) -> Result<(&'w Message, &'w Content), LineError> {
-    let message =
-        world.messages.get(id).filter(|message| message.channel == channel).ok_or_else(not_found)?;
-    let content = message.content.as_ref().ok_or_else(not_found)?;
+    let message = world
+        .messages
+        .find(id)
+        .filter(|message| world.messages.channel_of(message) == channel)
+        .ok_or_else(not_found)?;
+    let content = message.content.as_deref().ok_or_else(not_found)?;
     if message.unsent {
         return Err(LineError::new(StatusCode::GONE, "The content is gone"));
     }
     Ok((message, content))
 }
 
-fn kind(message: &Message) -> &str {
-    message.value.get("type").and_then(Value::as_str).unwrap_or_default()
+fn kind(message: &Message) -> String {
+    message.value().get("type").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn not_found() -> LineError {

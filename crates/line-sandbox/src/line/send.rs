@@ -14,6 +14,7 @@ use crate::ids::{is_uuid, quoted_message};
 use crate::line::entry::{Caller, JsonBody, RequestId};
 use crate::line::error::LineError;
 use crate::line::target::Target;
+use crate::messages::Via;
 use crate::world::{Accepted, Chat, World};
 
 /// Media on this machine may be plain http (CONTRACT 2); everything else is LINE's rule.
@@ -50,7 +51,7 @@ pub(super) async fn reply(
         Chat::Group(id) => world.groups.get(id).is_some_and(|group| group.bot_inside),
     };
     let target = Target { chat, cost: 0, delivered };
-    let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, "reply");
+    let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, Via::Reply);
     let viewers = world.viewers(&target.chat);
     drop(world);
     inner.changed(viewers);
@@ -90,7 +91,7 @@ pub(super) async fn push(
     let target = world.target(&caller.channel, to, now)?;
     check_quotes(&world, &target.chat, messages)?;
     world.spend(&caller.channel, target.cost, now)?;
-    let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, "push");
+    let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, Via::Push);
     if let Some(key) = retry_key {
         if world.retry_keys.len() >= RETRY_KEYS_KEPT {
             world.retry_keys.retain(|_, accepted| accepted.at + RETRY_KEY_MS > now);
@@ -150,8 +151,8 @@ fn check_units(body: &Value) -> Result<(), LineError> {
 fn check_quotes(world: &World, chat: &Chat, messages: &[Value]) -> Result<(), LineError> {
     for (index, message) in messages.iter().enumerate() {
         let Some(token) = message.get("quoteToken").and_then(Value::as_str) else { continue };
-        let quoted = quoted_message(token).and_then(|id| world.messages.get(&id));
-        if quoted.is_none_or(|quoted| quoted.chat != *chat) {
+        let quoted = quoted_message(token).and_then(|id| world.messages.get(id));
+        if quoted.and_then(|quoted| world.messages.chat_of(quoted)) != Some(chat) {
             return Err(LineError::property(&format!("messages[{index}].quoteToken"), "invalid quoteToken"));
         }
     }

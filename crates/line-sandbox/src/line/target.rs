@@ -6,7 +6,8 @@ use crate::Inner;
 use crate::clock::month;
 use crate::ids::{is_line_id, quote_token};
 use crate::line::error::LineError;
-use crate::world::{Chat, Message, World};
+use crate::messages::{NewMessage, Via, compact};
+use crate::world::{Chat, World};
 
 /// A person who is no friend is reached for this long after writing (PLATFORM 7).
 const WROTE_RECENTLY_MS: i64 = 7 * 24 * 3_600_000;
@@ -75,7 +76,7 @@ impl Inner {
         channel_id: &str,
         target: &Target,
         messages: &[Value],
-        via: &'static str,
+        via: Via,
     ) -> Vec<Value> {
         let now = self.clock.now();
         let mut sent = Vec::with_capacity(messages.len());
@@ -85,22 +86,20 @@ impl Inner {
             let quotable =
                 matches!(kind, "text" | "textV2" | "sticker" | "image" | "video" | "template" | "flex");
             sent.push(if quotable {
-                json!({ "id": id, "quoteToken": quote_token(&id) })
+                json!({ "id": id.to_string(), "quoteToken": quote_token(id) })
             } else {
-                json!({ "id": id })
+                json!({ "id": id.to_string() })
             });
             if target.delivered {
-                world.add_message(Message {
+                world.messages.add(NewMessage {
                     id,
-                    channel: channel_id.to_owned(),
-                    chat: target.chat.clone(),
+                    channel: channel_id,
+                    chat: &target.chat,
                     author: None,
-                    value: value.clone(),
+                    text: compact(value),
                     at: now,
-                    via: Some(via),
+                    via,
                     read: false,
-                    edited: false,
-                    unsent: false,
                     content: None,
                 });
             }

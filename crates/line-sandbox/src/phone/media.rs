@@ -16,7 +16,7 @@ pub(super) async fn show(
 ) -> Response {
     let content = {
         let world = inner.world();
-        world.messages.get(&id).filter(|message| !message.unsent).and_then(|message| message.content.clone())
+        world.messages.find(&id).filter(|message| !message.unsent).and_then(|message| message.content.clone())
     };
     let Some(content) = content else { return StatusCode::NOT_FOUND.into_response() };
     let policy = [

@@ -10,9 +10,10 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use line_view::Labels;
 
 use crate::Inner;
+use crate::messages::Message;
 use crate::phone::transcript::{self, Line};
 use crate::phone::words::{COOKIE, Words};
-use crate::world::{Channel, Chat, Kind, Message, Person, World};
+use crate::world::{Channel, Chat, Kind, Person, World};
 
 /// Stickers that LINE lets everyone send (PLATFORM 19, samples).
 const STICKERS: [(&str, &str); 12] = [
@@ -321,12 +322,13 @@ fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels) -> Opti
 fn chat_rows(world: &World, person: &Person, words: &Words) -> (Vec<ChatRow>, Vec<ChatRow>) {
     let labels = words.labels();
     let row = |id: &str, face: Face, members: Option<usize>, chat: &Chat| {
-        let last = world.chat(chat).last();
+        let last = world.messages.of(chat).next_back();
         let said = |message: &Message| match message.unsent {
             true => String::new(),
             false => transcript::summary(message, &labels),
         };
-        let unread = world.chat(chat).filter(|message| message.author.is_none() && !message.read).count();
+        let unread =
+            world.messages.of(chat).filter(|message| message.author.is_none() && !message.read).count();
         // Reading is known of the chat with the account only; in a group nobody sees who has read.
         let unread = if members.is_none() { unread } else { 0 };
         let (last, last_at) = (last.map(said).unwrap_or_default(), last.map(|message| message.at));

@@ -3,8 +3,9 @@
 use line_view::{Labels, Place, View};
 use serde_json::{Value, json};
 
+use crate::messages::{Message, Via};
 use crate::phone::pages::Face;
-use crate::world::{Chat, Message, World};
+use crate::world::{Chat, World};
 
 /// How many messages a phone shows; older ones have scrolled away.
 const SHOWN: usize = 200;
@@ -42,20 +43,21 @@ pub(super) struct Transcript {
 
 /// Draws a chat for the person who holds the phone.
 pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -> Transcript {
-    let messages: Vec<&Message> = world.chat(chat).collect();
-    let shown = messages.get(messages.len().saturating_sub(SHOWN)..).unwrap_or_default();
+    let mut shown: Vec<&Message> = world.messages.of(chat).rev().take(SHOWN).collect();
+    shown.reverse();
     let mut lines: Vec<Line> = Vec::with_capacity(shown.len());
     let mut before: Option<String> = None;
-    for message in shown {
+    for message in &shown {
         let who = author(world, message, me);
         let name = who.as_ref().map(|who| who.name.clone());
         let own = who.is_none();
         let first = lines.is_empty() || before != name;
         before = if message.unsent { Some(String::new()) } else { name };
-        let text = message.value.get("text").and_then(Value::as_str);
-        let editable = text.filter(|_| own && matches!(chat, Chat::Group(_)) && message.via.is_none());
+        let value = message.value();
+        let text = value.get("text").and_then(Value::as_str);
+        let editable = text.filter(|_| own && matches!(chat, Chat::Group(_)) && message.via == Via::Phone);
         lines.push(Line {
-            id: message.id.clone(),
+            id: message.id(),
             side: if own { "mine" } else { "theirs" },
             first,
             who,
@@ -70,26 +72,26 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -
                 message.unsent,
                 text.map_or(0, str::len)
             ),
-            own_words: message.via.is_none(),
+            own_words: message.via == Via::Phone,
             editable: editable.map(str::to_owned),
             html: if message.unsent { String::new() } else { draw(message, labels) },
         });
     }
-    let last = messages.last().filter(|last| last.author.is_none() && !last.unsent);
+    let last = shown.last().filter(|last| last.author.is_none() && !last.unsent);
     let quick =
-        last.map(|last| line_view::quick_replies(&last.value, &view(labels, None))).unwrap_or_default();
+        last.map(|last| line_view::quick_replies(&last.value(), &view(labels, None))).unwrap_or_default();
     Transcript { lines, quick }
 }
 
 /// Draws one message; content that LINE would hold comes from the sandbox itself.
 fn draw(message: &Message, labels: &Labels) -> String {
     let path = message.content.as_ref().map(|_| format!("/phone-media/{}", message.id));
-    line_view::message(&message.value, &view(labels, path.as_deref()))
+    line_view::message(&message.value(), &view(labels, path.as_deref()))
 }
 
 /// One line of plain words for the chat list.
 pub(super) fn summary(message: &Message, labels: &Labels) -> String {
-    line_view::summary(&message.value, labels)
+    line_view::summary(&message.value(), labels)
 }
 
 /// A sticker as the tray shows it.
@@ -116,9 +118,9 @@ fn author(world: &World, message: &Message, me: u64) -> Option<Face> {
         Some(person) if person == me => None,
         Some(person) => world.people.get(&person).map(Face::of_person),
         None => {
-            let channel = world.channels.get(&message.channel)?;
+            let channel = world.channels.get(world.messages.channel_of(message))?;
             let mut face = Face::of_channel(channel);
-            if let Some(sender) = message.value.get("sender") {
+            if let Some(sender) = message.value().get("sender") {
                 let text = |name| sender.get(name).and_then(Value::as_str).map(str::to_owned);
                 let name = text("name").unwrap_or(face.name);
                 face = Face::new(&name, text("iconUrl").or(face.picture));
