@@ -247,6 +247,16 @@ impl TestHub {
         }
     }
 
+    /// A connected account, and 林小晴, its friend, who wrote "hello"; the hub has taken it in.
+    pub async fn account_with_friend(&self) -> (Account, LineUser) {
+        let account = self.connect_account().await;
+        let friend = self.line_user("林小晴").await;
+        friend.follows(&account).await;
+        friend.says(&account, "hello").await;
+        self.settle().await;
+        (account, friend)
+    }
+
     /// A channel at LINE, as its console makes and sets it for a hub; gives the console's view of it.
     pub async fn channel(&self, name: &str) -> Value {
         let body = json!({ "providerId": self.provider, "type": "messaging", "name": name });

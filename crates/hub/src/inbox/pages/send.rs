@@ -14,9 +14,10 @@ use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
 use crate::ids::{ConversationId, MessageId};
 use crate::inbox::attachments;
-use crate::inbox::model::Kind;
+use crate::inbox::model::{Conversation, Kind};
 use crate::inbox::service::{self, Answer};
 use crate::outbox::model::{Origin, Terms};
+use crate::scope::Scope;
 use crate::team::Viewer;
 use crate::text::storable;
 use crate::web::{Page, Ui};
@@ -128,15 +129,8 @@ pub(super) async fn send(
     }
     let (terms, once) = (form.terms(c.kind), form.once(&viewer)?);
     let answer = Answer { messages, terms, origin: Origin::Agent, once };
-    match service::send(&hub, &scope, &viewer.actor(), &id, answer).await {
-        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
-        Err(error) => Err(error),
-        Ok(_) if !ui.is_htmx() => Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
-        Ok(_) => {
-            let transcript = page_of(&hub, &ui, &scope, &c, None).await?;
-            Ok(Page(TurnsPartial { transcript }).into_response())
-        }
-    }
+    let queued = service::send(&hub, &scope, &viewer.actor(), &id, answer).await;
+    shown(&hub, &ui, &scope, &c, queued).await
 }
 
 /// Sends a failed message, or one of unknown outcome, again; answers the newest page of the transcript.
@@ -150,12 +144,24 @@ pub(super) async fn send_again(
     let (message, scope): (MessageId, _) = (id(&text)?, viewer.scope());
     let before = service::message(&hub, &scope, &message).await?;
     let c = service::get(&hub, &scope, &before.conversation_id).await?;
-    match service::send_again(&hub, &scope, &viewer.actor(), &message, form.terms(c.kind), None).await {
-        Err(error) if is_told(&error) => Ok(refused(&ui, &error)),
+    let queued = service::send_again(&hub, &scope, &viewer.actor(), &message, form.terms(c.kind), None).await;
+    shown(&hub, &ui, &scope, &c, queued).await
+}
+
+/// What the page gets for a send: the newest page of the transcript, or the refusal in words.
+async fn shown<T>(
+    hub: &Hub,
+    ui: &Ui,
+    scope: &Scope,
+    c: &Conversation,
+    queued: AppResult<T>,
+) -> AppResult<Response> {
+    match queued {
+        Err(error) if is_told(&error) => Ok(refused(ui, &error)),
         Err(error) => Err(error),
         Ok(_) if !ui.is_htmx() => Ok(Redirect::to(&format!("/inbox/{}", c.id)).into_response()),
         Ok(_) => {
-            let transcript = page_of(&hub, &ui, &scope, &c, None).await?;
+            let transcript = page_of(hub, ui, scope, c, None).await?;
             Ok(Page(TurnsPartial { transcript }).into_response())
         }
     }

@@ -23,11 +23,7 @@ struct Shop {
 impl Shop {
     async fn open(engine: Engine) -> Option<Self> {
         let hub = TestHub::new().engine(engine).start().await?;
-        let account = hub.connect_account().await;
-        let friend = hub.line_user("林小晴").await;
-        friend.follows(&account).await;
-        friend.says(&account, "hello").await;
-        hub.settle().await;
+        let (account, friend) = hub.account_with_friend().await;
         let listed = hub.api().get("/conversations").await.expect(200);
         let conversation = text(&listed["items"][0]["id"]);
         Some(Self { hub, account, friend, conversation })

@@ -24,11 +24,7 @@ struct Chat {
 impl Chat {
     async fn start(engine: Engine) -> Option<Self> {
         let hub = TestHub::new().engine(engine).start().await?;
-        let account = hub.connect_account().await;
-        let friend = hub.line_user("林小晴").await;
-        friend.follows(&account).await;
-        friend.says(&account, "hello").await;
-        hub.settle().await;
+        let (account, friend) = hub.account_with_friend().await;
         let messages = format!("/conversations/{}/messages", text(&conversation(&hub).await["id"]));
         Some(Self { hub, account, friend, messages })
     }
