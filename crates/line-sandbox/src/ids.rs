@@ -9,14 +9,28 @@ use uuid::Uuid;
 /// A lock-free generator (SplitMix64). Its output guards nothing of value, so it need not be unguessable.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    seed: u64,
+    seed: AtomicU64,
     state: AtomicU64,
     last_message: AtomicU64,
 }
 
 impl Ids {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, state: AtomicU64::new(seed), last_message: AtomicU64::new(0) }
+        Self { seed: AtomicU64::new(seed), state: AtomicU64::new(seed), last_message: AtomicU64::new(0) }
+    }
+
+    /// Seed, generator and last message ID, as [`Ids::restore`] takes them.
+    pub(crate) fn state(&self) -> (u64, u64, u64) {
+        let (seed, state) = (&self.seed, &self.state);
+        let read = |word: &AtomicU64| word.load(Ordering::Acquire);
+        (read(seed), read(state), read(&self.last_message))
+    }
+
+    /// Goes on where another generator stood.
+    pub(crate) fn restore(&self, seed: u64, state: u64, last_message: u64) {
+        self.seed.store(seed, Ordering::Release);
+        self.state.store(state, Ordering::Release);
+        self.last_message.store(last_message, Ordering::Release);
     }
 
     /// The next 64 random bits.
@@ -69,7 +83,7 @@ impl Ids {
 
     /// The user ID of a person under a provider, fixed by seed, provider and person (PLATFORM 3: one per provider).
     pub(crate) fn user_id(&self, provider: &str, user: &str) -> String {
-        let text = format!("{}:{provider}:{user}", self.seed);
+        let text = format!("{}:{provider}:{user}", self.seed.load(Ordering::Acquire));
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("U{hex}")

@@ -6,11 +6,14 @@
 //! - `phone/`: the pages on which a person chats with an account.
 //! - `world` is what exists and `messages` what was said, `acts` what people do, `events` and `webhook` how the account's server hears of it.
 //!
+//! - `disk` keeps it in a folder when asked, `scenario` sets it up from a file.
+//!
 //! Everything lives behind one lock that is never held across an await; time is `Clock`, ids are `Ids`. Nothing here knows the hub.
 
 mod acts;
 mod clock;
 mod control;
+mod disk;
 mod events;
 mod faults;
 mod ids;
@@ -18,16 +21,23 @@ mod line;
 mod log;
 mod messages;
 mod phone;
+mod scenario;
 mod webhook;
 mod world;
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -35,9 +45,12 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::ids::Ids;
 use crate::log::Entry;
 use crate::world::World;
+
+pub use crate::scenario::{Made, MadeChannel, seed_of};
 
 /// How a sandbox is made.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +65,8 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     inner: Arc<Inner>,
+    /// Taken by the first [`Sandbox::serve`].
+    disk: Arc<Mutex<Option<Disk>>>,
 }
 
 /// The state that handlers share.
@@ -65,6 +80,10 @@ pub(crate) struct Inner {
     pub(crate) http: Result<reqwest::Client, String>,
     /// Ends open event streams and hanging calls at shutdown.
     pub(crate) stop: CancellationToken,
+    /// Something may have changed since the last save.
+    pub(crate) touched: AtomicBool,
+    /// Whether the sandbox is kept on disk.
+    pub(crate) keeps: bool,
     public_url: Option<Url>,
     address: OnceLock<SocketAddr>,
 }
@@ -77,21 +96,28 @@ pub(crate) struct Change {
 }
 
 impl Sandbox {
-    /// An empty sandbox; nothing is spawned before the first channel.
+    /// An empty sandbox in memory; nothing is spawned before the first channel.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let inner = Inner {
-            clock: Arc::default(),
-            ids: Ids::new(config.seed),
-            world: Mutex::default(),
-            log: Mutex::default(),
-            changes: broadcast::channel(1024).0,
-            http: webhook::client(),
-            stop: CancellationToken::new(),
-            public_url: config.public_url,
-            address: OnceLock::new(),
-        };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(Inner::new(config, false)), disk: Arc::default() }
+    }
+
+    /// A sandbox that is kept in a folder: read from it now, saved into it while [`Sandbox::serve`] runs and at its end. A
+    /// folder with a sandbox in it goes on with that one's seed.
+    ///
+    /// # Errors
+    /// The folder cannot be used, another sandbox uses it, or what is in it cannot be read.
+    pub fn open(config: Config, folder: &Path) -> io::Result<Self> {
+        let inner = Inner::new(config, true);
+        let disk = Disk::open(folder, &inner)?;
+        Ok(Self { inner: Arc::new(inner), disk: Arc::new(Mutex::new(Some(disk))) })
+    }
+
+    /// Tells whether nothing has been made in it yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let world = self.inner.world();
+        world.providers.is_empty() && world.people.is_empty()
     }
 
     /// LINE's paths at the root, `/sandbox/v1`, and the phone pages. Channels made through it need a Tokio runtime.
@@ -100,6 +126,7 @@ impl Sandbox {
             .merge(control::routes(&self.inner))
             .merge(phone::routes(&self.inner))
             .merge(line::routes(&self.inner))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.inner), touch))
     }
 
     /// Serves until `shutdown` is done; then open event streams and hanging calls are released.
@@ -110,10 +137,16 @@ impl Sandbox {
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         // Only the first listener counts; a sandbox has one origin.
         let _ = self.inner.address.set(listener.local_addr()?);
         let stop = self.inner.stop.clone();
+        let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let keeper = disk.map(|disk| {
+            self.inner.open_queues();
+            let end = CancellationToken::new();
+            (end.clone(), tokio::spawn(disk::keep(Arc::clone(&self.inner), disk, end)))
+        });
         let listener = listener.tap_io(|stream| {
             // Without it small answers wait for the client's delayed acknowledgement.
             if let Err(error) = stream.set_nodelay(true) {
@@ -125,7 +158,12 @@ impl Sandbox {
                 shutdown.await;
                 stop.cancel();
             })
-            .await
+            .await?;
+        if let Some((end, keeper)) = keeper {
+            end.cancel();
+            keeper.await.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 
     /// The origin clients use: the configured one, else the listener's; `None` before [`Sandbox::serve`] without either.
@@ -140,7 +178,39 @@ impl Sandbox {
     }
 }
 
+/// Notes that something may have changed.
+async fn touch(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    inner.touched.store(true, Ordering::Release);
+    response
+}
+
 impl Inner {
+    fn new(config: Config, keeps: bool) -> Self {
+        Self {
+            clock: Arc::default(),
+            ids: Ids::new(config.seed),
+            world: Mutex::default(),
+            log: Mutex::default(),
+            changes: broadcast::channel(1024).0,
+            http: webhook::client(),
+            stop: CancellationToken::new(),
+            touched: AtomicBool::new(false),
+            keeps,
+            public_url: config.public_url,
+            address: OnceLock::new(),
+        }
+    }
+
+    /// Gives the channels read from disk their queues.
+    fn open_queues(self: &Arc<Self>) {
+        for (id, channel) in &mut self.world().channels {
+            if channel.outgoing.is_closed() {
+                channel.outgoing = webhook::queue(self, id);
+            }
+        }
+    }
+
     /// The world, locked. Never keep the guard across an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)

@@ -115,6 +115,8 @@ pub(crate) struct Messages {
     list: Vec<Message>,
     rooms: Vec<Room>,
     by_chat: HashMap<Chat, u32>,
+    /// Places of messages that changed since they were last asked for; `None` while nobody asks.
+    changed: Option<Vec<usize>>,
 }
 
 impl Messages {
@@ -162,6 +164,9 @@ impl Messages {
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Message> {
         let place = self.place(id)?;
+        if let Some(changed) = &mut self.changed {
+            changed.push(place);
+        }
         self.list.get_mut(place)
     }
 
@@ -191,10 +196,41 @@ impl Messages {
             return;
         };
         for place in room.messages.iter().rev() {
-            if self.list.get_mut(*place as usize).is_some_and(|message| !change(message)) {
+            let Some(message) = self.list.get_mut(*place as usize) else { return };
+            let before = (message.read, message.edited, message.unsent);
+            let go_on = change(message);
+            if let (Some(changed), true) =
+                (&mut self.changed, before != (message.read, message.edited, message.unsent))
+            {
+                changed.push(*place as usize);
+            }
+            if !go_on {
                 return;
             }
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The message at a place of the list.
+    pub(crate) fn at(&self, place: usize) -> Option<&Message> {
+        self.list.get(place)
+    }
+
+    /// From now on changed messages are noted.
+    pub(crate) fn track(&mut self) {
+        self.changed = Some(Vec::new());
+    }
+
+    /// The places of what changed since the last call, each once.
+    pub(crate) fn take_changed(&mut self) -> Vec<usize> {
+        let mut changed = self.changed.replace(Vec::new()).unwrap_or_default();
+        changed.sort_unstable();
+        changed.dedup();
+        changed
     }
 
     fn places(&self, chat: &Chat) -> &[u32] {

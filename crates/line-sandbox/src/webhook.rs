@@ -71,8 +71,15 @@ pub(crate) fn client() -> Result<reqwest::Client, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The queue of a channel's webhooks, sent from now on.
+pub(crate) fn queue(inner: &Arc<Inner>, channel: &str) -> mpsc::UnboundedSender<Parcel> {
+    let (outgoing, queue) = mpsc::unbounded_channel();
+    tokio::spawn(run(Arc::downgrade(inner), channel.to_owned(), queue));
+    outgoing
+}
+
 /// Sends one channel's webhooks in order until the channel or the sandbox is gone.
-pub(crate) async fn run(sandbox: Weak<Inner>, channel: String, mut queue: mpsc::UnboundedReceiver<Parcel>) {
+async fn run(sandbox: Weak<Inner>, channel: String, mut queue: mpsc::UnboundedReceiver<Parcel>) {
     while let Some(parcel) = queue.recv().await {
         let Some(inner) = sandbox.upgrade() else { return };
         let Some(url) = inner.webhook_address(&channel) else { continue };

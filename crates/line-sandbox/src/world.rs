@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -9,34 +10,41 @@ use crate::faults::Fault;
 use crate::messages::Messages;
 use crate::webhook::Parcel;
 
-/// Everything that a reset forgets.
-#[derive(Debug, Default)]
+/// Everything that a reset forgets. What is skipped here is not kept on disk (`disk`); messages are kept there apart.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct World {
+    /// How often the sandbox was emptied.
+    pub(crate) resets: u64,
     pub(crate) providers: BTreeMap<String, String>,
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) people: BTreeMap<u64, Person>,
     /// From (provider, user ID) to the person's number.
     pub(crate) user_ids: HashMap<(String, String), u64>,
     pub(crate) groups: BTreeMap<String, Group>,
+    #[serde(skip)]
     pub(crate) messages: Messages,
     pub(crate) tokens: HashMap<String, AccessToken>,
     pub(crate) reply_tokens: HashMap<String, ReplyToken>,
     /// Accepted pushes by (channel, retry key).
     pub(crate) retry_keys: HashMap<(String, String), Accepted>,
+    #[serde(skip)]
     pub(crate) buckets: HashMap<(String, String), Bucket>,
+    #[serde(skip)]
     pub(crate) faults: Vec<Fault>,
+    #[serde(skip)]
     pub(crate) deliveries: VecDeque<Delivery>,
 }
 
 /// Which kind of LINE channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Messaging,
     Login,
 }
 
 /// A LINE channel with its account and the settings that LINE's consoles hold (PLATFORM 26).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Channel {
     pub(crate) id: String,
     pub(crate) kind: Kind,
@@ -54,11 +62,18 @@ pub(crate) struct Channel {
     /// Paid messages by month (`2026-11`, in the account's region).
     pub(crate) used: HashMap<String, u64>,
     /// The queue of webhooks, sent in order.
+    #[serde(skip, default = "no_queue")]
     pub(crate) outgoing: mpsc::UnboundedSender<Parcel>,
 }
 
+/// A queue that takes nothing: that of a channel read from disk, until its own is made.
+fn no_queue() -> mpsc::UnboundedSender<Parcel> {
+    mpsc::unbounded_channel().0
+}
+
 /// What the consoles hold and no API sets.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Settings {
     pub(crate) use_webhook: bool,
     pub(crate) redelivery: bool,
@@ -99,7 +114,7 @@ impl Default for Settings {
 }
 
 /// A person with a phone; `number` is shown as `u{number}`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Person {
     pub(crate) number: u64,
     pub(crate) name: String,
@@ -111,7 +126,7 @@ pub(crate) struct Person {
 }
 
 /// What is between a person and an account.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Bond {
     pub(crate) following: bool,
     pub(crate) blocked: bool,
@@ -121,7 +136,7 @@ pub(crate) struct Bond {
 }
 
 /// A group chat (`C…`) or a room (`R…`) with one account in it (PLATFORM 3).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -133,7 +148,7 @@ pub(crate) struct Group {
 }
 
 /// Where a message stands.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Chat {
     /// A person's chat with a channel's account.
     Single { channel: String, person: u64 },
@@ -142,7 +157,7 @@ pub(crate) enum Chat {
 }
 
 /// An access token and how it ends.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AccessToken {
     pub(crate) channel: String,
     pub(crate) kind: TokenKind,
@@ -152,7 +167,7 @@ pub(crate) struct AccessToken {
 }
 
 /// The kinds of channel access token (PLATFORM 4) the sandbox issues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TokenKind {
     Stateless,
     ShortLived,
@@ -160,7 +175,7 @@ pub(crate) enum TokenKind {
 }
 
 /// The right to one free answer (PLATFORM 17).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ReplyToken {
     pub(crate) channel: String,
     pub(crate) chat: Chat,
@@ -170,7 +185,7 @@ pub(crate) struct ReplyToken {
 }
 
 /// A push that was accepted under a retry key (PLATFORM 18).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Accepted {
     pub(crate) at: i64,
     pub(crate) request_id: String,

@@ -1,6 +1,7 @@
 //! The commands.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -30,6 +31,12 @@ enum Command {
         /// The address to listen on
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
         listen: SocketAddr,
+        /// A folder that keeps the sandbox; without it, it is gone at the end
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: Option<PathBuf>,
+        /// A number that decides every generated id, or a JSON file that sets an empty sandbox up
+        #[arg(long, value_name = "NUMBER|FILE")]
+        seed: Option<String>,
     },
     /// Bring the tables of the database up to date
     Migrate(Flags),
@@ -133,7 +140,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             settings.start_log()?;
             return demo::run(settings, flags.sandbox_listen).await;
         }
-        Command::Sandbox { listen } => sandbox::run(listen).await?,
+        Command::Sandbox { listen, data_dir, seed } => sandbox::run(listen, data_dir, seed).await?,
         Command::Migrate(flags) => admin::migrate(read(&flags)?).await?,
         Command::Tenant(TenantCommand::Add { name, settings }) => {
             admin::add_tenant(read(&settings)?, &name).await?;

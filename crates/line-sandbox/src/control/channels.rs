@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::Inner;
 use crate::control::input::{Fields, Problem, channel_mut, items};
+use crate::ids::is_line_id;
 use crate::webhook;
 use crate::world::{AccessToken, Channel, Kind, Settings, TokenKind};
 
@@ -58,6 +58,16 @@ pub(super) async fn create_channel(
         return Err(Problem::field("country", "must be a country code of two letters"));
     }
     let picture_url = body.optional_text("pictureUrl")?;
+    // LINE gives both; a scenario may fix them, so that a bot's settings outlive it.
+    let digits = |id: &String| id.len() == 10 && id.bytes().all(|b| b.is_ascii_digit());
+    let given_id = body.optional_text("channelId")?;
+    if given_id.as_ref().is_some_and(|id| !digits(id)) {
+        return Err(Problem::field("channelId", "must be ten digits"));
+    }
+    let given_secret = body.optional_text("channelSecret")?;
+    if given_secret.as_ref().is_some_and(|secret| !is_line_id(&format!("S{secret}"), 'S')) {
+        return Err(Problem::field("channelSecret", "must be 32 hexadecimal digits"));
+    }
     let mut world = inner.world();
     if !world.providers.contains_key(&provider) {
         return Err(Problem::field("providerId", format!("there is no provider {provider}")));
@@ -65,13 +75,17 @@ pub(super) async fn create_channel(
     if kind == Kind::Messaging && world.channels.values().any(|channel| channel.basic_id == basic_id) {
         return Err(Problem::field("basicId", "is taken by another account"));
     }
-    let (outgoing, queue) = mpsc::unbounded_channel();
+    let id = given_id.unwrap_or_else(|| inner.ids.channel_id());
+    if world.channels.contains_key(&id) {
+        return Err(Problem::field("channelId", "is taken by another channel"));
+    }
     let channel = Channel {
-        id: inner.ids.channel_id(),
+        outgoing: webhook::queue(&inner, &id),
+        id,
         kind,
         provider,
         name,
-        secret: inner.ids.hex32(),
+        secret: given_secret.unwrap_or_else(|| inner.ids.hex32()),
         bot_user_id: inner.ids.line_id('U'),
         basic_id,
         picture_url,
@@ -80,9 +94,7 @@ pub(super) async fn create_channel(
         settings: Settings::default(),
         bonds: Default::default(),
         used: Default::default(),
-        outgoing,
     };
-    tokio::spawn(webhook::run(Arc::downgrade(&inner), channel.id.clone(), queue));
     let answer = describe(&channel);
     world.channels.insert(channel.id.clone(), channel);
     drop(world);

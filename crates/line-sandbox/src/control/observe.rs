@@ -160,7 +160,14 @@ pub(super) async fn advance_clock(State(inner): State<Arc<Inner>>, body: Fields)
 
 /// Empty again: nothing exists, no faults, no log, real time. Generated ids go on, so that none comes twice.
 pub(super) async fn reset(State(inner): State<Arc<Inner>>) -> Json<Value> {
-    let before = std::mem::take::<World>(&mut inner.world());
+    let before = {
+        let mut world = inner.world();
+        let mut empty = World { resets: world.resets + 1, ..World::default() };
+        if inner.keeps {
+            empty.messages.track();
+        }
+        std::mem::replace(&mut *world, empty)
+    };
     release(&before.faults);
     inner.log().clear();
     inner.clock.reset();

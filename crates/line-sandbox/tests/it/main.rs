@@ -5,6 +5,7 @@
 mod content;
 mod control;
 mod faults;
+mod keep;
 mod phone;
 mod send;
 mod stage;

@@ -1,0 +1,144 @@
+//! A sandbox set up from a scenario, and kept in a folder over a restart.
+
+use std::path::Path;
+
+use line_sandbox::{Config, Sandbox, seed_of};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+fn scenario() -> Value {
+    json!({
+        "seed": 7,
+        "providers": [{ "name": "Tea", "channels": [
+            { "type": "messaging", "name": "Tea House", "channelId": "2000000001", "groupChats": true,
+              "channelSecret": "0123456789abcdef0123456789abcdef", "monthlyQuota": 500, "accessToken": true },
+            { "type": "login", "name": "Tea Login" }] }],
+        "people": [{ "displayName": "Lin", "follows": ["Tea House"] }, { "displayName": "Mei" }],
+        "groups": [{ "name": "Office", "channel": "Tea House", "members": ["Lin", "Mei"] }],
+        "faults": [{ "on": "webhook", "kind": "duplicate", "rate": 0.5 }],
+    })
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A served sandbox that can be ended.
+struct Served {
+    url: String,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    async fn start(sandbox: Sandbox) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(sandbox.serve(listener, stop.clone().cancelled_owned()));
+        Self { url, stop, running }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("{}/sandbox/v1{path}", self.url);
+        client().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let sent = client().post(format!("{}/sandbox/v1{path}", self.url)).json(&body).send().await.unwrap();
+        assert!(sent.status().is_success(), "{path}: {}", sent.text().await.unwrap());
+        sent.json().await.unwrap()
+    }
+}
+
+fn open(folder: &Path) -> Sandbox {
+    Sandbox::open(Config { seed: 7, public_url: None }, folder).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_sets_up_what_it_names() {
+    let sandbox = Sandbox::new(Config { seed: seed_of(&scenario()).unwrap(), public_url: None });
+    let made = sandbox.play(&scenario()).await.unwrap();
+    assert_eq!(made.channels[0].id, "2000000001");
+    assert_eq!(made.channels[0].secret, "0123456789abcdef0123456789abcdef");
+    assert!(made.channels[0].access_token.is_some());
+    assert_eq!(made.people, [("u1".into(), "Lin".into()), ("u2".into(), "Mei".into())]);
+    let served = Served::start(sandbox).await;
+    assert_eq!(served.get("/channels/2000000001").await["monthlyQuota"], 500);
+    assert_eq!(served.get("/groups").await["items"][0]["name"], "Office");
+    assert_eq!(served.get("/faults").await["items"][0]["rate"], 0.5);
+
+    let again = Sandbox::new(Config { seed: 7, public_url: None });
+    assert_eq!(again.play(&scenario()).await.unwrap(), made, "one number repeats everything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_is_refused_by_its_place() {
+    let sandbox = Sandbox::new(Config::default());
+    for (scenario, why) in [
+        (json!({ "provider": [] }), "provider: is not a part"),
+        (json!({ "people": [{}] }), "people[0].displayName: is missing"),
+        (json!({ "people": [{ "displayName": "Lin", "follows": ["Tea"] }] }), "people[0].follows[0]: "),
+        (
+            json!({ "providers": [{ "name": "T", "channels": [{ "type": "messaging", "name": "T", "useWebhok": true }] }] }),
+            "providers[0].channels[0].useWebhok: is not a setting",
+        ),
+    ] {
+        let refused = sandbox.play(&scenario).await.unwrap_err();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_brings_everything_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = open(folder.path());
+    assert!(sandbox.is_empty());
+    let made = sandbox.play(&scenario()).await.unwrap();
+    let token = made.channels[0].access_token.clone().unwrap();
+    let served = Served::start(sandbox).await;
+    let group = served.get("/groups").await["items"][0]["groupId"].clone();
+    let say = |text: &str| json!({ "channelId": "2000000001", "group": group, "message": { "type": "text", "text": text } });
+    let sent = served.post("/users/u1/messages", say("helo")).await;
+    served
+        .post("/users/u1/edits", json!({ "messageId": sent["messageId"], "message": { "text": "hello" } }))
+        .await;
+    let gone = served.post("/users/u1/messages", say("oops")).await;
+    served.post("/users/u1/unsend", json!({ "messageId": gone["messageId"] })).await;
+    let picture = json!({ "type": "image", "contentBase64": "iVBORw0KGgo=" });
+    let picture =
+        served.post("/users/u1/messages", json!({ "channelId": "2000000001", "message": picture })).await;
+    served.post("/clock", json!({ "advanceMs": 3_600_000 })).await;
+    let before = served.get("/users/u1/timeline?channelId=2000000001").await;
+    let clock = served.get("/clock").await["now"].as_i64().unwrap();
+
+    let taken = Sandbox::open(Config::default(), folder.path()).unwrap_err();
+    assert!(taken.to_string().contains("another sandbox uses this folder"), "{taken}");
+    served.end().await;
+
+    let served = Served::start(open(folder.path())).await;
+    assert_eq!(served.get("/users/u1/timeline?channelId=2000000001").await, before);
+    assert_eq!(served.get("/groups").await["items"][0]["groupId"], group);
+    assert!(served.get("/clock").await["now"].as_i64().unwrap() >= clock);
+    assert_eq!(served.get("/faults").await["items"], json!([]), "faults are not kept");
+    let content = format!("{}/v2/bot/message/{}/content", served.url, picture["messageId"].as_str().unwrap());
+    let bytes = client().get(content).bearer_auth(token).send().await.unwrap();
+    assert_eq!(&bytes.bytes().await.unwrap()[..], b"\x89PNG\r\n\x1a\n");
+    // What comes later has a later id, and a reset is kept as well.
+    let later = served.post("/users/u1/messages", say("again")).await;
+    assert!(later["messageId"].as_str() > picture["messageId"].as_str());
+    served.post("/reset", json!({})).await;
+    served.post("/users", json!({ "displayName": "Ann" })).await;
+    served.end().await;
+
+    let served = Served::start(open(folder.path())).await;
+    let people = served.get("/users").await;
+    assert_eq!(people["items"].as_array().unwrap().len(), 1);
+    assert_eq!(people["items"][0]["displayName"], "Ann");
+}
