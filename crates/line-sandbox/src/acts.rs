@@ -107,6 +107,44 @@ impl Inner {
         Ok(Sent { message_id: id.to_string(), queued })
     }
 
+    /// Sends a message to another person; no account hears of it.
+    pub(crate) fn write_to_person(&self, person: u64, other: u64, draft: Draft) -> Result<u64, Problem> {
+        if person == other {
+            return Err(Problem::field("to", "is the person who writes"));
+        }
+        let Draft { value, content } = draft;
+        Ok(self.keep(person, "", Chat::pair(person, other), &value, content))
+    }
+
+    /// Puts a person's message into a chat without telling any account. Gives the message ID.
+    pub(crate) fn keep(
+        &self,
+        person: u64,
+        channel_id: &str,
+        chat: Chat,
+        value: &Value,
+        content: Option<Content>,
+    ) -> u64 {
+        let now = self.clock.now();
+        let mut world = self.world();
+        let id = self.ids.message_id(now);
+        world.messages.add(NewMessage {
+            id,
+            channel: channel_id,
+            chat: &chat,
+            author: Some(person),
+            text: compact(value),
+            at: now,
+            via: Via::Phone,
+            read: false,
+            content,
+        });
+        let viewers = world.viewers(&chat);
+        drop(world);
+        self.changed(viewers);
+        id
+    }
+
     /// Changes the text of a message sent into a group; LINE allows it nowhere else (PLATFORM 16).
     pub(crate) fn edit(&self, person: u64, message_id: &str, text: &str) -> Result<Queued, Problem> {
         let mut world = self.world();

@@ -69,6 +69,10 @@ impl Inner {
         }
         let reply_token = (kind.replyable && !standby).then(|| self.ids.hex32());
         if let Some(object) = event.as_object_mut() {
+            if matches!(origin.chat, Chat::Single { .. }) && origin.person.is_none() {
+                // Only a failed account link says nothing of anybody (PLATFORM 16).
+                object.remove("source");
+            }
             if let Value::Object(fields) = kind.fields {
                 object.extend(fields);
             }
@@ -93,7 +97,7 @@ impl Inner {
 /// The `source` of an event (PLATFORM 16).
 fn source(world: &World, channel_id: &str, origin: &Origin) -> Value {
     let mut source = match &origin.chat {
-        Chat::Single { .. } => json!({ "type": "user" }),
+        Chat::Single { .. } | Chat::Pair(..) => json!({ "type": "user" }),
         Chat::Group(id) if id.starts_with('R') => json!({ "type": "room", "roomId": id }),
         Chat::Group(id) => json!({ "type": "group", "groupId": id }),
     };

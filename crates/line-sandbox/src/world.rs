@@ -89,6 +89,10 @@ pub(crate) struct Settings {
     pub(crate) published: bool,
     pub(crate) linked_bot_channel_id: Option<String>,
     pub(crate) callback_urls: Vec<String>,
+    /// People who may log in while a Login channel is not published (PLATFORM 23.5), as `u…`.
+    pub(crate) testers: Vec<String>,
+    /// The Login channel may ask for e-mail addresses (PLATFORM 23.1).
+    pub(crate) email_permission: bool,
 }
 
 impl Default for Settings {
@@ -109,6 +113,8 @@ impl Default for Settings {
             published: false,
             linked_bot_channel_id: None,
             callback_urls: Vec::new(),
+            testers: Vec::new(),
+            email_permission: false,
         }
     }
 }
@@ -121,6 +127,7 @@ pub(crate) struct Person {
     pub(crate) picture_url: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) status_message: Option<String>,
+    pub(crate) email: Option<String>,
     /// The user ID under each provider (PLATFORM 3).
     pub(crate) user_ids: HashMap<String, String>,
 }
@@ -154,6 +161,8 @@ pub(crate) enum Chat {
     Single { channel: String, person: u64 },
     /// A group or room, by its ID.
     Group(String),
+    /// Two people, the one with the smaller number first; no account is in it. Only LIFF's share target picker writes here.
+    Pair(u64, u64),
 }
 
 /// An access token and how it ends.
@@ -219,6 +228,11 @@ impl Chat {
     pub(crate) fn single(channel: &str, person: u64) -> Self {
         Self::Single { channel: channel.to_owned(), person }
     }
+
+    /// The chat of two people.
+    pub(crate) fn pair(one: u64, other: u64) -> Self {
+        Self::Pair(one.min(other), one.max(other))
+    }
 }
 
 impl Person {
@@ -249,6 +263,7 @@ impl World {
     pub(crate) fn viewers(&self, chat: &Chat) -> Vec<u64> {
         match chat {
             Chat::Single { person, .. } => vec![*person],
+            Chat::Pair(one, other) => vec![*one, *other],
             Chat::Group(id) => self.groups.get(id).map(|group| group.members.clone()).unwrap_or_default(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::Inner;
 use crate::control::input::{Fields, Problem, channel_mut, items};
@@ -114,8 +115,11 @@ pub(super) async fn show_channel(
     Ok(Json(describe(channel_mut(&mut world, &id)?)))
 }
 
+/// How many callback URLs a Login channel takes (PLATFORM 23.1).
+const CALLBACK_URLS: usize = 400;
+
 /// The settings that may be changed, so that a typing error does not pass unseen.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 20] = [
     "name",
     "pictureUrl",
     "useWebhook",
@@ -130,6 +134,8 @@ const SETTINGS: [&str; 18] = [
     "published",
     "linkedBotChannelId",
     "callbackUrls",
+    "testers",
+    "emailPermission",
     "accountType",
     "standby",
     "country",
@@ -176,6 +182,7 @@ pub(super) async fn change_channel(
     switch("autoReply", &mut settings.auto_reply)?;
     switch("published", &mut settings.published)?;
     switch("standby", &mut settings.standby)?;
+    switch("emailPermission", &mut settings.email_permission)?;
     if let Some(mode) = body.word("chatMode", &["chat", "bot"])? {
         settings.chat_mode = mode;
     }
@@ -196,6 +203,15 @@ pub(super) async fn change_channel(
     }
     if body.has("callbackUrls") {
         settings.callback_urls = body.texts("callbackUrls")?;
+        if settings.callback_urls.len() > CALLBACK_URLS {
+            return Err(Problem::field("callbackUrls", "must not be more than 400"));
+        }
+        if settings.callback_urls.iter().any(|url| Url::parse(url).is_err()) {
+            return Err(Problem::field("callbackUrls", "must be URLs"));
+        }
+    }
+    if body.has("testers") {
+        settings.testers = body.texts("testers")?;
     }
     let endpoint = body.optional_text("webhookEndpoint")?;
     if let Some(url) = &endpoint
@@ -287,6 +303,8 @@ fn describe(channel: &Channel) -> Value {
             "type": "login",
             "linkedBotChannelId": settings.linked_bot_channel_id,
             "callbackUrls": settings.callback_urls,
+            "testers": settings.testers,
+            "emailPermission": settings.email_permission,
         }),
     };
     if let (Some(object), Value::Object(own)) = (shown.as_object_mut(), own) {

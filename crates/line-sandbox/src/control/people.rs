@@ -19,10 +19,11 @@ pub(super) async fn create_user(State(inner): State<Arc<Inner>>, body: Fields) -
     let picture_url = body.optional_text("pictureUrl")?;
     let language = body.optional_text("language")?;
     let status_message = body.optional_text("statusMessage")?;
+    let email = body.optional_text("email")?;
     let mut world = inner.world();
     let number = world.people.last_key_value().map_or(1, |(last, _)| last + 1);
     let mut person =
-        Person { number, name, picture_url, language, status_message, user_ids: Default::default() };
+        Person { number, name, picture_url, language, status_message, email, user_ids: Default::default() };
     for provider in world.providers.keys() {
         person.user_ids.insert(provider.clone(), inner.ids.user_id(provider, &person.user()));
     }
@@ -63,13 +64,21 @@ pub(super) async fn send_message(
     Path(user): Path<String>,
     body: Fields,
 ) -> Answer {
+    let now = inner.clock.now();
+    if let Some(other) = body.optional_text("to")? {
+        let (person, other) = {
+            let world = inner.world();
+            (person(&world, &user)?.number, person(&world, &other)?.number)
+        };
+        let draft = body.nested("message", |message| Draft::read(message, now))?;
+        return Ok(Json(json!({ "messageId": inner.write_to_person(person, other, draft)?.to_string() })));
+    }
     let (person, channel) = between(&inner, &user, &body)?;
     let group = body.group(&inner.world(), &channel, person)?;
     let hide = body.boolean("hideUserId")?.unwrap_or(false);
     if hide && group.is_none() {
         return Err(Problem::field("hideUserId", "only members of groups and rooms can lack a user ID"));
     }
-    let now = inner.clock.now();
     let draft = body.nested("message", |message| Draft::read(message, now))?;
     let sent = inner.write(person, &channel, group, draft, hide)?;
     let mut answer = sent.queued.to_json();
@@ -125,7 +134,8 @@ pub(super) async fn read_chat(
     Ok(Json(json!({ "read": inner.read(person, &channel) })))
 }
 
-/// What the phone shows of one account: the chat with it and the groups it shares with the person, in order.
+/// What the phone shows of one account: the chat with it and the groups it shares with the person, in order; or, by `with`, the chat
+/// with another person.
 pub(super) async fn show_timeline(
     State(inner): State<Arc<Inner>>,
     Path(user): Path<String>,
@@ -133,6 +143,10 @@ pub(super) async fn show_timeline(
 ) -> Answer {
     let world = inner.world();
     let person = person(&world, &user)?.number;
+    if let Some(other) = query.get("with") {
+        let chat = Chat::pair(person, self::person(&world, other)?.number);
+        return Ok(items(world.messages.of(&chat).map(|message| timeline_item(&world, message)).collect()));
+    }
     let channel = query.get("channelId").ok_or_else(|| Problem::field("channelId", "is missing"))?;
     let channel = messaging_channel(&world, channel)?;
     let groups = world
@@ -181,6 +195,7 @@ fn describe(person: &Person) -> Value {
         "pictureUrl": person.picture_url,
         "language": person.language,
         "statusMessage": person.status_message,
+        "email": person.email,
     })
 }
 

@@ -49,6 +49,7 @@ pub(super) async fn reply(
     let delivered = match &chat {
         Chat::Single { person, .. } => !world.bond(&caller.channel, *person).blocked,
         Chat::Group(id) => world.groups.get(id).is_some_and(|group| group.bot_inside),
+        Chat::Pair(..) => false,
     };
     let target = Target { chat, cost: 0, delivered };
     let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, Via::Reply);

@@ -301,6 +301,21 @@ fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels) -> Opti
             quick: drawn.quick,
         });
     }
+    if let Some(other) = world.person(id) {
+        let drawn = transcript::transcript(world, &Chat::pair(me.number, other.number), me.number, labels);
+        return (me.number != other.number).then(|| Screen {
+            title: Face::of_person(other),
+            group: true,
+            members: None,
+            channel: String::new(),
+            following: true,
+            blocked: false,
+            left: false,
+            loading_ms: None,
+            lines: drawn.lines,
+            quick: drawn.quick,
+        });
+    }
     let channel = world.channels.get(id).filter(|channel| channel.kind == Kind::Messaging)?;
     let bond = world.bond(id, me.number);
     let drawn = transcript::transcript(world, &Chat::single(id, me.number), me.number, labels);
@@ -349,6 +364,12 @@ fn chat_rows(world: &World, person: &Person, words: &Words) -> (Vec<ChatRow>, Ve
         let face = Face::new(&group.name, group.picture_url.clone());
         let members = group.members.len() + usize::from(group.bot_inside);
         chats.push(row(&group.id, face, Some(members), &Chat::Group(group.id.clone())));
+    }
+    for other in world.people.values().filter(|other| other.number != person.number) {
+        let chat = Chat::pair(person.number, other.number);
+        if world.messages.of(&chat).next().is_some() {
+            chats.push(row(&other.user(), Face::of_person(other), None, &chat));
+        }
     }
     chats.sort_by_key(|chat| std::cmp::Reverse(chat.last_at));
     (chats, strangers)
