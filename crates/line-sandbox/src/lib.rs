@@ -23,6 +23,7 @@ mod messages;
 mod phone;
 mod scenario;
 mod webhook;
+mod words;
 mod world;
 
 use std::collections::VecDeque;

@@ -6,7 +6,6 @@ mod live;
 mod media;
 mod pages;
 mod transcript;
-mod words;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use line_view::Labels;
 use crate::Inner;
 use crate::messages::Message;
 use crate::phone::transcript::{self, Line};
-use crate::phone::words::{COOKIE, Words};
+use crate::words::{COOKIE, Words};
 use crate::world::{Channel, Chat, Kind, Person, World};
 
 /// Stickers that LINE lets everyone send (PLATFORM 19, samples).

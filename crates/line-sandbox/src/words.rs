@@ -1,4 +1,4 @@
-//! The pages' words in four languages (`locales/{lang}/sandbox.ftl`), chosen by a cookie or the browser.
+//! The pages' words in four languages (`locales/{lang}/*.ftl`), chosen by a cookie or the browser.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,11 +18,11 @@ static_loader! {
 }
 
 /// The cookie that remembers the choice.
-pub(super) const COOKIE: &str = "sandbox_lang";
+pub(crate) const COOKIE: &str = "sandbox_lang";
 
 /// A language of the pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words {
+pub(crate) struct Words {
     code: &'static str,
     id: LanguageIdentifier,
 }
@@ -37,21 +37,21 @@ const LANGUAGES: [(&str, &str, LanguageIdentifier); 4] = [
 
 /// One choice of the language switch.
 #[derive(Debug)]
-pub(super) struct Choice {
-    pub(super) code: &'static str,
-    pub(super) name: &'static str,
-    pub(super) chosen: bool,
+pub(crate) struct Choice {
+    pub(crate) code: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) chosen: bool,
 }
 
 impl Words {
     /// The language of a code; `None` when it is not one of the four.
-    pub(super) fn of(code: &str) -> Option<Self> {
+    pub(crate) fn of(code: &str) -> Option<Self> {
         let (code, _, id) = LANGUAGES.into_iter().find(|(known, ..)| *known == code)?;
         Some(Self { code, id })
     }
 
     /// The chosen language, else the browser's first that is one of ours, else English.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let cookie = text(header::COOKIE).split(';').find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
@@ -62,11 +62,11 @@ impl Words {
     }
 
     /// The code for `lang` attributes.
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         self.code
     }
 
-    pub(super) fn choices(&self) -> Vec<Choice> {
+    pub(crate) fn choices(&self) -> Vec<Choice> {
         LANGUAGES
             .into_iter()
             .map(|(code, name, _)| Choice { code, name, chosen: code == self.code })
@@ -74,22 +74,22 @@ impl Words {
     }
 
     /// The text of a key.
-    pub(super) fn say(&self, key: &str) -> String {
+    pub(crate) fn say(&self, key: &str) -> String {
         LOCALES.lookup(&self.id, key)
     }
 
     /// The text of a key with a name in it.
-    pub(super) fn say_name(&self, key: &str, name: &str) -> String {
+    pub(crate) fn say_name(&self, key: &str, name: &str) -> String {
         self.with(key, "name", FluentValue::from(name))
     }
 
     /// The text of a key with a number in it.
-    pub(super) fn say_count(&self, key: &str, count: &usize) -> String {
+    pub(crate) fn say_count(&self, key: &str, count: &usize) -> String {
         self.with(key, "count", FluentValue::from(*count))
     }
 
     /// The text of a key whose `reason` the browser fills in where `%` stands.
-    pub(super) fn say_reason(&self, key: &str) -> String {
+    pub(crate) fn say_reason(&self, key: &str) -> String {
         self.with(key, "reason", FluentValue::from("%"))
     }
 
@@ -98,7 +98,7 @@ impl Words {
     }
 
     /// The words of `line-view`.
-    pub(super) fn labels(&self) -> Labels {
+    pub(crate) fn labels(&self) -> Labels {
         Labels {
             unsupported: self.say("lv-unsupported"),
             message: self.say("lv-message"),
@@ -164,31 +164,44 @@ mod tests {
         assert_eq!(english.say_reason("not-sent"), "This was not sent: %");
     }
 
-    /// The keys of a language file.
+    /// Every file below a folder.
+    fn files(folder: &Path) -> Vec<String> {
+        let mut texts = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => texts.extend(files(&path)),
+                false => texts.extend(std::fs::read_to_string(path).ok()),
+            }
+        }
+        texts
+    }
+
+    /// The keys of a language.
     fn keys(code: &str) -> BTreeSet<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(root.join("locales").join(code).join("sandbox.ftl")).unwrap();
-        text.lines()
+        files(&root.join("locales").join(code))
+            .iter()
+            .flat_map(|text| text.lines())
             .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
             .filter_map(|line| Some(line.split_once(" =")?.0.to_owned()))
             .collect()
     }
 
-    /// The keys that pages use: `say("…")` and its kin, in templates and in this folder.
+    /// The keys that pages use: `say("…")` and its kin, in templates and in the code.
     fn used() -> BTreeSet<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut used = BTreeSet::new();
-        for folder in ["templates", "src/phone"] {
-            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
-                let text = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
-                let production = text.split("#[cfg(test)]").next().unwrap_or_default();
-                for call in production.split(".say").skip(1) {
-                    let Some(argument) = call.split_once('(').map(|(_, rest)| rest) else { continue };
-                    let Some(key) = argument.strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
-                        continue;
-                    };
-                    used.insert(key.to_owned());
-                }
+        for text in ["templates", "src"].iter().flat_map(|folder| files(&root.join(folder))) {
+            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for call in production.split(".say").skip(1) {
+                let Some(argument) = call.split_once('(').map(|(_, rest)| rest.trim_start()) else {
+                    continue;
+                };
+                let Some(key) = argument.strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
+                    continue;
+                };
+                used.insert(key.to_owned());
             }
         }
         used
