@@ -25,10 +25,12 @@ pub(crate) enum Kind {
     Duplicate,
     Reorder,
     LoseAnswer,
+    /// Several events go out in one request.
+    Batch,
 }
 
 impl Kind {
-    pub(crate) const NAMES: [(&'static str, Self); 7] = [
+    pub(crate) const NAMES: [(&'static str, Self); 8] = [
         ("status", Self::Status),
         ("delay", Self::Delay),
         ("hang", Self::Hang),
@@ -36,6 +38,7 @@ impl Kind {
         ("duplicate", Self::Duplicate),
         ("reorder", Self::Reorder),
         ("lose_answer", Self::LoseAnswer),
+        ("batch", Self::Batch),
     ];
 
     fn name(self) -> &'static str {

@@ -1,11 +1,13 @@
-//! Sends webhooks as LINE does (PLATFORM 15): one address per channel, in order, signed over the exact bytes, two seconds to answer,
+//! Sends webhooks as LINE does (PLATFORM 15): one address per channel, signed over the exact bytes, two seconds to answer,
 //! redelivery when it is switched on.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::Inner;
@@ -19,6 +21,10 @@ const REDELIVER_AFTER_MS: [i64; 3] = [1_000, 10_000, 60_000];
 /// How long a reply token lives after receipt, and at most after its event (PLATFORM 17).
 pub(crate) const REPLY_TOKEN_MS: i64 = 60_000;
 const REPLY_TOKEN_LIMIT_MS: i64 = 20 * 60_000;
+/// How many requests of one channel are under way at once. LINE publishes no number.
+const IN_FLIGHT: usize = 32;
+/// The most events that a batch holds. LINE publishes no number.
+const BATCH: usize = 100;
 /// How many attempts are kept.
 const DELIVERIES_KEPT: usize = 100_000;
 
@@ -27,6 +33,15 @@ const DELIVERIES_KEPT: usize = 100_000;
 pub(crate) struct Parcel {
     pub(crate) event: Value,
     pub(crate) reply_token: Option<String>,
+}
+
+impl Parcel {
+    /// Events of the same lane follow each other: those of one chat, or those that name none.
+    fn lane(&self) -> String {
+        let source = self.event.get("source");
+        let id = ["groupId", "roomId", "userId"].iter().find_map(|name| source?.get(name)?.as_str());
+        id.unwrap_or_default().to_owned()
+    }
 }
 
 /// How an attempt ended, in LINE's words.
@@ -78,22 +93,83 @@ pub(crate) fn queue(inner: &Arc<Inner>, channel: &str) -> mpsc::UnboundedSender<
     outgoing
 }
 
-/// Sends one channel's webhooks in order until the channel or the sandbox is gone.
+/// What goes out in one request.
+#[derive(Debug)]
+struct Load {
+    parcels: Vec<Parcel>,
+    fault: Option<Fault>,
+}
+
+/// Sends one channel's webhooks until the channel or the sandbox is gone: those of one chat one after another, those of different
+/// chats side by side, so that a slow answer holds up nobody else (LINE promises no order at all, PLATFORM 15).
 async fn run(sandbox: Weak<Inner>, channel: String, mut queue: mpsc::UnboundedReceiver<Parcel>) {
-    while let Some(parcel) = queue.recv().await {
-        let Some(inner) = sandbox.upgrade() else { return };
-        let Some(url) = inner.webhook_address(&channel) else { continue };
-        match inner.strike(On::Webhook, "POST", url.path()) {
-            Some(fault) if fault.kind == Kind::Reorder => {
-                // The next event overtakes this one; without a next one it goes out late.
-                let wait = if fault.ms > 0 { fault.delay() } else { Duration::from_secs(1) };
-                if let Ok(Some(next)) = tokio::time::timeout(wait, queue.recv()).await {
-                    inner.deliver(&channel, &next, None).await;
-                }
-                inner.deliver(&channel, &parcel, None).await;
+    // A lane is there while one of its loads is under way; the loads in it wait.
+    let mut lanes: HashMap<String, VecDeque<Load>> = HashMap::new();
+    let mut sending: JoinSet<String> = JoinSet::new();
+    let start = |sending: &mut JoinSet<String>, lane: String, load: Load| {
+        let (sandbox, channel) = (sandbox.clone(), channel.clone());
+        sending.spawn(async move {
+            if let Some(inner) = sandbox.upgrade() {
+                inner.deliver(&channel, load).await;
             }
-            fault => inner.deliver(&channel, &parcel, fault).await,
+            lane
+        });
+    };
+    loop {
+        tokio::select! {
+            Some(done) = sending.join_next() => {
+                let Ok(lane) = done else { continue };
+                match lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
+                    Some(load) => start(&mut sending, lane, load),
+                    None => drop(lanes.remove(&lane)),
+                }
+            }
+            received = queue.recv(), if sending.len() < IN_FLIGHT => {
+                let Some(parcel) = received else { return };
+                let Some(inner) = sandbox.upgrade() else { return };
+                let Some(url) = inner.webhook_address(&channel) else { continue };
+                let fault = inner.strike(On::Webhook, "POST", url.path());
+                drop(inner);
+                let lane = parcel.lane();
+                for load in pack(parcel, fault, &mut queue).await {
+                    match lanes.get_mut(&lane) {
+                        Some(waiting) => waiting.push_back(load),
+                        None => {
+                            lanes.insert(lane.clone(), VecDeque::new());
+                            start(&mut sending, lane.clone(), load);
+                        }
+                    }
+                }
+            }
         }
+    }
+}
+
+/// The requests in which an event goes out: alone, or with and after others under a fault that says so.
+async fn pack(
+    parcel: Parcel,
+    fault: Option<Fault>,
+    queue: &mut mpsc::UnboundedReceiver<Parcel>,
+) -> Vec<Load> {
+    let alone = |parcel, fault| Load { parcels: vec![parcel], fault };
+    let wait = |fault: &Fault| if fault.ms > 0 { fault.delay() } else { Duration::from_secs(1) };
+    match fault {
+        // The next event overtakes this one; without a next one it goes out late.
+        Some(fault) if fault.kind == Kind::Reorder => {
+            let next = tokio::time::timeout(wait(&fault), queue.recv()).await.ok().flatten();
+            next.into_iter().chain([parcel]).map(|parcel| alone(parcel, None)).collect()
+        }
+        // What comes meanwhile goes along, whoever it is from.
+        Some(fault) if fault.kind == Kind::Batch => {
+            let mut parcels = vec![parcel];
+            let end = tokio::time::Instant::now() + wait(&fault);
+            while parcels.len() < BATCH {
+                let Ok(Some(next)) = tokio::time::timeout_at(end, queue.recv()).await else { break };
+                parcels.push(next);
+            }
+            vec![Load { parcels, fault: None }]
+        }
+        fault => vec![alone(parcel, fault)],
     }
 }
 
@@ -106,15 +182,15 @@ impl Inner {
     }
 
     /// The first attempt; a failure schedules the redeliveries.
-    async fn deliver(self: &Arc<Self>, channel: &str, parcel: &Parcel, fault: Option<Fault>) {
-        let duplicate = fault.as_ref().is_some_and(|fault| fault.kind == Kind::Duplicate);
-        let Some(outcome) = self.attempt(channel, parcel, 1, fault).await else { return };
+    async fn deliver(self: &Arc<Self>, channel: &str, load: Load) {
+        let duplicate = load.fault.as_ref().is_some_and(|fault| fault.kind == Kind::Duplicate);
+        let Some(outcome) = self.attempt(channel, &load.parcels, 1, load.fault).await else { return };
         if duplicate {
-            self.attempt(channel, parcel, 1, None).await;
+            self.attempt(channel, &load.parcels, 1, None).await;
         }
         if !outcome.is_ok() {
             let sandbox = Arc::downgrade(self);
-            tokio::spawn(redeliver(sandbox, channel.to_owned(), parcel.clone(), self.clock.now()));
+            tokio::spawn(redeliver(sandbox, channel.to_owned(), load.parcels, self.clock.now()));
         }
     }
 
@@ -122,7 +198,7 @@ impl Inner {
     async fn attempt(
         &self,
         channel: &str,
-        parcel: &Parcel,
+        parcels: &[Parcel],
         attempt: u32,
         fault: Option<Fault>,
     ) -> Option<Outcome> {
@@ -131,18 +207,24 @@ impl Inner {
             let mut world = self.world();
             let found = world.channels.get(channel).filter(|channel| channel.settings.use_webhook)?;
             let target = (found.endpoint.clone()?, found.secret.clone(), found.bot_user_id.clone());
-            if let Some(token) =
-                parcel.reply_token.as_ref().and_then(|token| world.reply_tokens.get_mut(token))
-            {
-                token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
+            for token in parcels.iter().filter_map(|parcel| parcel.reply_token.as_ref()) {
+                if let Some(token) = world.reply_tokens.get_mut(token) {
+                    token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
+                }
             }
             target
         };
-        let mut event = parcel.event.clone();
-        if let Some(context) = event.get_mut("deliveryContext").filter(|_| attempt > 1) {
-            *context = json!({ "isRedelivery": true });
-        }
-        let body = body(&destination, &[event]);
+        let events: Vec<Value> = parcels
+            .iter()
+            .map(|parcel| {
+                let mut event = parcel.event.clone();
+                if let Some(context) = event.get_mut("deliveryContext").filter(|_| attempt > 1) {
+                    *context = json!({ "isRedelivery": true });
+                }
+                event
+            })
+            .collect();
+        let body = body(&destination, &events);
         Some(self.post(channel, &url, &secret, body, attempt, fault).await)
     }
 
@@ -204,7 +286,7 @@ impl Inner {
                 self.exchange(url, signature, body).await;
                 Outcome::broken()
             }
-            Kind::Duplicate | Kind::Reorder => self.exchange(url, signature, body).await,
+            Kind::Duplicate | Kind::Reorder | Kind::Batch => self.exchange(url, signature, body).await,
         }
     }
 
@@ -252,8 +334,8 @@ impl Inner {
     }
 }
 
-/// Sends a failed parcel again, after the times of CONTRACT 2, while the channel asks for it.
-async fn redeliver(sandbox: Weak<Inner>, channel: String, parcel: Parcel, failed_at: i64) {
+/// Sends a failed request again, after the times of CONTRACT 2, while the channel asks for it.
+async fn redeliver(sandbox: Weak<Inner>, channel: String, parcels: Vec<Parcel>, failed_at: i64) {
     for (attempt, wait) in (2..).zip(REDELIVER_AFTER_MS) {
         let Some(clock) = sandbox.upgrade().map(|inner| Arc::clone(&inner.clock)) else { return };
         clock.sleep_until(failed_at + wait).await;
@@ -266,7 +348,7 @@ async fn redeliver(sandbox: Weak<Inner>, channel: String, parcel: Parcel, failed
         }
         let fault =
             inner.webhook_address(&channel).and_then(|url| inner.strike(On::Webhook, "POST", url.path()));
-        if inner.attempt(&channel, &parcel, attempt, fault).await.is_some_and(|outcome| outcome.is_ok()) {
+        if inner.attempt(&channel, &parcels, attempt, fault).await.is_some_and(|outcome| outcome.is_ok()) {
             return;
         }
     }

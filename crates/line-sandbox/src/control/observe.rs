@@ -60,8 +60,8 @@ pub(super) async fn create_fault(State(inner): State<Arc<Inner>>, body: Fields) 
     let names = Kind::NAMES.map(|(name, _)| name);
     let word = body.word("kind", &names)?.ok_or_else(|| Problem::field("kind", "is missing"))?;
     let kind = Kind::NAMES.iter().find(|(name, _)| *name == word).map_or(Kind::Status, |(_, kind)| *kind);
-    if on == On::Api && matches!(kind, Kind::Duplicate | Kind::Reorder) {
-        return Err(Problem::field("kind", "duplicate and reorder are things of the webhook"));
+    if on == On::Api && matches!(kind, Kind::Duplicate | Kind::Reorder | Kind::Batch) {
+        return Err(Problem::field("kind", "duplicate, reorder and batch are things of the webhook"));
     }
     let method = body.optional_text("method")?;
     if method.as_ref().is_some_and(|method| Method::from_bytes(method.as_bytes()).is_err()) {

@@ -114,7 +114,9 @@ async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next)
             Passage::Break
         }
         // Not made for the API; the control refuses them.
-        FaultKind::Duplicate | FaultKind::Reorder => Passage::Answer(next.run(request).await),
+        FaultKind::Duplicate | FaultKind::Reorder | FaultKind::Batch => {
+            Passage::Answer(next.run(request).await)
+        }
     }
 }
 

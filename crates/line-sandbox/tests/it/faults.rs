@@ -147,3 +147,35 @@ async fn a_rate_strikes_some() {
     assert!((25..75).contains(&struck), "{struck} of 100");
     assert_eq!(stage.items("/faults").await[0]["matched"], 100);
 }
+
+/// PLATFORM 15: several events of several users may share one request.
+#[tokio::test]
+async fn events_can_share_a_request() {
+    let stage = Stage::new().await;
+    fault(&stage, json!({"on": "webhook", "kind": "batch", "times": 1, "ms": 300})).await;
+    for text in ["one", "two", "three"] {
+        stage.write(text).await;
+    }
+    stage.receiver.event(4).await;
+    let last = stage.receiver.got.lock().unwrap().last().unwrap().1.clone();
+    let body: Value = serde_json::from_slice(&last).unwrap();
+    let texts: Vec<_> =
+        body["events"].as_array().unwrap().iter().map(|event| event["message"]["text"].clone()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn a_slow_answer_holds_up_its_own_chat_only() {
+    let stage = Stage::new().await;
+    let other = stage.control("POST", "/users", json!({"displayName": "Mei"})).await.ok()["user"].clone();
+    stage.receiver.will_answer(&[(200, 900)]);
+    stage.write("slow").await;
+    stage.write("behind it").await;
+    let message = json!({"channelId": stage.channel, "message": {"type": "text", "text": "beside it"}});
+    let path = format!("/users/{}/messages", other.as_str().unwrap());
+    stage.control("POST", &path, message).await.ok();
+    stage.receiver.event(4).await;
+    let texts: Vec<_> =
+        stage.receiver.events().iter().skip(1).map(|event| event["message"]["text"].clone()).collect();
+    assert_eq!(texts, ["slow", "beside it", "behind it"]);
+}

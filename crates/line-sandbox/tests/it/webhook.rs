@@ -52,6 +52,8 @@ async fn every_kind_of_event_is_lines() {
     let in_group =
         async |message: Value| stage.act("messages", json!({"message": message, "group": group})).await;
     let bytes = "aGVsbG8=";
+    // Chats are delivered side by side; each is waited for before the other goes on.
+    stage.receiver.event(2).await;
     send(json!({"type": "sticker", "packageId": "446", "stickerId": "1988", "keywords": ["hi"]})).await;
     send(json!({"type": "image", "contentBase64": bytes, "imageSet": {"id": "s", "index": 1, "total": 2}}))
         .await;
@@ -61,6 +63,7 @@ async fn every_kind_of_event_is_lines() {
     send(json!({"type": "file", "fileName": "a.txt", "contentBase64": bytes})).await;
     send(json!({"type": "location", "title": "101", "latitude": 25.03, "longitude": 121.56})).await;
     stage.act("postbacks", json!({"data": "d", "params": {"date": "2026-01-01"}, "displayText": "ok"})).await;
+    stage.receiver.event(10).await;
     let said = in_group(json!({"type": "text", "text": "frist"})).await["messageId"].clone();
     stage.act("edits", json!({"messageId": said, "message": {"type": "text", "text": "first"}})).await;
     stage.act("unsend", json!({"messageId": said})).await;
@@ -72,6 +75,7 @@ async fn every_kind_of_event_is_lines() {
         .await
         .ok();
     stage.control("DELETE", &format!("/groups/{group}"), Value::Null).await.ok();
+    stage.receiver.event(17).await;
     stage.act("unfollow", json!({})).await;
     stage.act("follow", json!({})).await;
     stage.receiver.event(19).await;
@@ -138,7 +142,7 @@ async fn a_module_may_hold_the_chat() {
 }
 
 #[tokio::test]
-async fn webhooks_of_a_channel_keep_their_order() {
+async fn webhooks_of_a_chat_keep_their_order() {
     let stage = Stage::new().await;
     for number in 0..50 {
         stage.write(&number.to_string()).await;
