@@ -86,3 +86,22 @@ pub const CAROUSEL_BYTES: usize = 50 * 1024;
 pub const BUBBLES: usize = 12;
 /// Animated pictures in one Flex Message (21).
 pub const ANIMATED_IMAGES: usize = 10;
+
+/// Graphemes of a rich menu's name (10).
+pub const RICH_MENU_NAME: usize = 300;
+/// Graphemes of the text in the bar under a rich menu (10).
+pub const RICH_MENU_BAR: usize = 14;
+/// Areas of a rich menu (10).
+pub const RICH_MENU_AREAS: usize = 20;
+/// The narrowest and the widest rich menu in pixels (10).
+pub const RICH_MENU_WIDTH: (i64, i64) = (800, 2500);
+/// The lowest rich menu in pixels (10), and the highest that width and proportion allow.
+pub const RICH_MENU_HEIGHT: (i64, i64) = (250, 1724);
+/// Bytes of a rich menu's image (10).
+pub const RICH_MENU_IMAGE_BYTES: usize = 1024 * 1024;
+/// Rich menus made by API for one account, and likewise aliases (10).
+pub const RICH_MENUS: usize = 1000;
+/// User ids in one bulk link or unlink (10).
+pub const RICH_MENU_BULK: usize = 500;
+/// Operations of a rich menu batch (10).
+pub const RICH_MENU_BATCH: usize = 1000;

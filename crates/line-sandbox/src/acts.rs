@@ -36,6 +36,9 @@ impl Inner {
         }
         let unblocked = std::mem::replace(&mut bond.blocked, false);
         bond.following = true;
+        if unblocked {
+            world.rich_menus.settled(channel_id, self.clock.now()).forget(person);
+        }
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let fields = json!({ "follow": { "isUnblocked": unblocked } });
         let queued =
@@ -298,6 +301,11 @@ fn own_message<'w>(world: &'w mut World, person: u64, message_id: &str) -> Resul
 const TEXT_LIMIT: usize = 5_000;
 
 impl Draft {
+    /// A plain text, as a tapped button sends it.
+    pub(crate) fn text(text: &str) -> Self {
+        Self { value: json!({ "type": "text", "text": text }), content: None }
+    }
+
     /// Reads the `message` object of `POST /users/{user}/messages`. `now` is when LINE receives it.
     pub(crate) fn read(fields: &Fields, now: i64) -> Result<Self, Problem> {
         let kinds = ["text", "sticker", "image", "video", "audio", "file", "location"];

@@ -81,9 +81,37 @@ pub(crate) fn month(ms: i64, country: &str) -> String {
     iso_8601(ms + hours * 3_600_000).get(..7).unwrap_or_default().to_owned()
 }
 
+/// Length of a day in ms.
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+
+/// The day by which LINE counts everywhere: days since 1970 in Japan's time, UTC+9 (PLATFORM 8, 12).
+pub(crate) fn day(ms: i64) -> i64 {
+    (ms + 9 * 3_600_000).div_euclid(DAY_MS)
+}
+
+/// Reads a day as LINE's queries give it, `yyyyMMdd`; `None` when there is no such day.
+pub(crate) fn parse_day(text: &str) -> Option<i64> {
+    if text.len() != 8 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let date = jiff::civil::Date::strptime("%Y%m%d", text).ok()?;
+    let since = date.since(jiff::civil::Date::constant(1970, 1, 1)).ok()?;
+    Some(i64::from(since.get_days()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// PLATFORM 8: days are Japan's.
+    #[test]
+    fn days_are_counted_in_japan() {
+        let new_year = 1_767_225_600_000 - 9 * 3_600_000;
+        assert_eq!(parse_day("20260101"), Some(day(new_year)));
+        assert_eq!(parse_day("20251231"), Some(day(new_year - 1)));
+        assert_eq!(parse_day("20260230"), None);
+        assert_eq!(parse_day("2026-1-1"), None);
+    }
 
     #[test]
     fn times_are_iso_8601() {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::faults::Fault;
+use crate::line::rich_menu;
 use crate::messages::Messages;
 use crate::webhook::Parcel;
 
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub(crate) faults: Vec<Fault>,
     #[serde(skip)]
     pub(crate) deliveries: VecDeque<Delivery>,
+    pub(crate) rich_menus: rich_menu::State,
 }
 
 /// Which kind of LINE channel.

@@ -75,6 +75,22 @@ static RICH_MENU: Place = Place {
     label: may!("label", Graphemes(limits::LABEL)),
 };
 
+/// Under an area of a rich menu, as LINE takes it: also what its app handles badly there (PLATFORM 20).
+pub(super) static RICH_MENU_AT_LINE: Place = Place {
+    types: &[
+        ("postback", &POSTBACK),
+        ("message", &MESSAGE),
+        ("uri", &URI),
+        ("datetimepicker", &DATETIMEPICKER),
+        ("richmenuswitch", &RICHMENUSWITCH),
+        ("clipboard", &CLIPBOARD),
+        ("camera", &DEVICE),
+        ("cameraRoll", &DEVICE),
+        ("location", &DEVICE),
+    ],
+    label: may!("label", Graphemes(limits::LABEL)),
+};
+
 const IN_MESSAGES: Types = &[
     ("postback", &POSTBACK),
     ("message", &MESSAGE),

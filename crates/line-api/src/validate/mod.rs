@@ -17,6 +17,7 @@ mod action;
 mod check;
 mod flex;
 mod message;
+mod rich_menu;
 mod template;
 mod value;
 
@@ -24,7 +25,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use check::Checker;
-pub use value::{graphemes, units};
+pub use rich_menu::rich_menu_size;
+pub use value::{graphemes, picker_value, units};
 
 /// One finding: LINE's text and the path of the property, as LINE writes it (`messages[0].text`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,5 +101,18 @@ pub fn message_with(message: &Value, rules: Rules) -> Result<(), Refusal> {
 pub fn action_in_rich_menu(action: &Value, property: &str) -> Result<(), Refusal> {
     let mut checker = Checker::new(Rules::default());
     action::check_in_rich_menu(&mut checker, action, property);
+    checker.refusal()
+}
+
+/// Checks a rich menu object (PLATFORM 10) as LINE's own check does. Its actions may be some that LINE's app handles badly in a
+/// menu; [`action_in_rich_menu`] refuses these.
+///
+/// # Errors
+/// The body LINE would answer with status 400.
+pub fn rich_menu(menu: &Value) -> Result<(), Refusal> {
+    let mut checker = Checker::new(Rules::default());
+    if let Some(members) = menu.as_object() {
+        rich_menu::check(&mut checker, members);
+    }
     checker.refusal()
 }

@@ -163,7 +163,8 @@ fn decimal(text: &str) -> Option<f64> {
 
 /// A date picker's value in its mode, `T` for `t`; none if it is no such value or out of LINE's bounds
 /// (PLATFORM 20). Values of one mode compare as texts.
-pub(super) fn picker_value(mode: &str, text: &str) -> Option<String> {
+#[must_use]
+pub fn picker_value(mode: &str, text: &str) -> Option<String> {
     let text = text.replace('t', "T");
     let valid = match mode {
         "date" => date(&text),

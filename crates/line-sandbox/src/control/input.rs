@@ -214,6 +214,12 @@ pub(crate) fn person<'w>(world: &'w World, user: &str) -> Result<&'w Person, Pro
     world.person(user).ok_or_else(|| Problem::not_found(format!("there is no user {user}")))
 }
 
+/// The person of the path and the messaging channel of the body.
+pub(crate) fn between(inner: &Inner, user: &str, body: &Fields) -> Result<(u64, String), Problem> {
+    let world = inner.world();
+    Ok((person(&world, user)?.number, body.channel(&world)?))
+}
+
 /// The channel of a path.
 pub(crate) fn channel_mut<'w>(world: &'w mut World, id: &str) -> Result<&'w mut Channel, Problem> {
     world.channels.get_mut(id).ok_or_else(|| Problem::not_found(format!("there is no channel {id}")))

@@ -5,6 +5,7 @@ mod groups;
 pub(crate) mod input;
 mod observe;
 mod people;
+mod rich_menu;
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/faults/{fault}", delete(observe::delete_fault))
         .route("/clock", get(observe::show_clock).post(observe::advance_clock))
         .route("/reset", post(observe::reset))
+        .merge(rich_menu::routes())
         .fallback(async || Problem::not_found("no such control path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path does not take that method")

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Inner;
 use crate::acts::Draft;
-use crate::control::input::{Fields, Pairs, Problem, items, messaging_channel, person};
+use crate::control::input::{Fields, Pairs, Problem, between, items, messaging_channel, person};
 use crate::messages::Message;
 use crate::world::{Chat, Person, World};
 
@@ -197,10 +197,4 @@ fn describe(person: &Person) -> Value {
         "statusMessage": person.status_message,
         "email": person.email,
     })
-}
-
-/// The person of the path and the messaging channel of the body.
-fn between(inner: &Inner, user: &str, body: &Fields) -> Result<(u64, String), Problem> {
-    let world = inner.world();
-    Ok((person(&world, user)?.number, body.channel(&world)?))
 }

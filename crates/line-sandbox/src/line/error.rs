@@ -41,6 +41,19 @@ impl LineError {
         Self::bad_request(&format!("The value for the '{name}' parameter is invalid"))
     }
 
+    /// The same refusal under another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The same refusal with `"details":[]`, which LINE shows in several rich menu errors (PLATFORM 5).
+    pub(crate) fn with_empty_details(mut self) -> Self {
+        if let Some(body) = self.body.as_object_mut() {
+            body.insert("details".into(), json!([]));
+        }
+        self
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found")
     }

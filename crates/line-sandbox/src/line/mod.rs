@@ -7,7 +7,9 @@ mod endpoint;
 mod entry;
 mod error;
 mod oauth;
+pub(crate) mod query;
 mod rates;
+pub(crate) mod rich_menu;
 mod send;
 mod target;
 
@@ -50,6 +52,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/v2/bot/message/{message_id}/content/transcoding", get(content::transcoding))
         .route("/v2/bot/chat/loading/start", post(chat::start_loading))
         .route("/v2/bot/chat/markAsRead", post(chat::mark_as_read))
+        .merge(rich_menu::routes())
         .fallback(async || LineError::not_found())
         .method_not_allowed_fallback(async || LineError::not_found())
         .layer(middleware::from_fn_with_state(Arc::clone(inner), entry::enter))

@@ -9,9 +9,19 @@ const HOUR: f64 = 60.0 * MINUTE;
 /// How many calls in how many milliseconds. The bucket holds one window's worth; LINE does not publish its size.
 fn limit(method: &str, template: &str) -> (f64, f64) {
     match (method, template) {
-        ("POST", "/v2/bot/channel/webhook/test") => (60.0, HOUR),
+        ("POST", "/v2/bot/channel/webhook/test")
+        | (
+            "GET",
+            "/v2/bot/insight/richmenu/{rich_menu_id}/summary"
+            | "/v2/bot/insight/richmenu/{rich_menu_id}/daily",
+        ) => (60.0, HOUR),
         (_, "/v2/bot/channel/webhook/endpoint") => (1_000.0, MINUTE),
         ("POST", "/v2/bot/chat/loading/start") => (100.0, SECOND),
+        ("POST", "/v2/bot/richmenu")
+        | ("DELETE", "/v2/bot/richmenu/{rich_menu_id}" | "/v2/bot/richmenu/alias/{alias_id}")
+        | ("GET", "/v2/bot/richmenu/progress/batch") => (100.0, HOUR),
+        ("POST", "/v2/bot/richmenu/batch") => (3.0, HOUR),
+        ("GET", "/v2/bot/richmenu/list") => (10.0, SECOND),
         ("POST", "/v2/oauth/accessToken") => (370.0, SECOND),
         _ => (2_000.0, SECOND),
     }

@@ -36,6 +36,18 @@ pub(super) async fn show(
     }
 }
 
+/// The image of a rich menu. Each page address is a new menu, so it may be kept.
+pub(super) async fn show_rich_menu(State(inner): State<Arc<Inner>>, Path(id): Path<String>) -> Response {
+    let image = inner.world().rich_menus.image(&id).cloned();
+    let Some(image) = image else { return StatusCode::NOT_FOUND.into_response() };
+    let policy = [
+        (header::CONTENT_TYPE, image.content_type),
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
+        (header::CACHE_CONTROL, "private, max-age=86400, immutable".to_owned()),
+    ];
+    (policy, image.bytes).into_response()
+}
+
 /// The one range of a `Range` header as a half-open interval; `None` when there is no such part.
 fn byte_range(header: &str, length: usize) -> Option<(usize, usize)> {
     let (from, to) = header.strip_prefix("bytes=")?.split_once('-')?;

@@ -35,6 +35,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/phone/{user}/{chat}", get(pages::chat))
         .route("/phone/{user}/{chat}/messages", get(pages::messages_fragment))
         .route("/phone-media/{message}", get(media::show))
+        .route("/phone-rich-menu/{menu}", get(media::show_rich_menu))
         .route("/assets/{name}", get(assets::show))
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(only_local))

@@ -7,6 +7,7 @@ mod control;
 mod faults;
 mod keep;
 mod phone;
+mod rich_menus;
 mod send;
 mod stage;
 mod tokens;
