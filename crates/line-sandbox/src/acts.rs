@@ -36,9 +36,6 @@ impl Inner {
         }
         let unblocked = std::mem::replace(&mut bond.blocked, false);
         bond.following = true;
-        if unblocked {
-            world.rich_menus.settled(channel_id, self.clock.now()).forget(person);
-        }
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let fields = json!({ "follow": { "isUnblocked": unblocked } });
         let queued =
@@ -58,6 +55,7 @@ impl Inner {
         }
         bond.following = false;
         bond.blocked = true;
+        world.rich_menus.settled(channel_id, self.clock.now()).forget(person);
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let kind = Kind { name: "unfollow", replyable: false, fields: json!({}) };
         let queued = self.emit(&mut world, channel_id, origin, kind);

@@ -215,6 +215,8 @@ async fn unblocking_loses_the_own_menu() {
     let own = ready(&stage, &[text("own")]).await;
     stage.line("POST", &format!("{}/{own}", of_user(&stage)), Value::Null).await.ok();
     stage.act("unfollow", json!({})).await;
+    // Who is no friend is accepted, but not linked.
+    stage.line("POST", &format!("{}/{own}", of_user(&stage)), Value::Null).await.ok();
     stage.act("follow", json!({})).await;
     refused(&stage.get(&of_user(&stage)).await, 404, "the user has no richmenu");
     stage.line("POST", &format!("{}/{own}", of_user(&stage)), Value::Null).await.ok();
@@ -399,9 +401,21 @@ async fn a_batch_moves_links() {
     );
     let to_none = json!([{"type": "link", "from": b, "to": a}]);
     found(&check(of(to_none)).await, 404, "operations[0].to", &format!("Richmenu ({a}) is not found"));
+    let mixed = of(json!([{"type": "unlinkAll"}, unlink]));
+    found(
+        &check(mixed).await,
+        400,
+        "operations[].type",
+        "'unlinkAll' type can't be combined with other type",
+    );
+    found(
+        &check(of(json!([{"type": "unlink", "from": "x"}]))).await,
+        400,
+        "operations[0].from",
+        "invalid richMenuId",
+    );
     for body in [
         of(json!([])),
-        of(json!([{"type": "unlinkAll"}, unlink])),
         of(json!([{"type": "dance"}])),
         of(json!(vec![json!({"type": "unlinkAll"}); 1001])),
         json!({"operations": [unlink], "resumeRequestKey": "no spaces"}),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
+use line_api::ids::is_rich_menu_id;
 use line_api::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -114,7 +115,7 @@ pub(super) async fn progress(
     }))
 }
 
-/// Reads the operations and checks them against the account's menus. LINE's text for `unlinkAll` beside others is not published.
+/// Reads the operations and checks them against the account's menus.
 fn read(menus: &Menus, body: &Value) -> Result<Vec<Operation>, LineError> {
     let items = match body.get("operations") {
         Some(Value::Array(items)) => items,
@@ -128,7 +129,8 @@ fn read(menus: &Menus, body: &Value) -> Result<Vec<Operation>, LineError> {
     let operations: Vec<Operation> =
         items.iter().enumerate().map(|(index, item)| operation(item, index)).collect::<Result<_, _>>()?;
     if operations.len() > 1 && operations.contains(&Operation::UnlinkAll) {
-        return Err(LineError::property("operations", "unlinkAll must be the only operation"));
+        let message = "'unlinkAll' type can't be combined with other type";
+        return Err(LineError::property("operations[].type", message));
     }
     let mut seen = BTreeSet::new();
     for (index, operation) in operations.iter().enumerate() {
@@ -140,6 +142,9 @@ fn read(menus: &Menus, body: &Value) -> Result<Vec<Operation>, LineError> {
         for (name, id) in [("from", Some(from.as_str())), ("to", operation.target())] {
             let Some(id) = id else { continue };
             let property = format!("operations[{index}].{name}");
+            if !is_rich_menu_id(id) {
+                return Err(LineError::property(&property, "invalid richMenuId"));
+            }
             let Some(menu) = menus.get(id) else {
                 let message = format!("Richmenu ({id}) is not found");
                 return Err(LineError::property(&property, &message).with_status(StatusCode::NOT_FOUND));

@@ -20,7 +20,7 @@ use crate::world::World;
 type Answer = Result<Json<Value>, LineError>;
 type Accepted = Result<(StatusCode, Json<Value>), LineError>;
 
-/// How long a bulk call takes after its 202. LINE says only that it is asynchronous.
+/// How long a bulk call takes after its 202; at LINE "a few seconds".
 const BULK_MS: i64 = 1_000;
 
 pub(super) async fn set_default(
@@ -62,7 +62,8 @@ pub(super) async fn clear_default(State(inner): State<Arc<Inner>>, caller: Calle
     Ok(Json(json!({})))
 }
 
-/// Links a person, friend or not. An ID that no person of this provider has reads as invalid (not published).
+/// Links a friend. For strangers, people who block the account and IDs of nobody the answer is the same, but nothing is linked
+/// (LINE's reference, "Conditions for linking rich menu").
 pub(super) async fn link_user(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
@@ -70,13 +71,14 @@ pub(super) async fn link_user(
 ) -> Answer {
     let now = inner.clock.now();
     let mut world = inner.world();
-    let person =
-        person(&world, &caller.channel, &user_id)?.ok_or_else(|| LineError::invalid_parameter("userId"))?;
+    let friend = friend(&world, &caller.channel, &user_id)?;
     let menus = world.rich_menus.settled(&caller.channel, now);
     check_menu(menus, &id, LineError::not_found)?;
-    menus.link(person, &id);
-    drop(world);
-    inner.changed(vec![person]);
+    if let Some(person) = friend {
+        menus.link(person, &id);
+        drop(world);
+        inner.changed(vec![person]);
+    }
     Ok(Json(json!({})))
 }
 
@@ -87,7 +89,7 @@ pub(super) async fn show_of_user(
 ) -> Answer {
     let now = inner.clock.now();
     let mut world = inner.world();
-    let person = person(&world, &caller.channel, &user_id)?;
+    let person = friend(&world, &caller.channel, &user_id)?;
     let menus = world.rich_menus.settled(&caller.channel, now);
     match person.and_then(|person| menus.links.get(&person)) {
         Some(id) => Ok(Json(json!({ "richMenuId": id }))),
@@ -102,7 +104,7 @@ pub(super) async fn unlink_user(
 ) -> Answer {
     let now = inner.clock.now();
     let mut world = inner.world();
-    if let Some(person) = person(&world, &caller.channel, &user_id)? {
+    if let Some(person) = friend(&world, &caller.channel, &user_id)? {
         world.rich_menus.settled(&caller.channel, now).forget(person);
         drop(world);
         inner.changed(vec![person]);
@@ -162,16 +164,17 @@ fn check_menu(menus: &Menus, id: &str, missing: impl Fn() -> LineError) -> Resul
     Ok(())
 }
 
-/// The person behind a user ID of this channel's provider; a malformed ID is refused.
-fn person(world: &World, channel: &str, user_id: &str) -> Result<Option<u64>, LineError> {
+/// The friend behind a user ID; a malformed ID is refused.
+fn friend(world: &World, channel: &str, user_id: &str) -> Result<Option<u64>, LineError> {
     if !is_line_id(user_id, 'U') {
         return Err(LineError::invalid_parameter("userId"));
     }
-    let channel = world.channels.get(channel).ok_or_else(LineError::forbidden)?;
-    Ok(world.person_by_id(&channel.provider, user_id))
+    let provider = &world.channels.get(channel).ok_or_else(LineError::forbidden)?.provider;
+    let person = world.person_by_id(provider, user_id);
+    Ok(person.filter(|person| world.bond(channel, *person).following))
 }
 
-/// The 1-500 people of a bulk call. One malformed ID refuses the whole; IDs of nobody are passed over (not published).
+/// The friends among the 1-500 people of a bulk call. One malformed ID refuses the whole.
 fn people(world: &World, channel: &str, body: &Value) -> Result<BTreeSet<u64>, LineError> {
     let ids = match body.get("userIds") {
         Some(Value::Array(ids)) => ids.as_slice(),
@@ -185,7 +188,7 @@ fn people(world: &World, channel: &str, body: &Value) -> Result<BTreeSet<u64>, L
     let mut people = BTreeSet::new();
     for (index, id) in ids.iter().enumerate() {
         let invalid = |_| LineError::invalid_property(&format!("userIds[{index}]"));
-        people.extend(person(world, channel, id.as_str().unwrap_or_default()).map_err(invalid)?);
+        people.extend(friend(world, channel, id.as_str().unwrap_or_default()).map_err(invalid)?);
     }
     Ok(people)
 }

@@ -220,7 +220,7 @@ impl Menus {
         self.links.insert(person, id.to_owned());
     }
 
-    /// Forgets a person's own link: blocking and unblocking loses it (PLATFORM 10, GOTCHAS H3).
+    /// Forgets a person's own link: blocking loses it for good (PLATFORM 10, GOTCHAS H3).
     pub(crate) fn forget(&mut self, person: u64) {
         self.links.remove(&person);
     }
