@@ -40,6 +40,7 @@ impl Inner {
         let fields = json!({ "follow": { "isUnblocked": unblocked } });
         let queued =
             self.emit(&mut world, channel_id, origin, Kind { name: "follow", replyable: true, fields });
+        self.greet(&mut world, channel_id, person);
         drop(world);
         self.changed(vec![person]);
         queued
@@ -100,9 +101,14 @@ impl Inner {
         let content = world.messages.get(id).map(message_content);
         let fields = json!({ "message": content });
         let viewers = world.viewers(&chat);
+        let alone = matches!(chat, Chat::Single { .. });
         let origin = Origin { chat, person: (!hide_user_id).then_some(person) };
         let queued =
             self.emit(&mut world, channel_id, origin, Kind { name: "message", replyable: true, fields });
+        if alone {
+            let text = draft.value.get("text").and_then(Value::as_str);
+            self.auto_reply(&mut world, channel_id, person, text);
+        }
         drop(world);
         self.changed(viewers);
         Ok(Sent { message_id: id.to_string(), queued })

@@ -71,14 +71,18 @@ pub(crate) fn iso_8601(ms: i64) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// The month of a time (`2026-11`) in an account's region, by which quotas are counted (PLATFORM 22).
-pub(crate) fn month(ms: i64, country: &str) -> String {
-    let hours = match country {
+/// By how many hours the region of an account's country is ahead of UTC.
+pub(crate) fn region_hours(country: &str) -> i64 {
+    match country {
         "JP" => 9,
         "TH" => 7,
         _ => 8,
-    };
-    iso_8601(ms + hours * 3_600_000).get(..7).unwrap_or_default().to_owned()
+    }
+}
+
+/// The month of a time (`2026-11`) in an account's region, by which quotas are counted (PLATFORM 22).
+pub(crate) fn month(ms: i64, country: &str) -> String {
+    iso_8601(ms + region_hours(country) * 3_600_000).get(..7).unwrap_or_default().to_owned()
 }
 
 /// Length of a day in ms.

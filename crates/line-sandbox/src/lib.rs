@@ -19,6 +19,7 @@ mod faults;
 mod ids;
 mod line;
 mod log;
+mod manager;
 mod messages;
 mod phone;
 mod scenario;

@@ -20,6 +20,8 @@ pub(crate) enum Via {
     Postback,
     Reply,
     Push,
+    /// OA Manager answered by itself.
+    Manager,
 }
 
 impl Via {
@@ -30,6 +32,7 @@ impl Via {
             Self::Postback => Some("postback"),
             Self::Reply => Some("reply"),
             Self::Push => Some("push"),
+            Self::Manager => Some("manager"),
         }
     }
 }

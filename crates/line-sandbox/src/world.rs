@@ -36,6 +36,7 @@ pub(crate) struct World {
     #[serde(skip)]
     pub(crate) deliveries: VecDeque<Delivery>,
     pub(crate) rich_menus: rich_menu::State,
+    pub(crate) manager: crate::manager::State,
 }
 
 /// Which kind of LINE channel.

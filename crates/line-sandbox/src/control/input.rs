@@ -178,6 +178,23 @@ impl Fields {
         read(&self.object(field)?).map_err(|problem| problem.inside(field))
     }
 
+    /// Reads an array of objects; problems name their field from the body's root.
+    pub(crate) fn objects<T>(
+        &self,
+        field: &str,
+        read: impl Fn(&Self) -> Result<T, Problem>,
+    ) -> Result<Vec<T>, Problem> {
+        let wrong = || Problem::field(field, "must be an array of objects");
+        let items = self.value(field).and_then(Value::as_array).ok_or_else(wrong)?;
+        let each = |(index, item): (usize, &Value)| match item {
+            Value::Object(fields) => {
+                read(&Self(fields.clone())).map_err(|problem| problem.inside(&format!("{field}[{index}]")))
+            }
+            _ => Err(wrong()),
+        };
+        items.iter().enumerate().map(each).collect()
+    }
+
     /// The messaging channel named by `channelId`.
     pub(crate) fn channel(&self, world: &World) -> Result<String, Problem> {
         messaging_channel(world, &self.text("channelId")?)

@@ -53,6 +53,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/clock", get(observe::show_clock).post(observe::advance_clock))
         .route("/reset", post(observe::reset))
         .merge(rich_menu::routes())
+        .merge(crate::manager::routes())
         .fallback(async || Problem::not_found("no such control path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path does not take that method")

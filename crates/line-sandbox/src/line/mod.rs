@@ -11,7 +11,7 @@ pub(crate) mod query;
 mod rates;
 pub(crate) mod rich_menu;
 mod send;
-mod target;
+pub(crate) mod target;
 
 use std::sync::Arc;
 

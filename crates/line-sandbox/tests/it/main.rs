@@ -6,6 +6,7 @@ mod content;
 mod control;
 mod faults;
 mod keep;
+mod manager;
 mod phone;
 mod rich_menus;
 mod send;

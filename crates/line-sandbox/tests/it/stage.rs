@@ -165,7 +165,9 @@ impl Stage {
         self.token = text(&answer["access_token"]);
         let endpoint = json!({"endpoint": self.receiver.url});
         self.line("PUT", "/v2/bot/channel/webhook/endpoint", endpoint).await.ok();
-        self.set(json!({"useWebhook": true, "groupChats": true})).await;
+        // As owners are told to: the account's own answers would stand beside the bot's.
+        let settings = json!({"useWebhook": true, "groupChats": true, "greeting": false, "autoReply": false});
+        self.set(settings).await;
         let user =
             self.control("POST", "/users", json!({"displayName": "小明", "language": "zh-TW"})).await.ok();
         self.user = text(&user["user"]);
