@@ -99,7 +99,7 @@ const test = await api.testWebhookEndpoint({ endpoint: server.url });
 assert.deepEqual([test.success, test.statusCode, test.reason], [true, 200, 'OK']);
 assert.deepEqual(await verified(), []);
 await api.setWebhookEndpoint({ endpoint: server.url });
-await control('PATCH', `/channels/${channelId}`, { useWebhook: true, groupChats: true });
+await control('PATCH', `/channels/${channelId}`, { useWebhook: true, groupChats: true, greeting: false, autoReply: false });
 assert.deepEqual(await api.getWebhookEndpoint(), { endpoint: server.url, active: true });
 
 const act = (what, fields) => control('POST', `/users/${person.user}/${what}`, { channelId, ...fields });

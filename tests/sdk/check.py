@@ -113,7 +113,7 @@ def main():
         assert test.success and test.status_code == 200, test
         assert parser.parse(*receiver.next()) == []
         api.set_webhook_endpoint(SetWebhookEndpointRequest(endpoint=receiver.url))
-        control("PATCH", f"/channels/{channel_id}", {"useWebhook": True})
+        control("PATCH", f"/channels/{channel_id}", {"useWebhook": True, "greeting": False, "autoReply": False})
         endpoint = api.get_webhook_endpoint()
         assert (endpoint.endpoint, endpoint.active) == (receiver.url, True)
 

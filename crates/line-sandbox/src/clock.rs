@@ -23,6 +23,11 @@ impl Clock {
         i64::try_from(real.as_millis()).unwrap_or(i64::MAX / 2) + self.offset_ms.load(Ordering::Acquire)
     }
 
+    /// By how many milliseconds the clock is ahead of real time.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.offset_ms.load(Ordering::Acquire)
+    }
+
     /// Moves the clock ahead and wakes everything that waits for a time.
     pub(crate) fn advance(&self, ms: i64) -> i64 {
         self.offset_ms.fetch_add(ms, Ordering::AcqRel);

@@ -33,6 +33,11 @@ impl Ids {
         self.last_message.store(last_message, Ordering::Release);
     }
 
+    /// The number that decides every id.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.load(Ordering::Acquire)
+    }
+
     /// The next 64 random bits.
     pub(crate) fn next(&self) -> u64 {
         const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -19,6 +19,8 @@ pub(crate) enum Answer {
 /// One API call with its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    /// Counts up from 1.
+    pub(crate) id: u64,
     pub(crate) at: i64,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -28,12 +30,14 @@ pub(crate) struct Entry {
     /// `None` when the connection was broken instead of an answer.
     pub(crate) status: Option<u16>,
     pub(crate) answer: Answer,
+    pub(crate) duration_ms: u64,
 }
 
 impl Inner {
     /// Keeps a call, dropping the oldest beyond 10,000.
-    pub(crate) fn record(&self, entry: Entry) {
+    pub(crate) fn record(&self, mut entry: Entry) {
         let mut log = self.log();
+        entry.id = log.back().map_or(1, |last| last.id + 1);
         if log.len() >= KEPT {
             log.pop_front();
         }
@@ -59,6 +63,7 @@ impl Entry {
             Answer::Binary(length) => json!({ "bytes": length }),
         };
         json!({
+            "id": self.id,
             "at": self.at,
             "method": self.method,
             "path": self.path,
@@ -68,6 +73,7 @@ impl Entry {
             "retryKey": header("x-line-retry-key"),
             "status": self.status,
             "answer": answer,
+            "durationMs": self.duration_ms,
         })
     }
 }

@@ -246,7 +246,9 @@ impl Inner {
             Some(fault) => self.exchange_with(&fault, url, &signature, &body).await,
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut world = self.world();
         let delivery = Delivery {
+            id: world.deliveries.back().map_or(1, |last| last.id + 1),
             channel: channel.to_owned(),
             at,
             url: url.to_owned(),
@@ -258,7 +260,6 @@ impl Inner {
             detail: outcome.detail.clone(),
             duration_ms,
         };
-        let mut world = self.world();
         if world.deliveries.len() >= DELIVERIES_KEPT {
             world.deliveries.pop_front();
         }
@@ -331,6 +332,31 @@ impl Inner {
         let path = Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default();
         let fault = self.strike(On::Webhook, "POST", &path);
         self.post(channel, url, secret, body(destination, &[]), 1, fault).await
+    }
+}
+
+impl Inner {
+    /// Sends a kept webhook once more, as a redelivery to the channel's present address with its present secret; the record's
+    /// number is found at `deliveries`. `None` when the delivery is not kept or its channel has no address.
+    pub(crate) async fn send_again(&self, id: u64) -> Option<Outcome> {
+        let (channel, url, secret, body, attempt) = {
+            let world = self.world();
+            let delivery = world.deliveries.iter().rev().find(|delivery| delivery.id == id)?;
+            let channel = world.channels.get(&delivery.channel)?;
+            let url = channel.endpoint.clone()?;
+            let mut value: Value = serde_json::from_str(&delivery.body).ok()?;
+            for event in value.get_mut("events").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(context) = event.get_mut("deliveryContext") {
+                    *context = json!({ "isRedelivery": true });
+                }
+            }
+            let events = value.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
+            let body = body(&channel.bot_user_id, &events);
+            (delivery.channel.clone(), url, channel.secret.clone(), body, delivery.attempt + 1)
+        };
+        let path = Url::parse(&url).map(|url| url.path().to_owned()).unwrap_or_default();
+        let fault = self.strike(On::Webhook, "POST", &path);
+        Some(self.post(&channel, &url, &secret, body, attempt, fault).await)
     }
 }
 

@@ -214,6 +214,8 @@ pub(crate) struct Bucket {
 /// One webhook attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
+    /// Counts up from 1.
+    pub(crate) id: u64,
     pub(crate) channel: String,
     pub(crate) at: i64,
     pub(crate) url: String,

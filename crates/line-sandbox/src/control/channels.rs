@@ -269,6 +269,31 @@ pub(super) async fn reissue_secret(
     Ok(Json(json!({ "channelSecret": channel.secret })))
 }
 
+/// The console's button "Verify": a signed empty batch to the webhook's address, whether or not it is in use (PLATFORM 15).
+pub(super) async fn verify_webhook(
+    State(inner): State<Arc<Inner>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let (url, secret, destination) = {
+        let mut world = inner.world();
+        let channel = channel_mut(&mut world, &id)?;
+        let url = channel.endpoint.clone();
+        let url =
+            url.ok_or_else(|| Problem::field("webhookEndpoint", "is not set; there is nothing to verify"))?;
+        (url, channel.secret.clone(), channel.bot_user_id.clone())
+    };
+    let outcome = inner.test_webhook(&id, &url, &secret, &destination).await;
+    let world = inner.world();
+    let delivery = world.deliveries.iter().rev().find(|delivery| delivery.channel == id);
+    Ok(Json(json!({
+        "deliveryId": delivery.map(|delivery| delivery.id),
+        "success": outcome.is_ok(),
+        "statusCode": outcome.status,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+    })))
+}
+
 /// A channel as the console shows it.
 fn describe(channel: &Channel) -> Value {
     let settings = &channel.settings;

@@ -30,6 +30,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/channels/{channel}", get(channels::show_channel).patch(channels::change_channel))
         .route("/channels/{channel}/access-token", post(channels::issue_long_lived_token))
         .route("/channels/{channel}/secret", post(channels::reissue_secret))
+        .route("/channels/{channel}/verify", post(channels::verify_webhook))
         .route("/users", get(people::list_users).post(people::create_user))
         .route("/users/{user}/follow", post(people::follow))
         .route("/users/{user}/unfollow", post(people::unfollow))
@@ -44,6 +45,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/groups/{group}/members", get(groups::list_members).post(groups::add_members))
         .route("/groups/{group}/members/{user}", delete(groups::remove_member))
         .route("/deliveries", get(observe::list_deliveries))
+        .route("/deliveries/{delivery}/redeliver", post(observe::redeliver))
         .route("/requests", get(observe::list_requests))
         .route(
             "/faults",

@@ -28,6 +28,7 @@ pub(super) async fn list_deliveries(State(inner): State<Arc<Inner>>, query: Pair
 
 fn describe(delivery: &Delivery) -> Value {
     json!({
+        "id": delivery.id,
         "channelId": delivery.channel,
         "at": delivery.at,
         "url": delivery.url,
@@ -39,6 +40,21 @@ fn describe(delivery: &Delivery) -> Value {
         "detail": delivery.detail,
         "durationMs": delivery.duration_ms,
     })
+}
+
+/// Sends a webhook once more, as a redelivery; gives how that ended.
+pub(super) async fn redeliver(State(inner): State<Arc<Inner>>, Path(id): Path<u64>) -> Answer {
+    let outcome = inner.send_again(id).await;
+    let outcome = outcome.ok_or_else(|| {
+        Problem::not_found(format!("there is no delivery {id}, or its channel has no webhook address"))
+    })?;
+    Ok(Json(json!({
+        "id": inner.world().deliveries.back().map(|delivery| delivery.id),
+        "success": outcome.is_ok(),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+    })))
 }
 
 pub(super) async fn list_requests(State(inner): State<Arc<Inner>>, query: Pairs) -> Answer {

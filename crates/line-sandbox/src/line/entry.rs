@@ -1,6 +1,7 @@
 //! The door of LINE's API: request ids, size limits, faults, the log, access tokens, JSON bodies (PLATFORM 5).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request, State};
@@ -33,6 +34,7 @@ enum Passage {
 /// Passes a call through the door: faults first, then the work, then headers and the log.
 pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
     let at = inner.clock.now();
+    let started = Instant::now();
     let request_id = inner.ids.uuid();
     let (mut parts, body) = request.into_parts();
     let method = parts.method.clone();
@@ -73,6 +75,7 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         }
     };
     inner.record(Entry {
+        id: 0,
         at,
         method: method.to_string(),
         path: uri.path().to_owned(),
@@ -81,6 +84,7 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         body: bytes,
         status,
         answer,
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     response
 }

@@ -149,7 +149,10 @@ impl Scene {
         let new = json!({ "providerId": scene.provider, "type": "messaging", "name": "Tea" });
         let channel = scene.control("/channels", new).await;
         scene.channel = channel["channelId"].as_str().unwrap().to_owned();
-        scene.settings(json!({ "webhookEndpoint": format!("{hook}/hook"), "useWebhook": true })).await;
+        let hook = format!("{hook}/hook");
+        let console =
+            json!({ "webhookEndpoint": hook, "useWebhook": true, "greeting": false, "autoReply": false });
+        scene.settings(console).await;
         let timeouts = Timeouts {
             connect: Duration::from_secs(5),
             call: Duration::from_millis(1500),
