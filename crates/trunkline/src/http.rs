@@ -27,6 +27,11 @@ impl Client {
         Self::new(origin, "/api/v1", Some(key))
     }
 
+    /// LINE's own API at `origin`.
+    pub(crate) fn line(origin: &Url, token: String) -> anyhow::Result<Self> {
+        Self::new(origin, "", Some(token))
+    }
+
     fn new(origin: &Url, root: &str, key: Option<String>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
         Ok(Self { http, base: format!("{}{root}", origin.as_str().trim_end_matches('/')), key })

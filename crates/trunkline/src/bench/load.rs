@@ -1,7 +1,7 @@
-//! A closed loop of webhook requests as LINE sends them: each connection sends, waits for the answer, and sends again.
+//! A closed loop of requests: each connection sends, waits for the answer, and sends again. The client speaks HTTP by hand,
+//! because a library's client would use more of the two cores than what is measured.
 //!
-//! Every body is about 1 KB, has a fresh `webhookEventId` and is signed anew. The client speaks HTTP by hand, because a
-//! library's client would use more of the two cores than the hub.
+//! [`Source`] makes webhook requests as LINE sends them: every body is about 1 KB, has a fresh `webhookEventId` and is signed anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,15 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use super::stage::{Channel, Friend};
+
+/// What is sent, and where to.
+pub(super) trait Requests: Send + Sync + 'static {
+    /// The origin.
+    fn origin(&self) -> &Url;
+
+    /// Writes the next whole request of a connection.
+    fn write(&self, lane: usize, request: &mut Vec<u8>);
+}
 
 /// Bodies are filled up to this many bytes.
 const BODY: usize = 1024;
@@ -28,6 +37,28 @@ pub(super) struct Source {
     pub(super) friends: Vec<Friend>,
     /// Numbers the events of the whole run, so that none comes twice.
     pub(super) numbers: Arc<AtomicU64>,
+}
+
+impl Requests for Source {
+    fn origin(&self) -> &Url {
+        &self.webhook
+    }
+
+    fn write(&self, lane: usize, request: &mut Vec<u8>) {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let friend = self.friends.get(lane % self.friends.len().max(1)).map_or("", |friend| &friend.id);
+        let body = body(&self.channel.bot_user_id, friend, number);
+        let signature = line_api::signature::sign(&self.channel.secret, &body);
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json; charset=utf-8\r\nuser-agent: LineBotWebhook/2.0\r\n\
+             x-line-signature: {signature}\r\ncontent-length: {}\r\n\r\n",
+            self.webhook.path(),
+            self.webhook.authority(),
+            body.len(),
+        );
+        request.extend_from_slice(head.as_bytes());
+        request.extend_from_slice(&body);
+    }
 }
 
 /// What was seen.
@@ -60,7 +91,7 @@ impl Seen {
 
 /// Drives `connections` for `warm_up`, then for `measured`.
 pub(super) async fn run(
-    source: Arc<Source>,
+    source: Arc<impl Requests>,
     connections: usize,
     warm_up: Duration,
     measured: Duration,
@@ -81,28 +112,21 @@ pub(super) async fn run(
     Ok(seen)
 }
 
-async fn connection(source: Arc<Source>, lane: usize, begin: Instant, end: Instant) -> anyhow::Result<Seen> {
-    let address = source.webhook.socket_addrs(|| None)?;
+async fn connection(
+    source: Arc<impl Requests>,
+    lane: usize,
+    begin: Instant,
+    end: Instant,
+) -> anyhow::Result<Seen> {
+    let address = source.origin().socket_addrs(|| None)?;
     let mut stream = TcpStream::connect(address.as_slice()).await?;
     stream.set_nodelay(true)?;
-    let head = format!(
-        "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json; charset=utf-8\r\nuser-agent: LineBotWebhook/2.0\r\n",
-        source.webhook.path(),
-        source.webhook.authority(),
-    );
-    let friend = source.friends.get(lane % source.friends.len().max(1)).context("nobody writes")?;
     let mut seen = Seen::default();
     let mut request = Vec::with_capacity(2 * BODY);
     let mut answer = Vec::with_capacity(1024);
     loop {
-        let number = source.numbers.fetch_add(1, Ordering::Relaxed);
-        let body = body(&source.channel.bot_user_id, &friend.id, number);
-        let signature = line_api::signature::sign(&source.channel.secret, &body);
         request.clear();
-        request.extend_from_slice(head.as_bytes());
-        let rest = format!("x-line-signature: {signature}\r\ncontent-length: {}\r\n\r\n", body.len());
-        request.extend_from_slice(rest.as_bytes());
-        request.extend_from_slice(&body);
+        source.write(lane, &mut request);
         let sent = Instant::now();
         stream.write_all(&request).await?;
         let status = read(&mut stream, &mut answer).await?;
@@ -127,7 +151,7 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u1
     answer.clear();
     loop {
         if stream.read_buf(answer).await? == 0 {
-            bail!("the hub closed the connection");
+            bail!("the server closed the connection");
         }
         let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = std::str::from_utf8(answer.get(..end).unwrap_or_default())?;
@@ -139,7 +163,7 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u1
         let status = head.get(9..12).and_then(|status| status.parse().ok()).context("no status")?;
         while answer.len() < end + 4 + length {
             if stream.read_buf(answer).await? == 0 {
-                bail!("the hub closed the connection");
+                bail!("the server closed the connection");
             }
         }
         return Ok(status);

@@ -4,6 +4,7 @@ mod child;
 mod faults;
 mod ingest;
 mod load;
+mod sandbox;
 mod stage;
 
 use std::process::ExitCode;
@@ -18,7 +19,21 @@ pub(crate) enum Command {
     Ingest(ingest::Options),
     /// Kill the hub again and again under load, and count what was lost or came twice
     Faults(faults::Options),
-    /// The hub as the other two run it
+    /// What the local LINE sustains, beside a bare server and client of the same libraries, and what a million messages weigh
+    Sandbox(sandbox::Options),
+    /// The bare server
+    #[command(hide = true)]
+    Bare,
+    /// The bare client
+    #[command(hide = true)]
+    BareClient {
+        /// Where to
+        url: String,
+        /// For how long
+        #[arg(long)]
+        seconds: u64,
+    },
+    /// The hub as the others run it
     #[command(hide = true)]
     Serve(Box<ServeOptions>),
 }
@@ -40,6 +55,9 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Ingest(options) => ingest::run(options).await,
         Command::Faults(options) => faults::run(options).await,
+        Command::Sandbox(options) => sandbox::run(options).await,
+        Command::Bare => sandbox::bare().await,
+        Command::BareClient { url, seconds } => sandbox::bare_client(&url, seconds).await,
         Command::Serve(options) => {
             let settings = Settings::read(&options.settings)?;
             settings.start_log()?;
