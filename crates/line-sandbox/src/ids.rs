@@ -94,6 +94,12 @@ impl Ids {
         format!("U{hex}")
     }
 
+    /// 32 bytes fixed by the seed and their purpose, such as a key that must stay the same.
+    pub(crate) fn lasting(&self, purpose: &str) -> [u8; 32] {
+        let hash = digest::digest(&digest::SHA256, format!("{}:{purpose}", self.seed()).as_bytes());
+        hash.as_ref().try_into().unwrap_or_default()
+    }
+
     /// A `webhookEventId`: a ULID of the given time.
     pub(crate) fn event_id(&self, now: i64) -> String {
         let random = u128::from(self.next()) << 64 | u128::from(self.next());
@@ -122,6 +128,11 @@ impl Ids {
     pub(crate) fn token(&self, words: usize) -> String {
         let bytes: Vec<u8> = (0..words).flat_map(|_| self.next().to_be_bytes()).collect();
         URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// An opaque token that looks like a signed JWT, as LINE's newer access tokens do (PLATFORM 4). Its parts mean nothing.
+    pub(crate) fn jws(&self) -> String {
+        format!("eyJhbGciOiJIUzI1NiJ9.{}.{}", self.token(12), self.token(4))
     }
 }
 

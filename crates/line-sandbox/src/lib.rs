@@ -3,6 +3,7 @@
 //!
 //! - `line/`: LINE's own paths at the root, as PLATFORM 4–9 describe them.
 //! - `control/`: `/sandbox/v1`, what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
+//! - `login/`, `liff/`: LINE Login and LIFF, their calls and their pages (PLATFORM 23, 24).
 //! - `phone/`: the pages on which a person chats with an account.
 //! - `world` is what exists and `messages` what was said, `acts` what people do, `events` and `webhook` how the account's server hears of it.
 //!
@@ -17,8 +18,11 @@ mod disk;
 mod events;
 mod faults;
 mod ids;
+mod jwt;
+mod liff;
 mod line;
 mod log;
+mod login;
 mod manager;
 mod messages;
 mod phone;
@@ -127,6 +131,8 @@ impl Sandbox {
         Router::new()
             .merge(control::routes(&self.inner))
             .merge(phone::routes(&self.inner))
+            .merge(login::page_routes(&self.inner))
+            .merge(liff::page_routes(&self.inner))
             .merge(line::routes(&self.inner))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.inner), touch))
     }

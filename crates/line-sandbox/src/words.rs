@@ -61,6 +61,11 @@ impl Words {
         cookie.and_then(Self::of).or_else(wanted).unwrap_or(Self { code: "en", id: langid!("en") })
     }
 
+    /// The first of ours in a list of BCP 47 tags, separated by spaces as in `ui_locales`.
+    pub(crate) fn from_locales(locales: &str) -> Option<Self> {
+        accepted(&locales.replace(' ', ",")).find_map(Self::of)
+    }
+
     /// The code for `lang` attributes.
     pub(crate) fn code(&self) -> &'static str {
         self.code

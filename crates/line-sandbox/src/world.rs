@@ -7,9 +7,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::faults::Fault;
-use crate::line::rich_menu;
+use crate::line::{rich_menu, tokens};
 use crate::messages::Messages;
 use crate::webhook::Parcel;
+use crate::{liff, login};
 
 /// Everything that a reset forgets. What is skipped here is not kept on disk (`disk`); messages are kept there apart.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -25,7 +26,9 @@ pub(crate) struct World {
     pub(crate) groups: BTreeMap<String, Group>,
     #[serde(skip)]
     pub(crate) messages: Messages,
-    pub(crate) tokens: HashMap<String, AccessToken>,
+    pub(crate) tokens: tokens::State,
+    pub(crate) login: login::State,
+    pub(crate) liff: liff::State,
     pub(crate) reply_tokens: HashMap<String, ReplyToken>,
     /// Accepted pushes by (channel, retry key).
     pub(crate) retry_keys: HashMap<(String, String), Accepted>,
@@ -60,6 +63,8 @@ pub(crate) struct Channel {
     pub(crate) country: String,
     pub(crate) endpoint: Option<String>,
     pub(crate) settings: Settings,
+    /// The keys with which the channel may sign assertions (PLATFORM 4.2).
+    pub(crate) public_keys: Vec<PublicKey>,
     /// Friendships by person.
     pub(crate) bonds: HashMap<u64, Bond>,
     /// Paid messages by month (`2026-11`, in the account's region).
@@ -72,6 +77,15 @@ pub(crate) struct Channel {
 /// A queue that takes nothing: that of a channel read from disk, until its own is made.
 fn no_queue() -> mpsc::UnboundedSender<Parcel> {
     mpsc::unbounded_channel().0
+}
+
+/// A public key as it was registered, and when (ms).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PublicKey {
+    pub(crate) kid: String,
+    pub(crate) jwk: Value,
+    pub(crate) added_at: i64,
 }
 
 /// What the consoles hold and no API sets.
@@ -166,24 +180,6 @@ pub(crate) enum Chat {
     Group(String),
     /// Two people, the one with the smaller number first; no account is in it. Only LIFF's share target picker writes here.
     Pair(u64, u64),
-}
-
-/// An access token and how it ends.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct AccessToken {
-    pub(crate) channel: String,
-    pub(crate) kind: TokenKind,
-    pub(crate) issued_at: i64,
-    /// `None` for the long-lived token.
-    pub(crate) expires_at: Option<i64>,
-}
-
-/// The kinds of channel access token (PLATFORM 4) the sandbox issues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum TokenKind {
-    Stateless,
-    ShortLived,
-    LongLived,
 }
 
 /// The right to one free answer (PLATFORM 17).

@@ -11,7 +11,7 @@ use crate::Inner;
 use crate::control::input::{Fields, Problem, channel_mut, items};
 use crate::ids::is_line_id;
 use crate::webhook;
-use crate::world::{AccessToken, Channel, Kind, Settings, TokenKind};
+use crate::world::{Channel, Kind, Settings};
 
 pub(super) async fn create_provider(
     State(inner): State<Arc<Inner>>,
@@ -93,6 +93,7 @@ pub(super) async fn create_channel(
         country,
         endpoint: None,
         settings: Settings::default(),
+        public_keys: Vec::new(),
         bonds: Default::default(),
         used: Default::default(),
     };
@@ -241,34 +242,6 @@ pub(super) async fn change_channel(
     Ok(Json(answer))
 }
 
-/// The console's button: a token without an end; the one before it dies (PLATFORM 4).
-pub(super) async fn issue_long_lived_token(
-    State(inner): State<Arc<Inner>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let mut world = inner.world();
-    if channel_mut(&mut world, &id)?.kind != Kind::Messaging {
-        return Err(Problem::conflict("only a messaging channel has a long-lived token"));
-    }
-    world.tokens.retain(|_, token| token.channel != id || token.kind != TokenKind::LongLived);
-    let text = inner.ids.token(16);
-    let issued_at = inner.clock.now();
-    let token = AccessToken { channel: id, kind: TokenKind::LongLived, issued_at, expires_at: None };
-    world.tokens.insert(text.clone(), token);
-    Ok(Json(json!({ "accessToken": text })))
-}
-
-/// The console's button: the old secret is dead at once, tokens keep working (PLATFORM 4.3).
-pub(super) async fn reissue_secret(
-    State(inner): State<Arc<Inner>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let mut world = inner.world();
-    let channel = channel_mut(&mut world, &id)?;
-    channel.secret = inner.ids.hex32();
-    Ok(Json(json!({ "channelSecret": channel.secret })))
-}
-
 /// The console's button "Verify": a signed empty batch to the webhook's address, whether or not it is in use (PLATFORM 15).
 pub(super) async fn verify_webhook(
     State(inner): State<Arc<Inner>>,
@@ -304,6 +277,7 @@ fn describe(channel: &Channel) -> Value {
         "name": channel.name,
         "country": channel.country,
         "published": settings.published,
+        "publicKeys": channel.public_keys,
     });
     let own = match channel.kind {
         Kind::Messaging => json!({

@@ -59,7 +59,7 @@ impl IntoResponse for Problem {
 }
 
 /// A JSON object of a body, read field by field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
 impl FromRequest<Arc<Inner>> for Fields {
@@ -79,6 +79,11 @@ impl FromRequest<Arc<Inner>> for Fields {
 }
 
 impl Fields {
+    /// The fields of an object; `None` when it is none.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        value.as_object().cloned().map(Self)
+    }
+
     /// The value of a field; `None` when it is missing or null.
     pub(crate) fn value(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())

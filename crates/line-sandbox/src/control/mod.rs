@@ -1,6 +1,7 @@
 //! `/sandbox/v1`: what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
 
 mod channels;
+mod credentials;
 mod groups;
 pub(crate) mod input;
 mod observe;
@@ -28,9 +29,8 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/providers", get(channels::list_providers).post(channels::create_provider))
         .route("/channels", get(channels::list_channels).post(channels::create_channel))
         .route("/channels/{channel}", get(channels::show_channel).patch(channels::change_channel))
-        .route("/channels/{channel}/access-token", post(channels::issue_long_lived_token))
-        .route("/channels/{channel}/secret", post(channels::reissue_secret))
         .route("/channels/{channel}/verify", post(channels::verify_webhook))
+        .merge(credentials::routes())
         .route("/users", get(people::list_users).post(people::create_user))
         .route("/users/{user}/follow", post(people::follow))
         .route("/users/{user}/unfollow", post(people::unfollow))

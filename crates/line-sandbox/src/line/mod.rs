@@ -4,19 +4,21 @@ mod account;
 mod chat;
 mod content;
 mod endpoint;
-mod entry;
-mod error;
-mod oauth;
+pub(crate) mod entry;
+pub(crate) mod error;
 pub(crate) mod query;
 mod rates;
 pub(crate) mod rich_menu;
 mod send;
 pub(crate) mod target;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use url::Url;
 
@@ -27,10 +29,9 @@ use crate::line::error::LineError;
 /// LINE's paths. Everything unknown at the root is LINE's 404.
 pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
     Router::new()
-        .route("/oauth2/v3/token", post(oauth::issue_stateless))
-        .route("/v2/oauth/accessToken", post(oauth::issue_short_lived))
-        .route("/v2/oauth/verify", post(oauth::verify))
-        .route("/v2/oauth/revoke", post(oauth::revoke))
+        .merge(tokens::routes())
+        .merge(crate::login::api_routes())
+        .merge(crate::liff::api_routes())
         .route("/v2/bot/channel/webhook/endpoint", get(endpoint::show).put(endpoint::set))
         .route("/v2/bot/channel/webhook/test", post(endpoint::test))
         .route("/v2/bot/info", get(account::info))
@@ -53,10 +54,21 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/v2/bot/chat/loading/start", post(chat::start_loading))
         .route("/v2/bot/chat/markAsRead", post(chat::mark_as_read))
         .merge(rich_menu::routes())
-        .fallback(async || LineError::not_found())
+        .fallback(unknown)
         .method_not_allowed_fallback(async || LineError::not_found())
         .layer(middleware::from_fn_with_state(Arc::clone(inner), entry::enter))
         .with_state(Arc::clone(inner))
+}
+
+/// Unknown paths, but for those of LINE's LIFF host, whose apps live below `/liff` here (PLATFORM 2).
+async fn unknown(uri: Uri) -> Response {
+    match crate::liff::own_path(uri.path()) {
+        Some(path) => {
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            Redirect::temporary(&format!("{path}{query}")).into_response()
+        }
+        None => LineError::not_found().into_response(),
+    }
 }
 
 /// LINE's rule for a webhook address: https, at most 500 characters; plain http on loopback is the sandbox's own (CONTRACT 2).

@@ -7,6 +7,8 @@ mod media;
 mod pages;
 mod transcript;
 
+pub(crate) use self::pages::Face;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -46,25 +46,25 @@ impl Frame {
 
 /// A name with a picture, or with an initial on a colour.
 #[derive(Debug, Clone)]
-pub(super) struct Face {
-    pub(super) name: String,
-    pub(super) picture: Option<String>,
-    initial: String,
-    tint: u32,
+pub(crate) struct Face {
+    pub(crate) name: String,
+    pub(crate) picture: Option<String>,
+    pub(crate) initial: String,
+    pub(crate) tint: u32,
 }
 
 impl Face {
-    pub(super) fn new(name: &str, picture: Option<String>) -> Self {
+    pub(crate) fn new(name: &str, picture: Option<String>) -> Self {
         let initial = name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
         let tint = name.chars().fold(0_u32, |sum, c| sum.wrapping_mul(31).wrapping_add(u32::from(c))) % 8;
         Self { name: name.to_owned(), picture, initial, tint }
     }
 
-    pub(super) fn of_person(person: &Person) -> Self {
+    pub(crate) fn of_person(person: &Person) -> Self {
         Self::new(&person.name, person.picture_url.clone())
     }
 
-    pub(super) fn of_channel(channel: &Channel) -> Self {
+    pub(crate) fn of_channel(channel: &Channel) -> Self {
         Self::new(&channel.name, channel.picture_url.clone())
     }
 }

@@ -1,0 +1,42 @@
+login-title = Log in with LINE
+login-sandbox = This is the sandbox, not LINE
+login-who = Who is logging in?
+login-other = Somebody else
+login-go = Continue
+login-consent = Allow access?
+login-consent-lead = { $name } would like to have:
+login-scope-profile = Your profile: name, picture and status message
+login-scope-openid = Your user ID, for logging in
+login-scope-email = Your e-mail address
+login-scope-write = Sending messages to chats in your name
+login-is-friend = Already a friend
+login-add-friend = Add friend
+login-unblock = Unblock
+login-allow = Allow
+login-friend-title = Add this account?
+login-friend-lead = { $name } sends its news through this account.
+login-not-now = Not now
+login-again = Log in as somebody else
+login-to-chat = To the chat
+login-going-back = Going back to the app…
+login-bad-client = The client_id is not that of a Login channel.
+login-bad-redirect = The redirect_uri is not among the callback URLs of this channel.
+login-bad-app = There is no such LIFF app.
+login-no-person = There is no such person in the sandbox.
+login-unpublished = This channel is not published. Only its testers can log in; publish it, or add this person to the testers.
+login-denied = You did not allow it, so the app was not opened.
+login-gone = This page is over. Start again from the app.
+link-who = Which account is to be linked?
+link-expired = This link has been used or is older than 10 minutes. Ask for a new one in the chat.
+link-bad-nonce = The nonce must have 10 to 255 characters.
+link-done = Your accounts are linked.
+link-failed = The link was made for somebody else, so nothing was linked.
+liff-close = Close
+liff-share-title = Share with
+liff-share-nobody = There is nobody to share with yet.
+liff-share-send = { $count ->
+    [one] Send { $count } message
+   *[other] Send { $count } messages
+}
+liff-share-friend = Friend
+liff-share-account = Official Account
