@@ -9,6 +9,7 @@ use crate::Inner;
 use crate::control::input::{Fields, Problem};
 use crate::events::{Kind, Origin, Queued, message_content};
 use crate::messages::{Content, Message, NewMessage, Via, compact};
+use crate::sends::Act;
 use crate::world::{Chat, World};
 
 /// A message that a phone sent.
@@ -36,6 +37,14 @@ impl Inner {
         }
         let unblocked = std::mem::replace(&mut bond.blocked, false);
         bond.following = true;
+        let now = self.clock.now();
+        let first = bond.followed_at.replace(now).is_none();
+        let known = world.people.get(&person).is_some_and(|person| person.traits.is_reached());
+        world.sends.stand(channel_id, now, |day| {
+            day.followers += u64::from(first);
+            day.reaches += u64::from(known);
+            day.blocks = day.blocks.saturating_sub(u64::from(unblocked));
+        });
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let fields = json!({ "follow": { "isUnblocked": unblocked } });
         let queued =
@@ -57,6 +66,11 @@ impl Inner {
         bond.following = false;
         bond.blocked = true;
         world.rich_menus.settled(channel_id, self.clock.now()).forget(person);
+        let known = world.people.get(&person).is_some_and(|person| person.traits.is_reached());
+        world.sends.stand(channel_id, self.clock.now(), |day| {
+            day.blocks += 1;
+            day.reaches = day.reaches.saturating_sub(u64::from(known));
+        });
         let origin = Origin { chat: Chat::single(channel_id, person), person: Some(person) };
         let kind = Kind { name: "unfollow", replyable: false, fields: json!({}) };
         let queued = self.emit(&mut world, channel_id, origin, kind);
@@ -239,14 +253,18 @@ impl Inner {
     pub(crate) fn read(&self, person: u64, channel_id: &str) -> usize {
         let mut world = self.world();
         let chat = Chat::single(channel_id, person);
-        let mut count = 0;
+        let mut seen = Vec::new();
         world.messages.change_back(&chat, |message| {
             if message.author.is_none() && !message.read {
                 message.read = true;
-                count += 1;
+                seen.push(message.id);
             }
             true
         });
+        let (count, now) = (seen.len(), self.clock.now());
+        for message in seen {
+            world.sends.react(person, message, Act::Seen, now);
+        }
         drop(world);
         if count > 0 {
             self.changed(vec![person]);

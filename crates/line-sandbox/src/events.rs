@@ -76,6 +76,10 @@ impl Inner {
             if let Value::Object(fields) = kind.fields {
                 object.extend(fields);
             }
+            // An event of nobody says so by a null; LINE leaves out what has no value (PLATFORM 16).
+            if object.get("source").is_some_and(Value::is_null) {
+                object.remove("source");
+            }
             if let Some(token) = &reply_token {
                 object.insert("replyToken".into(), token.clone().into());
             }

@@ -108,11 +108,17 @@ impl Ids {
 
     /// A message ID: 18 digits that grow with time and never repeat.
     pub(crate) fn message_id(&self, now: i64) -> u64 {
+        self.message_ids(now, 1)
+    }
+
+    /// `count` message IDs in a row, for a send to many: gives the first.
+    pub(crate) fn message_ids(&self, now: i64, count: u64) -> u64 {
         let by_time = u64::try_from(now).unwrap_or_default().wrapping_mul(100_000);
-        let next = |last: u64| by_time.max(last + 1);
-        let last =
-            self.last_message.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
-        next(last.unwrap_or_default())
+        let first = |last: u64| by_time.max(last + 1);
+        let last = self.last_message.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+            Some(first(last) + count.saturating_sub(1))
+        });
+        first(last.unwrap_or_default())
     }
 
     /// A request ID (`x-line-request-id`) or another UUID.
@@ -203,5 +209,7 @@ mod tests {
         let first = ids.message_id(5);
         let second = ids.message_id(5);
         assert!(second > first);
+        let many = ids.message_ids(5, 3);
+        assert_eq!((many, ids.message_id(5)), (second + 1, second + 4));
     }
 }

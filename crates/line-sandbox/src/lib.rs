@@ -12,6 +12,7 @@
 //! Everything lives behind one lock that is never held across an await; time is `Clock`, ids are `Ids`. Nothing here knows the hub.
 
 mod acts;
+mod audiences;
 mod clock;
 mod control;
 mod disk;
@@ -27,6 +28,8 @@ mod manager;
 mod messages;
 mod phone;
 mod scenario;
+mod sends;
+mod traits;
 mod webhook;
 mod words;
 mod world;
@@ -148,6 +151,7 @@ impl Sandbox {
     ) -> io::Result<()> {
         // Only the first listener counts; a sandbox has one origin.
         let _ = self.inner.address.set(listener.local_addr()?);
+        self.inner.resume_narrowcasts();
         let stop = self.inner.stop.clone();
         let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner).take();
         let keeper = disk.map(|disk| {

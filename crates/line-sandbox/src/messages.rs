@@ -22,6 +22,11 @@ pub(crate) enum Via {
     Push,
     /// OA Manager answered by itself.
     Manager,
+    Multicast,
+    Narrowcast,
+    Broadcast,
+    /// A notification message to a phone number.
+    Pnp,
 }
 
 impl Via {
@@ -33,6 +38,10 @@ impl Via {
             Self::Reply => Some("reply"),
             Self::Push => Some("push"),
             Self::Manager => Some("manager"),
+            Self::Multicast => Some("multicast"),
+            Self::Narrowcast => Some("narrowcast"),
+            Self::Broadcast => Some("broadcast"),
+            Self::Pnp => Some("pnp"),
         }
     }
 }

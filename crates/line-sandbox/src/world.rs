@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::faults::Fault;
 use crate::line::{rich_menu, tokens};
 use crate::messages::Messages;
+use crate::traits::Traits;
 use crate::webhook::Parcel;
 use crate::{liff, login};
 
@@ -40,6 +41,9 @@ pub(crate) struct World {
     pub(crate) deliveries: VecDeque<Delivery>,
     pub(crate) rich_menus: rich_menu::State,
     pub(crate) manager: crate::manager::State,
+    /// Campaigns, counts by day, units.
+    pub(crate) sends: crate::sends::State,
+    pub(crate) audiences: crate::audiences::State,
 }
 
 /// Which kind of LINE channel.
@@ -72,6 +76,8 @@ pub(crate) struct Channel {
     /// The queue of webhooks, sent in order.
     #[serde(skip, default = "no_queue")]
     pub(crate) outgoing: mpsc::UnboundedSender<Parcel>,
+    /// In ms.
+    pub(crate) created_at: i64,
 }
 
 /// A queue that takes nothing: that of a channel read from disk, until its own is made.
@@ -104,6 +110,10 @@ pub(crate) struct Settings {
     pub(crate) account_type: String,
     pub(crate) standby: bool,
     pub(crate) published: bool,
+    /// Under a corporate contract with LINE: notification messages, and marking as read by user (PLATFORM 9, 14).
+    pub(crate) partner: bool,
+    /// How long LINE's background work takes, in ms: a phase of a narrowcast, the making of an audience.
+    pub(crate) processing_ms: i64,
     pub(crate) linked_bot_channel_id: Option<String>,
     pub(crate) callback_urls: Vec<String>,
     /// People who may log in while a Login channel is not published (PLATFORM 23.5), as `u…`.
@@ -128,6 +138,8 @@ impl Default for Settings {
             account_type: "unverified".into(),
             standby: false,
             published: false,
+            partner: false,
+            processing_ms: 500,
             linked_bot_channel_id: None,
             callback_urls: Vec::new(),
             testers: Vec::new(),
@@ -147,6 +159,7 @@ pub(crate) struct Person {
     pub(crate) email: Option<String>,
     /// The user ID under each provider (PLATFORM 3).
     pub(crate) user_ids: HashMap<String, String>,
+    pub(crate) traits: Traits,
 }
 
 /// What is between a person and an account.
@@ -154,6 +167,8 @@ pub(crate) struct Person {
 pub(crate) struct Bond {
     pub(crate) following: bool,
     pub(crate) blocked: bool,
+    /// When the friendship began, in ms; `None` for who never added the account.
+    pub(crate) followed_at: Option<i64>,
     pub(crate) wrote_at: Option<i64>,
     /// The account shows that it is preparing an answer until then (or until its next message).
     pub(crate) loading_until: Option<i64>,
@@ -222,6 +237,13 @@ pub(crate) struct Delivery {
     pub(crate) reason: &'static str,
     pub(crate) detail: String,
     pub(crate) duration_ms: u64,
+}
+
+impl Bond {
+    /// Since when the person counts as a friend, in ms.
+    pub(crate) fn since(&self, traits: &Traits) -> Option<i64> {
+        traits.friend_since.filter(|_| self.followed_at.is_some()).or(self.followed_at)
+    }
 }
 
 impl Chat {

@@ -96,6 +96,7 @@ pub(super) async fn create_channel(
         public_keys: Vec::new(),
         bonds: Default::default(),
         used: Default::default(),
+        created_at: inner.clock.now(),
     };
     let answer = describe(&channel);
     world.channels.insert(channel.id.clone(), channel);
@@ -120,7 +121,7 @@ pub(super) async fn show_channel(
 const CALLBACK_URLS: usize = 400;
 
 /// The settings that may be changed, so that a typing error does not pass unseen.
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 22] = [
     "name",
     "pictureUrl",
     "useWebhook",
@@ -141,7 +142,12 @@ const SETTINGS: [&str; 20] = [
     "standby",
     "country",
     "webhookEndpoint",
+    "partner",
+    "processingMs",
 ];
+
+/// Longer than LINE ever takes.
+const PROCESSING_LIMIT_MS: i64 = crate::clock::DAY_MS;
 
 pub(super) async fn change_channel(
     State(inner): State<Arc<Inner>>,
@@ -184,6 +190,13 @@ pub(super) async fn change_channel(
     switch("published", &mut settings.published)?;
     switch("standby", &mut settings.standby)?;
     switch("emailPermission", &mut settings.email_permission)?;
+    switch("partner", &mut settings.partner)?;
+    if let Some(ms) = body.whole("processingMs")? {
+        settings.processing_ms = i64::try_from(ms)
+            .ok()
+            .filter(|ms| *ms <= PROCESSING_LIMIT_MS)
+            .ok_or_else(|| Problem::field("processingMs", "must not be longer than a day"))?;
+    }
     if let Some(mode) = body.word("chatMode", &["chat", "bot"])? {
         settings.chat_mode = mode;
     }
@@ -297,6 +310,8 @@ fn describe(channel: &Channel) -> Value {
             "autoReply": settings.auto_reply,
             "accountType": settings.account_type,
             "standby": settings.standby,
+            "partner": settings.partner,
+            "processingMs": settings.processing_ms,
         }),
         Kind::Login => json!({
             "type": "login",

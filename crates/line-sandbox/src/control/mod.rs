@@ -7,6 +7,7 @@ pub(crate) mod input;
 mod observe;
 mod people;
 mod rich_menu;
+mod reactions;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/channels/{channel}/verify", post(channels::verify_webhook))
         .merge(credentials::routes())
         .route("/users", get(people::list_users).post(people::create_user))
+        .route("/users/{user}", axum::routing::patch(people::change_user))
         .route("/users/{user}/follow", post(people::follow))
         .route("/users/{user}/unfollow", post(people::unfollow))
         .route("/users/{user}/messages", post(people::send_message))
@@ -39,6 +41,9 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/users/{user}/postbacks", post(people::send_postback))
         .route("/users/{user}/unsend", post(people::unsend_message))
         .route("/users/{user}/read", post(people::read_chat))
+        .route("/users/{user}/clicks", post(reactions::click))
+        .route("/users/{user}/video-plays", post(reactions::play))
+        .route("/sends", get(reactions::list_sends))
         .route("/users/{user}/timeline", get(people::show_timeline))
         .route("/groups", get(groups::list_groups).post(groups::create_group))
         .route("/groups/{group}", delete(groups::remove_bot))

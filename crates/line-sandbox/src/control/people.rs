@@ -10,6 +10,7 @@ use crate::Inner;
 use crate::acts::Draft;
 use crate::control::input::{Fields, Pairs, Problem, between, items, messaging_channel, person};
 use crate::messages::Message;
+use crate::traits::Traits;
 use crate::world::{Chat, Person, World};
 
 type Answer = Result<Json<Value>, Problem>;
@@ -20,10 +21,12 @@ pub(super) async fn create_user(State(inner): State<Arc<Inner>>, body: Fields) -
     let language = body.optional_text("language")?;
     let status_message = body.optional_text("statusMessage")?;
     let email = body.optional_text("email")?;
+    let mut traits = Traits::default();
+    traits.read(&body)?;
     let mut world = inner.world();
     let number = world.people.last_key_value().map_or(1, |(last, _)| last + 1);
-    let mut person =
-        Person { number, name, picture_url, language, status_message, email, user_ids: Default::default() };
+    let user_ids = Default::default();
+    let mut person = Person { number, name, picture_url, language, status_message, email, user_ids, traits };
     for provider in world.providers.keys() {
         person.user_ids.insert(provider.clone(), inner.ids.user_id(provider, &person.user()));
     }
@@ -33,6 +36,45 @@ pub(super) async fn create_user(State(inner): State<Arc<Inner>>, body: Fields) -
     let answer = describe(&person);
     world.people.insert(number, person);
     drop(world);
+    inner.changed(Vec::new());
+    Ok(Json(answer))
+}
+
+/// Changes what is given: the profile, and what LINE knows of the person beside it; null makes a field unknown.
+pub(super) async fn change_user(
+    State(inner): State<Arc<Inner>>,
+    Path(user): Path<String>,
+    body: Fields,
+) -> Answer {
+    let mut world = inner.world();
+    let mut changed = person(&world, &user)?.clone();
+    let before = changed.traits.is_reached();
+    if body.has("displayName") {
+        changed.name = body.text("displayName")?;
+    }
+    for (field, target) in [
+        ("pictureUrl", &mut changed.picture_url),
+        ("language", &mut changed.language),
+        ("statusMessage", &mut changed.status_message),
+    ] {
+        if body.has(field) {
+            *target = body.optional_text(field)?;
+        }
+    }
+    changed.traits.read(&body)?;
+    let (number, after, now) = (changed.number, changed.traits.is_reached(), inner.clock.now());
+    let answer = describe(&changed);
+    world.people.insert(number, changed);
+    let world = &mut *world;
+    let friends = world
+        .channels
+        .values()
+        .filter(|channel| before != after && channel.bonds.get(&number).is_some_and(|bond| bond.following));
+    for channel in friends {
+        world.sends.stand(&channel.id, now, |day| {
+            day.reaches = day.reaches.saturating_add_signed(if after { 1 } else { -1 });
+        });
+    }
     inner.changed(Vec::new());
     Ok(Json(answer))
 }
@@ -188,7 +230,7 @@ pub(crate) fn timeline_item(world: &World, message: &Message) -> Value {
 }
 
 fn describe(person: &Person) -> Value {
-    json!({
+    let mut shown = json!({
         "user": person.user(),
         "userId": person.user_ids,
         "displayName": person.name,
@@ -196,5 +238,9 @@ fn describe(person: &Person) -> Value {
         "language": person.language,
         "statusMessage": person.status_message,
         "email": person.email,
-    })
+    });
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(person.traits.to_json());
+    }
+    shown
 }

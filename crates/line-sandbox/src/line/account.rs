@@ -127,7 +127,7 @@ fn find<'w>(world: &'w World, channel: &str, user_id: &str) -> Result<&'w Person
 }
 
 /// The group or room of a path, while the account is in it.
-fn joined_group<'w>(
+pub(super) fn joined_group<'w>(
     world: &'w World,
     channel: &str,
     path: &MatchedPath,

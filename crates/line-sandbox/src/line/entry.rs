@@ -14,11 +14,15 @@ use serde_json::Value;
 use crate::Inner;
 use crate::faults::{Fault, Kind as FaultKind, On};
 use crate::line::error::LineError;
+use crate::line::gate::RETRYABLE;
 use crate::log::{Answer, Entry};
 use crate::world::{Kind, World};
 
 /// The largest body LINE takes.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// The largest file of user IDs: 1,500,000 lines (PLATFORM 11), of which the log keeps the beginning.
+pub(crate) const UPLOAD_LIMIT: usize = 64 * 1024 * 1024;
+const LOGGED: usize = 64 * 1024;
 
 /// The `x-line-request-id` of this request.
 #[derive(Debug, Clone)]
@@ -43,7 +47,8 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
     parts.extensions.insert(RequestId(request_id.clone()));
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let (bytes, passage) = if announced.is_some_and(|length| length > BODY_LIMIT) {
+    let limit = if uri.path() == "/v2/bot/audienceGroup/upload/byFile" { UPLOAD_LIMIT } else { BODY_LIMIT };
+    let (bytes, passage) = if announced.is_some_and(|length| length > limit) {
         (Bytes::new(), Passage::Answer(too_large()))
     } else if method == Method::POST
         && announced.is_none()
@@ -52,7 +57,7 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         // LINE's edge wants a length also for an empty body (PLATFORM 5).
         (Bytes::new(), Passage::Answer(StatusCode::LENGTH_REQUIRED.into_response()))
     } else {
-        match to_bytes(body, BODY_LIMIT).await {
+        match to_bytes(body, limit).await {
             Err(_) => (Bytes::new(), Passage::Answer(too_large())),
             Ok(bytes) => {
                 let fault = inner.strike(On::Api, method.as_str(), uri.path());
@@ -81,7 +86,11 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         path: uri.path().to_owned(),
         query: uri.query().map(str::to_owned),
         headers,
-        body: bytes,
+        body: if bytes.len() > BODY_LIMIT {
+            Bytes::copy_from_slice(bytes.get(..LOGGED).unwrap_or_default())
+        } else {
+            bytes
+        },
         status,
         answer,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -189,7 +198,7 @@ impl FromRequestParts<Arc<Inner>> for Caller {
         if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Messaging) {
             return Err(LineError::forbidden());
         }
-        if parts.headers.contains_key("x-line-retry-key") && template != "/v2/bot/message/push" {
+        if parts.headers.contains_key("x-line-retry-key") && !RETRYABLE.contains(&template) {
             // Only sends that cost take a retry key (PLATFORM 18).
             return Err(LineError::bad_request("The retry key is not supported by this API"));
         }

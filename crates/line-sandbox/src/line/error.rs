@@ -29,6 +29,11 @@ impl LineError {
         Self { status: StatusCode::BAD_REQUEST, body }
     }
 
+    /// A text with details of its own.
+    pub(crate) fn details(message: &str, details: &Value) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: json!({ "message": message, "details": details }) }
+    }
+
     /// The value of a property cannot be what it says it is.
     pub(crate) fn invalid_property(property: &str) -> Self {
         Self::bad_request(&format!(

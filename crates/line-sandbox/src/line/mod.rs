@@ -1,12 +1,21 @@
 //! LINE's own paths at the root, with LINE's answers and texts (PLATFORM 4–9). All hosts of LINE are served from one origin.
 
 mod account;
+mod audience;
 mod chat;
 mod content;
+mod counts;
 mod endpoint;
 pub(crate) mod entry;
 pub(crate) mod error;
+mod gate;
+mod insight;
+mod lists;
+mod mass;
+mod narrowcast;
 pub(crate) mod query;
+mod paging;
+mod pnp;
 mod rates;
 pub(crate) mod rich_menu;
 mod send;
@@ -43,9 +52,6 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/v2/bot/room/{room_id}/members/count", get(account::count_members))
         .route("/v2/bot/room/{room_id}/member/{user_id}", get(account::member_profile))
         .route("/v2/bot/room/{room_id}/leave", post(account::leave))
-        .route("/v2/bot/message/reply", post(send::reply))
-        .route("/v2/bot/message/push", post(send::push))
-        .route("/v2/bot/message/validate/{kind}", post(send::validate))
         .route("/v2/bot/message/quota", get(account::quota))
         .route("/v2/bot/message/quota/consumption", get(account::consumption))
         .route("/v2/bot/message/{message_id}/content", get(content::show))
@@ -54,6 +60,14 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/v2/bot/chat/loading/start", post(chat::start_loading))
         .route("/v2/bot/chat/markAsRead", post(chat::mark_as_read))
         .merge(rich_menu::routes())
+        .merge(send::routes())
+        .merge(mass::routes())
+        .merge(narrowcast::routes())
+        .merge(counts::routes())
+        .merge(lists::routes())
+        .merge(audience::routes())
+        .merge(insight::routes())
+        .merge(pnp::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(async || LineError::not_found())
         .layer(middleware::from_fn_with_state(Arc::clone(inner), entry::enter))

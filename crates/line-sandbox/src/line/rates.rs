@@ -9,12 +9,13 @@ const HOUR: f64 = 60.0 * MINUTE;
 /// How many calls in how many milliseconds. The bucket holds one window's worth; LINE does not publish its size.
 fn limit(method: &str, template: &str) -> (f64, f64) {
     match (method, template) {
-        ("POST", "/v2/bot/channel/webhook/test")
-        | (
-            "GET",
-            "/v2/bot/insight/richmenu/{rich_menu_id}/summary"
-            | "/v2/bot/insight/richmenu/{rich_menu_id}/daily",
+        (
+            "POST",
+            "/v2/bot/channel/webhook/test" | "/v2/bot/message/narrowcast" | "/v2/bot/message/broadcast",
         ) => (60.0, HOUR),
+        ("POST", "/v2/bot/message/multicast") => (200.0, SECOND),
+        ("GET", template) if template.starts_with("/v2/bot/insight/") => (60.0, HOUR),
+        (_, template) if template.starts_with("/v2/bot/audienceGroup/") => (60.0, MINUTE),
         (_, "/v2/bot/channel/webhook/endpoint") => (1_000.0, MINUTE),
         ("POST", "/v2/bot/chat/loading/start") => (100.0, SECOND),
         ("POST", "/v2/bot/richmenu")

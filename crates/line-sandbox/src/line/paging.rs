@@ -1,0 +1,86 @@
+//! Pages by `start` and `next`, as LINE has them everywhere but at audiences (PLATFORM 5).
+
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::line::error::LineError;
+
+/// A continuation token lives so long (PLATFORM 5).
+const TOKEN_MS: i64 = 24 * 3_600_000;
+
+/// The query of a call, the first value of each name counting.
+pub(super) type Query = axum::extract::Query<HashMap<String, String>>;
+
+/// Which part of a list a call asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    /// How many items were passed by already.
+    pub(super) from: usize,
+    pub(super) limit: usize,
+}
+
+impl Page {
+    /// Reads `start` and `limit` (1 to `most`, `usual` when missing). `list` names the list and its owner, so that no token works
+    /// elsewhere.
+    pub(super) fn read(
+        query: &HashMap<String, String>,
+        list: &str,
+        (usual, most): (usize, usize),
+        now: i64,
+    ) -> Result<Self, LineError> {
+        let limit = match query.get("limit") {
+            None => usual,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=most).contains(limit))
+                .ok_or_else(|| LineError::invalid_parameter("limit"))?,
+        };
+        let from = match query.get("start") {
+            None => 0,
+            Some(token) => {
+                opened(token, list, now).ok_or_else(|| LineError::bad_request("Invalid start param"))?
+            }
+        };
+        Ok(Self { from, limit })
+    }
+
+    /// The token of the next page, when there is one in a list of `length`.
+    pub(super) fn next(&self, list: &str, length: usize, now: i64) -> Option<String> {
+        let from = self.from + self.limit;
+        (from < length).then(|| URL_SAFE_NO_PAD.encode(format!("{from}/{now}/{list}")))
+    }
+}
+
+fn opened(token: &str, list: &str, now: i64) -> Option<usize> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let mut parts = text.splitn(3, '/');
+    let from = parts.next()?.parse().ok()?;
+    let made: i64 = parts.next()?.parse().ok()?;
+    (parts.next()? == list && now < made + TOKEN_MS).then_some(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(name: &str, value: &str) -> HashMap<String, String> {
+        HashMap::from([(name.to_owned(), value.to_owned())])
+    }
+
+    /// PLATFORM 5: a token lives 24 hours.
+    #[test]
+    fn tokens_age_and_belong_to_their_list() {
+        let first = Page::read(&HashMap::new(), "a/1", (2, 10), 0).unwrap();
+        assert!(first.next("a/1", 2, 0).is_none());
+        let token = first.next("a/1", 3, 0).unwrap();
+        assert_eq!(Page::read(&query("start", &token), "a/1", (2, 10), TOKEN_MS - 1).unwrap().from, 2);
+        assert!(Page::read(&query("start", &token), "a/1", (2, 10), TOKEN_MS).is_err());
+        assert!(Page::read(&query("start", &token), "a/2", (2, 10), 0).is_err());
+        assert!(Page::read(&query("start", "x"), "a/1", (2, 10), 0).is_err());
+        for limit in ["0", "11", "x", "-1"] {
+            assert!(Page::read(&query("limit", limit), "a/1", (2, 10), 0).is_err(), "{limit}");
+        }
+    }
+}
