@@ -38,7 +38,7 @@ pub(super) async fn play(State(inner): State<Arc<Inner>>, Path(user): Path<Strin
             .ok_or_else(|| Problem::field("percent", "must lie between 0 and 100"))?,
     };
     world.sends.react(person, message, Act::Played(percent), inner.clock.now());
-    let tracking_id = value.get("trackingId").filter(|_| percent == 100);
+    let tracking_id = value.get("trackingId").filter(|id| id.is_string() && percent == 100);
     let Some(tracking_id) = tracking_id else {
         return Ok(Json(json!({ "webhookEventId": null, "delivered": false })));
     };

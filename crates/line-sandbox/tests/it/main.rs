@@ -2,11 +2,17 @@
 
 #![cfg(test)]
 
+mod audiences;
 mod content;
 mod control;
+mod counts;
+mod crowd;
 mod faults;
+mod insight;
 mod keep;
 mod manager;
+mod multicast;
+mod narrowcast;
 mod phone;
 mod rich_menus;
 mod send;

@@ -51,6 +51,7 @@ async fn narrowcast(
         return Ok(conflict);
     }
     inner.settle_narrowcasts(&mut world);
+    world.settle_audiences(now);
     check_context(&world, &caller.channel, None, messages)?;
     choice.check(&world, &caller.channel, now)?;
     let friends = world.friends(&caller.channel);

@@ -65,6 +65,8 @@ impl Inner {
         if campaign.phase != Phase::Waiting || now < campaign.until {
             return;
         }
+        world.settle_audiences(now);
+        let Some(campaign) = world.sends.get(number) else { return };
         let (channel, reserved) = (campaign.channel.clone(), campaign.reserved);
         // What is left beside this narrowcast's own reservation.
         let left = world.left(&channel, now).map(|left| left + reserved);
