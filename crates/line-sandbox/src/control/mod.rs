@@ -6,8 +6,8 @@ mod groups;
 pub(crate) mod input;
 mod observe;
 mod people;
-mod rich_menu;
 mod reactions;
+mod rich_menu;
 
 use std::sync::Arc;
 

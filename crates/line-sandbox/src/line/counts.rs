@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query as AxumQuery, State};
+use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -11,7 +11,8 @@ use crate::Inner;
 use crate::clock::{day, month, parse_day};
 use crate::line::entry::Caller;
 use crate::line::error::LineError;
-use crate::line::paging::{Page, Query};
+use crate::line::paging::Page;
+use crate::line::query::Query;
 use crate::sends::Counted;
 use crate::world::World;
 
@@ -59,8 +60,8 @@ async fn delivery_templated(State(inner): State<Arc<Inner>>, caller: Caller, que
     count(&inner, &caller, Counted::PnpTemplated, &query)
 }
 
-fn count(inner: &Inner, caller: &Caller, way: Counted, AxumQuery(query): &Query) -> Answer {
-    let on = query.get("date").and_then(|date| parse_day(date));
+fn count(inner: &Inner, caller: &Caller, way: Counted, query: &Query) -> Answer {
+    let on = query.get("date").and_then(parse_day);
     let on = on.ok_or_else(|| LineError::invalid_parameter("date"))?;
     let now = inner.clock.now();
     let mut world = inner.world();
@@ -84,10 +85,10 @@ async fn units_info(State(inner): State<Arc<Inner>>, caller: Caller) -> Answer {
     Ok(Json(json!({ "numOfCustomAggregationUnits": units(&inner, &caller).len() })))
 }
 
-async fn units_list(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(query): Query) -> Answer {
+async fn units_list(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let now = inner.clock.now();
     let list = format!("units/{}", caller.channel);
-    let page = Page::read(&query, &list, (100, 100), now)?;
+    let page = Page::read((query.get("start"), query.get("limit")), &list, (100, 100), now)?;
     let names = units(&inner, &caller);
     let shown: Vec<_> = names.iter().skip(page.from).take(page.limit).collect();
     let mut answer = json!({ "customAggregationUnits": shown });

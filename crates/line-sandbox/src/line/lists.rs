@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Path, Query as AxumQuery, State};
+use axum::extract::{MatchedPath, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ use crate::ids::is_line_id;
 use crate::line::account::joined_group;
 use crate::line::entry::{Caller, JsonBody};
 use crate::line::error::LineError;
-use crate::line::paging::{Page, Query};
+use crate::line::paging::Page;
+use crate::line::query::Query;
 use crate::world::{Chat, World};
 
 type Answer = Result<Json<Value>, LineError>;
@@ -39,12 +40,12 @@ fn user_ids(world: &World, channel: &str, people: impl Iterator<Item = u64>) -> 
 }
 
 /// Friends in the order in which they came to LINE. As at LINE a page may be shorter than asked: who blocks the account is passed over.
-async fn followers(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(query): Query) -> Answer {
+async fn followers(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let now = inner.clock.now();
     let world = inner.world();
     must_be_verified(&world, &caller.channel)?;
     let list = format!("followers/{}", caller.channel);
-    let page = Page::read(&query, &list, (300, 1_000), now)?;
+    let page = Page::read((query.get("start"), query.get("limit")), &list, (300, 1_000), now)?;
     let bonds = world.channels.get(&caller.channel).into_iter().flat_map(|channel| &channel.bonds);
     let mut known: Vec<(u64, bool)> = bonds
         .filter(|(_, bond)| bond.followed_at.is_some())
@@ -66,15 +67,14 @@ async fn members(
     caller: Caller,
     path: MatchedPath,
     Path(id): Path<String>,
-    AxumQuery(mut query): Query,
+    query: Query,
 ) -> Answer {
     let now = inner.clock.now();
     let world = inner.world();
     must_be_verified(&world, &caller.channel)?;
     let group = joined_group(&world, &caller.channel, &path, &id)?;
     let list = format!("members/{}/{id}", caller.channel);
-    query.remove("limit");
-    let page = Page::read(&query, &list, (100, 100), now)?;
+    let page = Page::read((query.get("start"), None), &list, (100, 100), now)?;
     let shown = group.members.iter().skip(page.from).take(page.limit).copied();
     let mut answer = json!({ "memberIds": user_ids(&world, &caller.channel, shown) });
     if let (Some(next), Some(answer)) = (page.next(&list, group.members.len(), now), answer.as_object_mut()) {

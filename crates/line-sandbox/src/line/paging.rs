@@ -1,16 +1,11 @@
 //! Pages by `start` and `next`, as LINE has them everywhere but at audiences (PLATFORM 5).
 
-use std::collections::HashMap;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::line::error::LineError;
 
 /// A continuation token lives so long (PLATFORM 5).
 const TOKEN_MS: i64 = 24 * 3_600_000;
-
-/// The query of a call, the first value of each name counting.
-pub(super) type Query = axum::extract::Query<HashMap<String, String>>;
 
 /// Which part of a list a call asks for.
 #[derive(Debug, Clone, Copy)]
@@ -21,15 +16,15 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Reads `start` and `limit` (1 to `most`, `usual` when missing). `list` names the list and its owner, so that no token works
+    /// Reads `start` and `limit` (1 to `most`, `usual` when missing) of a query. `list` names the list and its owner, so that no token works
     /// elsewhere.
     pub(super) fn read(
-        query: &HashMap<String, String>,
+        (start, limit): (Option<&str>, Option<&str>),
         list: &str,
         (usual, most): (usize, usize),
         now: i64,
     ) -> Result<Self, LineError> {
-        let limit = match query.get("limit") {
+        let limit = match limit {
             None => usual,
             Some(text) => text
                 .parse()
@@ -37,7 +32,7 @@ impl Page {
                 .filter(|limit| (1..=most).contains(limit))
                 .ok_or_else(|| LineError::invalid_parameter("limit"))?,
         };
-        let from = match query.get("start") {
+        let from = match start {
             None => 0,
             Some(token) => {
                 opened(token, list, now).ok_or_else(|| LineError::bad_request("Invalid start param"))?
@@ -65,22 +60,18 @@ fn opened(token: &str, list: &str, now: i64) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn query(name: &str, value: &str) -> HashMap<String, String> {
-        HashMap::from([(name.to_owned(), value.to_owned())])
-    }
-
     /// PLATFORM 5: a token lives 24 hours.
     #[test]
     fn tokens_age_and_belong_to_their_list() {
-        let first = Page::read(&HashMap::new(), "a/1", (2, 10), 0).unwrap();
+        let first = Page::read((None, None), "a/1", (2, 10), 0).unwrap();
         assert!(first.next("a/1", 2, 0).is_none());
         let token = first.next("a/1", 3, 0).unwrap();
-        assert_eq!(Page::read(&query("start", &token), "a/1", (2, 10), TOKEN_MS - 1).unwrap().from, 2);
-        assert!(Page::read(&query("start", &token), "a/1", (2, 10), TOKEN_MS).is_err());
-        assert!(Page::read(&query("start", &token), "a/2", (2, 10), 0).is_err());
-        assert!(Page::read(&query("start", "x"), "a/1", (2, 10), 0).is_err());
+        assert_eq!(Page::read((Some(&token), None), "a/1", (2, 10), TOKEN_MS - 1).unwrap().from, 2);
+        assert!(Page::read((Some(&token), None), "a/1", (2, 10), TOKEN_MS).is_err());
+        assert!(Page::read((Some(&token), None), "a/2", (2, 10), 0).is_err());
+        assert!(Page::read((Some("x"), None), "a/1", (2, 10), 0).is_err());
         for limit in ["0", "11", "x", "-1"] {
-            assert!(Page::read(&query("limit", limit), "a/1", (2, 10), 0).is_err(), "{limit}");
+            assert!(Page::read((None, Some(limit)), "a/1", (2, 10), 0).is_err(), "{limit}");
         }
     }
 }

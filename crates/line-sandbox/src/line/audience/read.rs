@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as AxumQuery, State};
+use axum::extract::{Path, State};
 use serde_json::{Map, Value, json};
 
 use super::create::created;
@@ -12,7 +12,7 @@ use crate::Inner;
 use crate::audiences::{Audience, Status};
 use crate::line::entry::Caller;
 use crate::line::error::LineError;
-use crate::line::paging::Query;
+use crate::line::query::Query;
 
 /// Audiences on a page: usually, at most (PLATFORM 11).
 const PAGE: (u64, u64) = (20, 40);
@@ -41,27 +41,18 @@ pub(super) async fn show_shared(
     Ok(Json(json!({ "audienceGroup": describe(audience), "jobs": jobs(audience, now), "owner": owner })))
 }
 
-pub(super) async fn list(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(query): Query) -> Answer {
+pub(super) async fn list(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     flag(&query, "includesExternalPublicGroups")?;
     pages(&inner, &caller, &query, true)
 }
 
 /// What other accounts share, which is nothing; own audiences when they are asked for.
-pub(super) async fn list_shared(
-    State(inner): State<Arc<Inner>>,
-    caller: Caller,
-    AxumQuery(query): Query,
-) -> Answer {
+pub(super) async fn list_shared(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let owned = flag(&query, "includesOwnedAudienceGroups")?;
     pages(&inner, &caller, &query, owned)
 }
 
-fn pages(
-    inner: &Inner,
-    caller: &Caller,
-    query: &std::collections::HashMap<String, String>,
-    owned: bool,
-) -> Answer {
+fn pages(inner: &Inner, caller: &Caller, query: &Query, owned: bool) -> Answer {
     let mut world = inner.world();
     enter(inner, &mut world, caller)?;
     let number = |name: &str, usual: Option<u64>| match query.get(name) {
@@ -81,12 +72,12 @@ fn pages(
         return Err(refused(&format!("size: must be less than or equal to {}", PAGE.1), "TOO_HIGH"));
     }
     let word = |name: &str, words: &[&str]| match query.get(name) {
-        Some(word) if !words.contains(&word.as_str()) => Err(LineError::invalid_parameter(name)),
-        word => Ok(word.map(String::as_str)),
+        Some(word) if !words.contains(&word) => Err(LineError::invalid_parameter(name)),
+        word => Ok(word),
     };
     let status = word("status", &STATUSES)?;
     let route = word("createRoute", &ROUTES)?;
-    let part = query.get("description").map(|part| part.to_lowercase()).unwrap_or_default();
+    let part = query.get("description").map(str::to_lowercase).unwrap_or_default();
     let found: Vec<&Audience> = world
         .audiences
         .of(&caller.channel)
@@ -107,8 +98,8 @@ fn pages(
     })))
 }
 
-fn flag(query: &std::collections::HashMap<String, String>, name: &str) -> Result<bool, LineError> {
-    match query.get(name).map(String::as_str) {
+fn flag(query: &Query, name: &str) -> Result<bool, LineError> {
+    match query.get(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(LineError::invalid_parameter(name)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query as AxumQuery, State};
+use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, blurred, missing};
@@ -12,17 +12,13 @@ use crate::clock::{day, parse_day};
 use crate::line::entry::Caller;
 use crate::line::error::LineError;
 use crate::line::gate::is_unit;
-use crate::line::paging::Query;
+use crate::line::query::Query;
 use crate::sends::{Act, Campaign, Kind, Reaction, Tally};
 
 /// A period is at most so many days long after its first (PLATFORM 12).
 const PERIOD_DAYS: i64 = 30;
 
-pub(super) async fn of_request(
-    State(inner): State<Arc<Inner>>,
-    caller: Caller,
-    AxumQuery(query): Query,
-) -> Answer {
+pub(super) async fn of_request(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let request_id =
         query.get("requestId").filter(|id| !id.is_empty()).ok_or_else(|| missing("requestId"))?;
     let mut world = inner.world();
@@ -34,17 +30,13 @@ pub(super) async fn of_request(
         .filter(|campaign| matches!(campaign.kind, Kind::Broadcast | Kind::Narrowcast))
         .ok_or_else(LineError::not_found)?;
     let (mut overview, messages, clicks) = figures(&[campaign], |_| true, false);
-    overview.insert("requestId".into(), request_id.as_str().into());
+    overview.insert("requestId".into(), request_id.into());
     overview.insert("timestamp".into(), (campaign.at / 1_000).into());
     overview.insert("delivered".into(), campaign.delivered().into());
     Ok(Json(json!({ "overview": overview, "messages": messages, "clicks": clicks })))
 }
 
-pub(super) async fn of_unit(
-    State(inner): State<Arc<Inner>>,
-    caller: Caller,
-    AxumQuery(query): Query,
-) -> Answer {
+pub(super) async fn of_unit(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let unit = query.get("customAggregationUnit").ok_or_else(|| missing("customAggregationUnit"))?;
     if !is_unit(unit) {
         return Err(LineError::invalid_parameter("customAggregationUnit"));
@@ -59,7 +51,7 @@ pub(super) async fn of_unit(
     }
     let world = inner.world();
     let campaigns: Vec<&Campaign> =
-        world.sends.of(&caller.channel).filter(|campaign| campaign.unit.as_ref() == Some(unit)).collect();
+        world.sends.of(&caller.channel).filter(|campaign| campaign.unit.as_deref() == Some(unit)).collect();
     let within = |reaction: &Reaction| (from..=to).contains(&day(reaction.at));
     let (overview, messages, clicks) = figures(&campaigns, within, true);
     Ok(Json(json!({ "overview": overview, "messages": messages, "clicks": clicks })))

@@ -6,7 +6,7 @@ mod events;
 
 use std::sync::Arc;
 
-use axum::extract::{Query as AxumQuery, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,7 +17,7 @@ use crate::clock::parse_day;
 use crate::line::counts::readiness;
 use crate::line::entry::Caller;
 use crate::line::error::LineError;
-use crate::line::paging::Query;
+use crate::line::query::Query;
 use crate::sends::Counted;
 
 type Answer = Result<Json<Value>, LineError>;
@@ -32,8 +32,8 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
 }
 
 /// What was sent on a day, by way; a way without any is left out.
-async fn delivery(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(query): Query) -> Answer {
-    let on = query.get("date").and_then(|date| parse_day(date));
+async fn delivery(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
+    let on = query.get("date").and_then(parse_day);
     let on = on.ok_or_else(|| LineError::bad_request("Bad Request"))?;
     let mut world = inner.world();
     inner.settle_narrowcasts(&mut world);
@@ -62,7 +62,7 @@ async fn delivery(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(que
 
 /// Friends at the end of a day; who added the account once stays counted. Without figures the fields are left out, though LINE's page
 /// shows nulls, which its schema does not allow.
-async fn followers(State(inner): State<Arc<Inner>>, caller: Caller, AxumQuery(query): Query) -> Answer {
+async fn followers(State(inner): State<Arc<Inner>>, caller: Caller, query: Query) -> Answer {
     let date = query.get("date").ok_or_else(|| LineError::bad_request("date is required"))?;
     let on = parse_day(date).ok_or_else(|| LineError::bad_request("Bad Request"))?;
     let world = inner.world();

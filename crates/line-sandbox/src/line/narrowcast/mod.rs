@@ -7,7 +7,7 @@ mod run;
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Query as AxumQuery, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use crate::ids::is_uuid;
 use crate::line::entry::{Caller, JsonBody, RequestId};
 use crate::line::error::LineError;
 use crate::line::gate::{RetryKey, check_context, checked_messages};
-use crate::line::paging::Query;
+use crate::line::query::Query;
 use crate::sends::{Campaign, Kind, Phase};
 
 /// Target reach below which a choice by attributes is refused (PLATFORM 7.1, floor 1).
@@ -85,7 +85,7 @@ async fn narrowcast(
 async fn progress(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
-    AxumQuery(query): Query,
+    query: Query,
 ) -> Result<Json<Value>, LineError> {
     let request_id = query.get("requestId").filter(|id| is_uuid(id));
     let request_id = request_id.ok_or_else(|| LineError::invalid_parameter("requestId"))?;
