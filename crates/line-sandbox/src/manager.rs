@@ -15,6 +15,7 @@ use crate::clock::region_hours;
 use crate::control::input::{Fields, Problem, messaging_channel};
 use crate::line::target::Target;
 use crate::messages::Via;
+use crate::sends::Counted;
 use crate::world::{Channel, Chat, World};
 
 /// The answers that somebody has changed, by channel; the others have LINE's defaults.
@@ -168,7 +169,7 @@ impl Inner {
             return;
         };
         let text = world.manager.of(channel_id).greeting(&channel.country);
-        self.say_as_manager(world, channel_id, person, &text);
+        self.say_as_manager(world, channel_id, person, &text, Counted::Welcome);
     }
 
     /// Answers a message in a person's own chat; in groups OA Manager keeps silent. `text` is `None` for what is not text,
@@ -192,11 +193,12 @@ impl Inner {
         // Among several answers to every message, LINE sends one at random.
         let one = || any.get(usize::try_from(self.ids.next() % any.len().max(1) as u64).ok()?).copied();
         if let Some(reply) = keyword.or_else(one) {
-            self.say_as_manager(world, channel_id, person, &reply.text.clone());
+            self.say_as_manager(world, channel_id, person, &reply.text.clone(), Counted::AutoResponse);
         }
     }
 
-    fn say_as_manager(&self, world: &mut World, channel_id: &str, person: u64, text: &str) {
+    fn say_as_manager(&self, world: &mut World, channel_id: &str, person: u64, text: &str, way: Counted) {
+        world.sends.count(channel_id, way, 1, self.clock.now());
         let name = |channel: &Channel| channel.name.clone();
         let account = world.channels.get(channel_id).map(name).unwrap_or_default();
         let nickname = world.people.get(&person).map(|person| person.name.clone()).unwrap_or_default();

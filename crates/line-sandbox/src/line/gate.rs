@@ -65,6 +65,30 @@ impl RetryKey {
     }
 }
 
+/// The packages of LINE's list of stickers that may be sent (page "Stickers" of LINE's documentation). Which stickers are in them is
+/// not looked at.
+const STICKER_PACKAGES: [&str; 17] = [
+    "446", "789", "1070", "6136", "6325", "6359", "6362", "6370", "6632", "8515", "8522", "8525", "10551", "10979",
+    "11537", "11538", "11539",
+];
+
+/// Only stickers of LINE's list can be sent (PLATFORM 19), but under a contract also a company's own. LINE's text is not published.
+pub(super) fn check_stickers(world: &World, channel: &str, messages: &[Value]) -> Result<(), LineError> {
+    if world.channels.get(channel).is_some_and(|channel| channel.settings.partner) {
+        return Ok(());
+    }
+    let stranger = messages.iter().position(|message| {
+        let package = message.get("packageId").and_then(Value::as_str);
+        package.is_some_and(|package| !STICKER_PACKAGES.contains(&package))
+    });
+    match stranger {
+        Some(index) => {
+            Err(LineError::property(&format!("messages[{index}].packageId"), "invalid property"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The body's messages, checked by the shared validator.
 pub(super) fn checked_messages(body: &Value) -> Result<&[Value], LineError> {
     let messages = body.get("messages").unwrap_or(&Value::Null);
@@ -106,6 +130,7 @@ pub(super) fn check_context(
     chat: Option<&Chat>,
     messages: &[Value],
 ) -> Result<(), LineError> {
+    check_stickers(world, channel, messages)?;
     let group = match chat {
         Some(Chat::Group(id)) => world.groups.get(id),
         _ => None,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::Inner;
 use crate::line::entry::{Caller, JsonBody, RequestId};
 use crate::line::error::LineError;
-use crate::line::gate::{RetryKey, check_context, checked_messages, checked_unit};
+use crate::line::gate::{RetryKey, check_context, check_stickers, checked_messages, checked_unit};
 use crate::line::target::Target;
 use crate::messages::Via;
 use crate::sends::{Campaign, Counted, Kind};
@@ -102,13 +102,14 @@ async fn push(
 
 /// Checks messages without sending them (PLATFORM 8).
 async fn validate(
-    _caller: Caller,
+    State(inner): State<Arc<Inner>>,
+    caller: Caller,
     Path(kind): Path<String>,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, LineError> {
     if !["reply", "push", "multicast", "narrowcast", "broadcast"].contains(&kind.as_str()) {
         return Err(LineError::not_found());
     }
-    checked_messages(&body)?;
+    check_stickers(&inner.world(), &caller.channel, checked_messages(&body)?)?;
     Ok(Json(json!({})))
 }

@@ -241,8 +241,13 @@ async fn a_narrowcast_reserves_quota() {
     narrowcast(&stage, json!({})).await.refused(429, "You have reached your monthly limit.");
     stage.set(json!({"processingMs": 500})).await;
     let limit = json!({"upToRemainingQuota": true, "forbidPartialDelivery": true});
-    let (_, done) = finished(&stage, json!({"limit": limit})).await;
+    let (_, done) = finished(&stage, json!({"limit": &limit})).await;
     assert_eq!((&done["phase"], &done["errorCode"]), (&json!("failed"), &json!(5)));
     let (_, done) = finished(&stage, json!({"limit": {"upToRemainingQuota": true}})).await;
     assert_eq!((&done["successCount"], stage.used().await), (&json!(2), json!(4)));
+    // Nothing is left at all.
+    let (_, done) = finished(&stage, json!({"limit": limit})).await;
+    assert_eq!(done["errorCode"], 5);
+    let cut = json!({"limit": {"upToRemainingQuota": true}});
+    narrowcast(&stage, cut).await.refused(429, "You have reached your monthly limit.");
 }

@@ -29,7 +29,7 @@ pub(super) struct Choice {
 pub(super) struct Limit {
     max: Option<u64>,
     up_to_remaining_quota: bool,
-    forbid_partial_delivery: bool,
+    pub(super) forbid_partial_delivery: bool,
 }
 
 impl Limit {

@@ -63,7 +63,9 @@ async fn narrowcast(
     }
     let left = world.left(&caller.channel, now);
     let reserved = choice.limit.reserved(friends.len() as u64, left);
-    if reserved > 0 && left.is_some_and(|left| reserved > left) || left == Some(0) {
+    // What may be cut short but must not be fails later (error code 5), not here.
+    let nothing_left = left == Some(0) && !choice.limit.forbid_partial_delivery;
+    if nothing_left || left.is_some_and(|left| reserved > left) {
         return Err(LineError::month_used_up());
     }
     let processing = world.channels.get(&caller.channel).map_or(0, |channel| channel.settings.processing_ms);
