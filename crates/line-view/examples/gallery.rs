@@ -14,21 +14,12 @@ fn main() -> std::io::Result<()> {
     let scheme = arguments.next().unwrap_or_else(|| "light".into());
     let labels = Labels::english();
     let phone = View {
-        labels: &labels,
-        place: Place::Phone,
-        content_url: None,
-        preview_url: None,
         external_media: base.is_some(),
         line_pictures: base.is_some(),
         interactive: true,
+        ..View::new(&labels, Place::Phone)
     };
-    let inbox = View {
-        place: Place::Inbox,
-        external_media: false,
-        line_pictures: false,
-        interactive: false,
-        ..phone
-    };
+    let inbox = View::new(&labels, Place::Inbox);
     let messages = messages(base.as_deref().unwrap_or("https://example.com"));
 
     let mut page = format!(

@@ -21,9 +21,10 @@ const FIELDS: &[&str] = &[
     "min",
     "clipboardText",
     "richMenuAliasId",
+    "couponId",
 ];
 
-/// The kinds a page can act on; all but `uri`, which is a link.
+/// The kinds a page can act on; all but `uri`, which is a link. `coupon` is ours: the tap on a coupon message.
 const KINDS: &[&str] = &[
     "postback",
     "message",
@@ -33,6 +34,7 @@ const KINDS: &[&str] = &[
     "location",
     "clipboard",
     "richmenuswitch",
+    "coupon",
 ];
 
 /// Longest string of an action handed to the page, in characters; LINE's own limits end at 1,000.

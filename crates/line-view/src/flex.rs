@@ -197,6 +197,7 @@ impl Draw<'_> {
             .keyword("lv-gravity-", gravity(text, spot))
             .keyword("", wrap.then_some("lv-wrap"))
             .keyword("", shrink.then_some("lv-measured"))
+            .keyword("", scales(text))
             .css("--lv-line-gap", style::pixels(text, "lineSpacing").filter(|_| wrap));
         self.tappable(worded(tag, text), text.get("action"), |draw| {
             let mut words = Tag::new("p", "lv-flex-words");
@@ -229,7 +230,7 @@ impl Draw<'_> {
         let colour = style::colour(button, "color");
         let tag = component_tag("lv-press", button, spot, Some(default_flex(spot.parent)));
         let shrink = shrinks(button, spot);
-        let tag = tag.keyword("lv-gravity-", gravity(button, spot));
+        let tag = tag.keyword("lv-gravity-", gravity(button, spot)).keyword("", scales(button));
         self.html.open(tag.keyword("", shrink.then_some("lv-measured")));
         // `color` is the words' colour of a link, the background of the others (PLATFORM 21).
         let inner = self
@@ -283,7 +284,7 @@ impl Draw<'_> {
     fn flex_icon(&mut self, icon: &Value, spot: &Spot) {
         let size = style::font_size(icon, "size").unwrap_or(Size::Keyword("md"));
         let tag = component_tag("lv-glyph", icon, spot, None).size("lv-fs-", "--lv-fs", Some(size));
-        self.html.open(tag);
+        self.html.open(tag.keyword("", scales(icon)));
         let ratio = style::ratio(icon, "aspectRatio");
         match url::web(read::text(icon, "url")) {
             Some(address) if self.view.external_media => {
@@ -297,12 +298,17 @@ impl Draw<'_> {
         self.html.close("div");
     }
 
-    /// A video in the hero block: it plays where outside media may load; elsewhere a link leads to it. `altContent` is for LINE versions
-    /// without videos.
+    /// A video in the hero block: it plays where outside media may load; elsewhere a link leads to it. `altContent` is for where
+    /// videos do not play (PLATFORM 21); here that is one without an address that can be played.
     fn flex_video(&mut self, video: &Value, spot: &Spot) {
+        let address = url::web(read::text(video, "url"));
+        if let (None, Some(instead)) = (address, video.get("altContent").filter(|_| spot.depth < DEEPEST)) {
+            return self
+                .component(instead, &Spot { spacing: spot.spacing.clone(), depth: spot.depth + 1, ..*spot });
+        }
         let tag = component_tag("lv-image", video, spot, Some(0.0));
         self.html.open(tag);
-        match url::web(read::text(video, "url")) {
+        match address {
             Some(address) if self.view.external_media => {
                 let player = Tag::new("video", "lv-frame lv-is-full lv-flex-video").flag("controls");
                 let player = player.attr("preload", "none").attr("src", address);
@@ -324,6 +330,11 @@ impl Draw<'_> {
         }
         self.html.close("div");
     }
+}
+
+/// The class of texts, icons and buttons that follow the reader's letter size (`scaling`, PLATFORM 21).
+fn scales(component: &Value) -> Option<&'static str> {
+    read::flag(component, "scaling").then_some("lv-scaling")
 }
 
 fn is_absolute(component: &Value) -> bool {
@@ -556,6 +567,13 @@ mod tests {
             "{html}"
         );
         assert!(!flex(&video, &inert()).contains("<video"));
+        let mut dead = video;
+        dead["hero"]["url"] = json!("rtsp://example.com/1");
+        let html = flex(&dead, &phone());
+        assert!(
+            !html.contains("<video") && html.contains(r#"src="https://example.com/1.png""#),
+            "altContent: {html}"
+        );
     }
 
     #[test]

@@ -13,7 +13,10 @@
 //!    which kind it is (`data-lv-kind`). A parent that is a flex or grid item needs `min-width: 0` so that carousels scroll.
 //! 3. On an interactive page listens for clicks on `[data-lv-action]`, whose value is the action object as JSON
 //!    (`data-lv-type` repeats its type).
-//! 4. May fill in what only it knows: `[data-lv-user]` is a mention of a user id, `[data-lv-quoted]` a quoted message id.
+//! 4. Gives what only it knows with the [`View`]: its copy of media, the quoted message, the coupon, names of mentioned users. Where it
+//!    did not, it may fill in later: `[data-lv-user]` is a mention of a user id, `[data-lv-quoted]` a quoted message id.
+//!
+//! Flex texts, icons and buttons with `scaling` follow the reader's letter size: a host sets `--lv-scale` (1 by default).
 
 mod action;
 mod flex;
@@ -29,6 +32,7 @@ mod url;
 use html::{Html, Tag};
 pub use labels::Labels;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The stylesheet. All classes begin with `lv-`; colours and widths are `--lv-…` properties with `light-dark()` defaults that
 /// a host may set on any ancestor.
@@ -37,7 +41,7 @@ pub const CSS: &str = include_str!("line-view.css");
 /// The script that applies `data-lv-css` through the CSSOM, on load and for nodes added later. It does nothing else.
 pub const JS: &str = include_str!("line-view.js");
 
-/// How a message is to be shown.
+/// How a message is to be shown. Begin with [`View::new`] and set what differs, so that later fields do not concern you.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The words, in the reader's language.
@@ -55,6 +59,55 @@ pub struct View<'a> {
     pub line_pictures: bool,
     /// Whether actions are buttons (`data-lv-action`), or only their text. Links to web pages are links in both cases.
     pub interactive: bool,
+    /// The message that this one quotes. `None`: a strip that only says that it quotes one.
+    pub quoted: Option<Quoted<'a>>,
+    /// What the coupon of a coupon message is; the message has its ID only.
+    pub coupon: Option<Coupon<'a>>,
+    /// Names by user ID, for the mentions of `textV2`, whose text does not have them.
+    pub names: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> View<'a> {
+    /// A message as words and shapes: no outside media, no buttons, nothing that only the host knows.
+    #[must_use]
+    pub fn new(labels: &'a Labels, place: Place) -> Self {
+        Self {
+            labels,
+            place,
+            content_url: None,
+            preview_url: None,
+            external_media: false,
+            line_pictures: false,
+            interactive: false,
+            quoted: None,
+            coupon: None,
+            names: None,
+        }
+    }
+}
+
+/// A quoted message as the strip above a message shows it. Plain text; escaped when written.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a> {
+    /// Who wrote it.
+    pub name: &'a str,
+    /// What it says, on one line ([`summary`] gives it).
+    pub words: &'a str,
+    /// A small picture of it (path or http(s) URL).
+    pub picture_url: Option<&'a str>,
+}
+
+/// A coupon as its card shows it (PLATFORM 13). Plain text; escaped when written.
+#[derive(Debug, Clone, Copy)]
+pub struct Coupon<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// What it gives, in words.
+    pub reward: &'a str,
+    /// When it can be used, in words.
+    pub period: &'a str,
+    /// Its picture (path or http(s) URL).
+    pub image_url: Option<&'a str>,
 }
 
 /// Where a message is shown.
@@ -181,24 +234,15 @@ mod testing {
     /// The sandbox's phone: outside media loads, actions are buttons.
     pub(crate) fn phone() -> View<'static> {
         View {
-            labels: &LABELS,
-            place: Place::Phone,
-            content_url: None,
-            preview_url: None,
             external_media: true,
             line_pictures: true,
             interactive: true,
+            ..View::new(&LABELS, Place::Phone)
         }
     }
 
     /// The inbox: no outside media, actions are words.
     pub(crate) fn inert() -> View<'static> {
-        View {
-            place: Place::Inbox,
-            external_media: false,
-            line_pictures: false,
-            interactive: false,
-            ..phone()
-        }
+        View::new(&LABELS, Place::Inbox)
     }
 }

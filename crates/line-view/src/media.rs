@@ -3,7 +3,7 @@
 use crate::html::Tag;
 use crate::style::{self, Safe};
 use crate::{Draw, action, read, url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where a message's file and its preview can be loaded from, and where a reader can be sent instead.
 struct Sources<'m> {
@@ -169,16 +169,48 @@ impl Draw<'_> {
         self.html.close("div");
     }
 
+    /// A coupon: its card where the host knows it, else the word and the ID. On an interactive page the card is one button
+    /// (`data-lv-type="coupon"`), which opens the coupon.
     pub(crate) fn coupon(&mut self, message: &Value) {
-        self.html.open(self.root("coupon", "lv-card lv-coupon"));
-        self.html.fixed(TICKET);
-        self.html.open(Tag::new("div", "lv-card-text"));
-        self.html.leaf(Tag::new("p", "lv-card-title"), &self.view.labels.coupon);
-        if let Some(id) = read::id(message, "couponId") {
-            self.html.leaf(Tag::new("p", "lv-small"), id);
-        }
-        self.html.close("div");
-        self.html.close("div");
+        let (view, id) = (self.view, read::id(message, "couponId"));
+        let open = json!({ "type": "coupon", "couponId": id, "label": view.labels.open_link });
+        let open = id.filter(|_| view.interactive).map(|_| &open);
+        let Some(coupon) = view.coupon else {
+            return self.tappable(self.root("coupon", "lv-card lv-coupon"), open, |draw| {
+                draw.html.fixed(TICKET);
+                draw.html.open(Tag::new("div", "lv-card-text"));
+                draw.html.leaf(Tag::new("p", "lv-card-title"), &view.labels.coupon);
+                draw.html.leaf(Tag::new("p", "lv-small"), id.unwrap_or_default());
+                draw.html.close("div");
+            });
+        };
+        self.tappable(self.root("coupon", "lv-card lv-coupon-card"), open, |draw| {
+            let picture =
+                coupon.image_url.and_then(url::own).filter(|url| view.external_media || url.starts_with('/'));
+            if let Some(address) = picture {
+                draw.html.open(Tag::new("div", "lv-thumb"));
+                draw.picture(Tag::new("img", "lv-fill"), address, "");
+                draw.html.close("div");
+            }
+            draw.html.open(Tag::new("div", "lv-card-text"));
+            draw.html.leaf(Tag::new("p", "lv-coupon-word"), &view.labels.coupon);
+            for (class, words) in [
+                ("lv-card-title", coupon.title),
+                ("lv-coupon-reward", coupon.reward),
+                ("lv-small", coupon.period),
+            ] {
+                if !words.is_empty() {
+                    draw.html.leaf(Tag::new("p", class).attr("dir", "auto"), words);
+                }
+            }
+            draw.html.close("div");
+            if open.is_some() {
+                draw.html.leaf(
+                    Tag::new("p", "lv-coupon-open").attr("aria-hidden", "true"),
+                    &view.labels.open_link,
+                );
+            }
+        });
     }
 
     /// An imagemap (PLATFORM 19): one picture with areas, all measured against `baseSize`.
@@ -299,7 +331,7 @@ const TICKET: &str = r#"<svg class="lv-icon lv-large" viewBox="0 0 24 24" aria-h
 #[cfg(test)]
 mod tests {
     use crate::testing::{inert, phone};
-    use crate::{View, message};
+    use crate::{Coupon, View, message};
     use serde_json::{Value, json};
 
     const SERVED: Option<&str> = Some("/media/1");
@@ -434,6 +466,28 @@ mod tests {
     #[test]
     fn a_coupon_is_a_card() {
         let html = message(&json!({"type": "coupon", "couponId": "01JYNW8JMQ"}), &inert());
-        assert!(html.contains(">Coupon<") && html.contains("01JYNW8JMQ"), "{html}");
+        assert!(
+            html.contains(">Coupon<") && html.contains("01JYNW8JMQ") && !html.contains("<button"),
+            "{html}"
+        );
+        let known = Coupon {
+            title: "Tea <free>",
+            reward: "Free",
+            period: "until May",
+            image_url: Some("https://example.com/c.png"),
+        };
+        let value = json!({"type": "coupon", "couponId": "01JYNW8JMQ"});
+        let html = message(&value, &View { coupon: Some(known), ..phone() });
+        assert!(
+            html.contains(">Tea &lt;free&gt;<") && html.contains(">until May<") && html.contains("<img"),
+            "{html}"
+        );
+        assert!(
+            html.contains(
+                r#"data-lv-type="coupon" data-lv-action="{&quot;couponId&quot;:&quot;01JYNW8JMQ&quot;"#
+            ),
+            "{html}"
+        );
+        assert!(!message(&value, &View { coupon: Some(known), ..inert() }).contains("<img"));
     }
 }

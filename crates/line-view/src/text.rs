@@ -37,7 +37,9 @@ impl Draw<'_> {
                 Piece::Text(text) => self.linked(&text),
                 Piece::Emoji(emoji) => self.emoji("", emoji),
                 Piece::Mention(mentionee) => {
-                    let name = mention_name(mentionee, self.view.labels);
+                    let known = self.view.names.and_then(|names| names.get(read::id(mentionee, "userId")?));
+                    let unknown = || mention_name(mentionee, self.view.labels);
+                    let name = known.map_or_else(unknown, |name| format!("@{name}"));
                     self.mention(&name, mentionee);
                 }
             }
@@ -57,7 +59,16 @@ impl Draw<'_> {
             return;
         }
         let strip = Tag::new("div", "lv-quote").attr_if("data-lv-quoted", quoted.unwrap_or_default());
-        self.html.leaf(strip, &self.view.labels.quote);
+        let Some(known) = self.view.quoted else { return self.html.leaf(strip, &self.view.labels.quote) };
+        self.html.open(strip.class("lv-quote-known"));
+        self.html.open(Tag::new("span", "lv-stack"));
+        self.html.leaf(Tag::new("span", "lv-quote-name").attr("dir", "auto"), known.name);
+        self.html.leaf(Tag::new("span", "lv-quote-words").attr("dir", "auto"), known.words);
+        self.html.close("span");
+        if let Some(address) = known.picture_url.and_then(url::own) {
+            self.picture(Tag::new("img", "lv-quote-picture"), address, "");
+        }
+        self.html.close("div");
     }
 
     /// Text with the marks that `emojis` and `mention` of the message put on it.

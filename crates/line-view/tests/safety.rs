@@ -1,6 +1,6 @@
 //! Whatever a message holds: no panic, bounded output, and HTML in which nothing of the message is more than text.
 
-use line_view::{Labels, Place, View, message, quick_replies, summary};
+use line_view::{Coupon, Labels, Place, Quoted, View, message, quick_replies, summary};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use strict::check;
@@ -113,6 +113,9 @@ const KEYS: &[&str] = &[
     "quickReply",
     "items",
     "couponId",
+    "scaling",
+    "animated",
+    "altContent",
 ];
 
 const TYPES: &[&str] = &[
@@ -244,6 +247,9 @@ fn views(labels: &Labels) -> [View<'_>; 2] {
         external_media: true,
         line_pictures: true,
         interactive: true,
+        quoted: Some(Quoted { name: "<b>\"", words: "</p>'", picture_url: Some("javascript:alert(1)") }),
+        coupon: Some(Coupon { title: "<i>", reward: "\"", period: "&", image_url: Some("/media/1\"x") }),
+        names: None,
     };
     [
         phone,
@@ -253,6 +259,8 @@ fn views(labels: &Labels) -> [View<'_>; 2] {
             external_media: false,
             line_pictures: false,
             interactive: false,
+            quoted: None,
+            coupon: None,
             ..phone
         },
     ]

@@ -25,10 +25,10 @@ const GRAVITY: &[&str] = &["top", "center", "bottom"];
 /// Fields of components that can be taken out of the flow.
 const POSITION: &[Field] = &[
     may!("position", OneOf(&["relative", "absolute"])),
-    may!("offsetTop", Form(value::space_or_share)),
-    may!("offsetBottom", Form(value::space_or_share)),
-    may!("offsetStart", Form(value::space_or_share)),
-    may!("offsetEnd", Form(value::space_or_share)),
+    may!("offsetTop", Form(value::offset)),
+    may!("offsetBottom", Form(value::offset)),
+    may!("offsetStart", Form(value::offset)),
+    may!("offsetEnd", Form(value::offset)),
 ];
 
 /// Fields of letters.

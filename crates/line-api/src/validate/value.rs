@@ -105,9 +105,14 @@ pub(super) fn space(text: &str) -> bool {
     matches!(text, "none" | "xs" | "sm" | "md" | "lg" | "xl" | "xxl") || pixels(text)
 }
 
-/// Padding, offset: as [`space`], or `N%`.
+/// Padding: as [`space`], or `N%`.
 pub(super) fn space_or_share(text: &str) -> bool {
     space(text) || percent(text)
+}
+
+/// Offset: as [`space_or_share`]; unlike the others it may be negative, as in LINE's own apparel sample (`-2px`).
+pub(super) fn offset(text: &str) -> bool {
+    space_or_share(text) || text.strip_prefix('-').is_some_and(extent)
 }
 
 /// Width, height: `Npx` or `N%`.
@@ -261,7 +266,8 @@ mod tests {
     fn forms_of_flex_values() {
         assert!(["none", "xxl", "5px", "5.5px"].iter().all(|text| space(text)));
         assert!(!["3xl", "5%", "px", "-1px", "5 px", "1e3px", ".5px", "5.px"].iter().any(|text| space(text)));
-        assert!(space_or_share("5%") && extent("50%") && !extent("md"));
+        assert!(space_or_share("5%") && !space_or_share("-5%") && extent("50%") && !extent("md"));
+        assert!(["-2px", "-5%", "xl", "2px"].iter().all(|text| offset(text)) && !offset("-xl"));
         assert!(font_size("5xl") && !font_size("full") && !font_size("5%"));
         assert!(image_size("full") && image_size("60%") && image_size("40px"));
         assert!(border_width("semi-bold") && !border_width("xs"));

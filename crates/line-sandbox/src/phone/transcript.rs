@@ -102,13 +102,11 @@ pub(super) fn sticker(package: &str, id: &str, labels: &Labels) -> String {
 
 fn view<'v>(labels: &'v Labels, content_url: Option<&'v str>) -> View<'v> {
     View {
-        labels,
-        place: Place::Phone,
         content_url,
-        preview_url: None,
         external_media: true,
         line_pictures: true,
         interactive: true,
+        ..View::new(labels, Place::Phone)
     }
 }
 

@@ -228,13 +228,10 @@ fn bubble(setting: &Setting<'_>, m: &Message, content: &Value) -> Safe<String> {
     let content_url = kept.or_else(|| own("originalContentUrl"));
     let preview_url = own("previewImageUrl");
     let view = View {
-        labels: setting.labels,
-        place: Place::Inbox,
         content_url: content_url.as_deref(),
         preview_url: preview_url.as_deref(),
-        external_media: false,
         line_pictures: setting.line_pictures,
-        interactive: false,
+        ..View::new(setting.labels, Place::Inbox)
     };
     Safe(line_view::message(content, &view))
 }
