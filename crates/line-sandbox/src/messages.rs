@@ -197,6 +197,11 @@ impl Messages {
         self.rooms.get(message.room as usize).map_or("", |room| &room.channel)
     }
 
+    /// All chats that have messages.
+    pub(crate) fn chats(&self) -> impl Iterator<Item = &Chat> {
+        self.rooms.iter().map(|room| &room.chat)
+    }
+
     /// The messages of a chat, oldest first; also from the end.
     pub(crate) fn of(&self, chat: &Chat) -> impl DoubleEndedIterator<Item = &Message> {
         self.places(chat).iter().filter_map(|place| self.list.get(*place as usize))

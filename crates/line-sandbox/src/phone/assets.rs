@@ -9,6 +9,8 @@ pub(super) async fn show(Path(name): Path<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "phone.css" => ("text/css; charset=utf-8", include_str!("phone.css")),
         "phone.js" => ("text/javascript; charset=utf-8", include_str!("phone.js")),
+        "chat.js" => ("text/javascript; charset=utf-8", include_str!("chat.js")),
+        "phones.js" => ("text/javascript; charset=utf-8", include_str!("phones.js")),
         "icons.svg" => ("image/svg+xml", include_str!("icons.svg")),
         "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
         "line-view.css" => ("text/css; charset=utf-8", line_view::CSS),

@@ -1,7 +1,11 @@
 //! The pages on which a person chats with an account, as on a phone. They act through `/sandbox/v1` like any script and
-//! follow changes by server-sent events.
+//! follow changes by server-sent events. `phone.js` is what all of them do, `chat.js` an open chat, `phones.js` several side by side.
 
+mod account;
 mod assets;
+mod chat;
+mod links;
+mod list;
 mod live;
 mod media;
 mod pages;
@@ -23,7 +27,7 @@ use crate::control::only_local;
 
 /// Nothing from elsewhere may run; pictures and media of messages may come from anywhere.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self' data: http: https:; media-src 'self' http: https:; form-action 'self'; base-uri 'none'; \
+     img-src 'self' data: http: https:; media-src 'self' data: blob: http: https:; frame-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'self'";
 
 /// The pages, their assets, and the media of messages.
@@ -31,11 +35,18 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
     Router::new()
         .route("/", get(pages::index))
         .route("/lang/{code}", get(pages::choose_language))
-        .route("/phone/{user}", get(pages::chats))
+        .route("/phones", get(list::phones))
+        .route("/phones/live", get(live::follow_several))
+        .route("/phones/people", get(list::people_fragment))
+        .route("/phone/{user}", get(list::chats))
         .route("/phone/{user}/live", get(live::follow))
-        .route("/phone/{user}/chats", get(pages::chats_fragment))
-        .route("/phone/{user}/{chat}", get(pages::chat))
-        .route("/phone/{user}/{chat}/messages", get(pages::messages_fragment))
+        .route("/phone/{user}/chats", get(list::chats_fragment))
+        .route("/phone/{user}/share", get(list::share))
+        .route("/phone/{user}/open", get(links::open))
+        .route("/phone/{user}/account/{channel}", get(account::on_phone))
+        .route("/phone/{user}/{chat}", get(chat::chat))
+        .route("/phone/{user}/{chat}/messages", get(chat::messages_fragment))
+        .route("/R/{*path}", get(links::show))
         .route("/phone-media/{message}", get(media::show))
         .route("/phone-rich-menu/{menu}", get(media::show_rich_menu))
         .route("/assets/{name}", get(assets::show))

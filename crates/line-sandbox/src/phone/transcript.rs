@@ -1,14 +1,28 @@
 //! A chat as the lines a phone shows.
 
-use line_view::{Labels, Place, View};
+use std::collections::BTreeMap;
+
+use line_view::{Labels, Place, Quoted, View};
 use serde_json::{Value, json};
 
+use crate::ids::quoted_message;
 use crate::messages::{Message, Via};
 use crate::phone::pages::Face;
 use crate::world::{Chat, World};
 
-/// How many messages a phone shows; older ones have scrolled away.
-const SHOWN: usize = 200;
+/// How many messages a phone loads at once; older ones come when they are scrolled to.
+const LOADED: usize = 50;
+/// How many messages are drawn anew at most when something changes.
+const REDRAWN: usize = 400;
+
+/// Which messages of a chat to draw.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// The newest; at least back to the message named, as far as that is reasonable.
+    End(Option<u64>),
+    /// Those before a message.
+    Before(u64),
+}
 
 /// One message on the screen.
 #[derive(Debug)]
@@ -30,32 +44,57 @@ pub(super) struct Line {
     pub(super) own_words: bool,
     /// The text that can be edited, on the person's own texts in groups.
     pub(super) editable: Option<String>,
+    /// What it says in one line, for a reply to it.
+    pub(super) words: String,
     pub(super) html: String,
 }
 
-/// What the end of a chat shows.
+/// A part of a chat.
 #[derive(Debug)]
 pub(super) struct Transcript {
     pub(super) lines: Vec<Line>,
+    /// There are older messages.
+    pub(super) older: bool,
     /// The quick reply buttons of the last message.
     pub(super) quick: String,
 }
 
-/// Draws a chat for the person who holds the phone.
-pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -> Transcript {
-    let mut shown: Vec<&Message> = world.messages.of(chat).rev().take(SHOWN).collect();
+/// Draws a part of a chat for the person who holds the phone.
+pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels, part: Part) -> Transcript {
+    let newest = world.messages.of(chat).rev();
+    let mut shown: Vec<&Message> = match part {
+        Part::Before(id) => newest.skip_while(|message| message.id >= id).take(LOADED + 1).collect(),
+        Part::End(None) => newest.take(LOADED + 1).collect(),
+        Part::End(Some(id)) => {
+            let wanted =
+                newest.enumerate().take_while(|(place, message)| *place < LOADED || message.id >= id);
+            wanted.map(|(_, message)| message).take(REDRAWN).collect()
+        }
+    };
+    let older = match (part, shown.last()) {
+        // The one too many only tells that there is more.
+        (Part::Before(_) | Part::End(None), _) => shown.len() > LOADED,
+        (Part::End(Some(_)), Some(last)) => {
+            world.messages.of(chat).next().is_some_and(|oldest| oldest.id < last.id)
+        }
+        (_, None) => false,
+    };
+    if matches!(part, Part::Before(_) | Part::End(None)) {
+        shown.truncate(LOADED);
+    }
     shown.reverse();
     let mut lines: Vec<Line> = Vec::with_capacity(shown.len());
     let mut before: Option<String> = None;
     for message in &shown {
-        let who = author(world, message, me);
+        let value = message.value();
+        let who = author(world, message, &value, me);
         let name = who.as_ref().map(|who| who.name.clone());
         let own = who.is_none();
         let first = lines.is_empty() || before != name;
         before = if message.unsent { Some(String::new()) } else { name };
-        let value = message.value();
         let text = value.get("text").and_then(Value::as_str);
         let editable = text.filter(|_| own && matches!(chat, Chat::Group(_)) && message.via == Via::Phone);
+        let kept = usize::from(message.content.as_ref().is_some_and(|content| !content.bytes.is_empty()));
         lines.push(Line {
             id: message.id(),
             side: if own { "mine" } else { "theirs" },
@@ -66,7 +105,7 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -
             edited: message.edited,
             unsent: message.unsent,
             state: format!(
-                "{}{}{}{}",
+                "{}{}{}{kept}{}",
                 u8::from(message.read),
                 message.edited,
                 message.unsent,
@@ -74,19 +113,81 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels) -
             ),
             own_words: message.via == Via::Phone,
             editable: editable.map(str::to_owned),
-            html: if message.unsent { String::new() } else { draw(message, labels) },
+            words: line_view::summary(&value, labels),
+            html: if message.unsent { String::new() } else { draw(world, chat, message, &value, me, labels) },
         });
     }
-    let last = shown.last().filter(|last| last.author.is_none() && !last.unsent);
+    let last = match part {
+        Part::End(_) => shown.last().filter(|last| last.author.is_none() && !last.unsent),
+        Part::Before(_) => None,
+    };
     let quick =
         last.map(|last| line_view::quick_replies(&last.value(), &view(labels, None))).unwrap_or_default();
-    Transcript { lines, quick }
+    Transcript { lines, older, quick }
 }
 
 /// Draws one message; content that LINE would hold comes from the sandbox itself.
-fn draw(message: &Message, labels: &Labels) -> String {
+fn draw(world: &World, chat: &Chat, message: &Message, value: &Value, me: u64, labels: &Labels) -> String {
     let path = message.content.as_ref().map(|_| format!("/phone-media/{}", message.id));
-    line_view::message(&message.value(), &view(labels, path.as_deref()))
+    let quoted = quoted(world, chat, value, me, labels);
+    let names = names(world, message, value);
+    let shown = View {
+        quoted: quoted.as_ref().map(|(name, words, picture)| Quoted {
+            name,
+            words,
+            picture_url: picture.as_deref(),
+        }),
+        names: Some(&names),
+        ..view(labels, path.as_deref())
+    };
+    // An account quotes by token, a phone by ID (PLATFORM 17); on the page both lead to the message.
+    let by_token = value.get("quoteToken").and_then(Value::as_str).and_then(quoted_message);
+    match (by_token, value.as_object()) {
+        (Some(id), Some(fields)) => {
+            let mut fields = fields.clone();
+            fields.insert("quotedMessageId".into(), id.to_string().into());
+            line_view::message(&Value::Object(fields), &shown)
+        }
+        _ => line_view::message(value, &shown),
+    }
+}
+
+/// Who wrote the quoted message, what it says, and its picture.
+fn quoted(
+    world: &World,
+    chat: &Chat,
+    value: &Value,
+    me: u64,
+    labels: &Labels,
+) -> Option<(String, String, Option<String>)> {
+    let id = value.get("quotedMessageId").and_then(|id| id.as_str()?.parse().ok());
+    let token = value.get("quoteToken").and_then(Value::as_str);
+    let id = id.or_else(|| quoted_message(token?))?;
+    let message = world.messages.get(id).filter(|message| world.messages.chat_of(message) == Some(chat))?;
+    let value = message.value();
+    let who = author(world, message, &value, me).or_else(|| world.people.get(&me).map(Face::of_person))?;
+    if message.unsent {
+        return Some((who.name, labels.unavailable.clone(), None));
+    }
+    let kind = value.get("type").and_then(Value::as_str);
+    let own =
+        message.content.as_ref().filter(|_| kind == Some("image")).map(|_| format!("/phone-media/{id}"));
+    let sent = value.get("previewImageUrl").and_then(Value::as_str).map(str::to_owned);
+    Some((who.name, line_view::summary(&value, labels), own.or(sent)))
+}
+
+/// The names of the people whom a `textV2` mentions, by user ID.
+fn names(world: &World, message: &Message, value: &Value) -> BTreeMap<String, String> {
+    let Some(channel) = world.channels.get(world.messages.channel_of(message)) else {
+        return BTreeMap::new();
+    };
+    let substitutions = value.get("substitution").and_then(Value::as_object);
+    let mentioned = substitutions.into_iter().flatten().filter_map(|(_, substitution)| {
+        let id = substitution.get("mentionee")?.get("userId")?.as_str()?;
+        let person = world.people.get(&world.person_by_id(&channel.provider, id)?)?;
+        Some((id.to_owned(), person.name.clone()))
+    });
+    mentioned.collect()
 }
 
 /// One line of plain words for the chat list.
@@ -111,14 +212,14 @@ fn view<'v>(labels: &'v Labels, content_url: Option<&'v str>) -> View<'v> {
 }
 
 /// Who a line shows as its sender: the account (under its `sender` name if it gave one), another member, or nobody.
-fn author(world: &World, message: &Message, me: u64) -> Option<Face> {
+fn author(world: &World, message: &Message, value: &Value, me: u64) -> Option<Face> {
     match message.author {
         Some(person) if person == me => None,
         Some(person) => world.people.get(&person).map(Face::of_person),
         None => {
             let channel = world.channels.get(world.messages.channel_of(message))?;
             let mut face = Face::of_channel(channel);
-            if let Some(sender) = message.value().get("sender") {
+            if let Some(sender) = value.get("sender") {
                 let text = |name| sender.get(name).and_then(Value::as_str).map(str::to_owned);
                 let name = text("name").unwrap_or(face.name);
                 face = Face::new(&name, text("iconUrl").or(face.picture));

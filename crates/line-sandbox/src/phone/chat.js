@@ -1,0 +1,572 @@
+// An open chat: keeps the place in it, loads older messages, sends what a phone can send, does what buttons of messages say.
+'use strict';
+
+const write = (message) => act('messages', { message });
+
+const say = (text) => {
+  const toast = byId('toast');
+  toast.textContent = text;
+  toast.hidden = !text;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { toast.hidden = true; }, 1_800);
+};
+
+// ---- the transcript
+
+const messagesPath = `/phone/${user}/${chat}/messages`;
+const idOf = (line) => BigInt(line.id.slice(1));
+const lines = (list) => [...list.querySelectorAll('.line[data-ms]')];
+
+const showDays = (list) => {
+  for (const day of list.querySelectorAll('.day')) day.remove();
+  let before = '';
+  for (const line of lines(list)) {
+    const at = Number(line.dataset.ms);
+    if (dayOf(at) === before) continue;
+    before = dayOf(at);
+    const day = document.createElement('li');
+    day.className = 'day';
+    day.textContent = before === dayOf(Date.now()) ? list.dataset.today : dayName.format(at);
+    line.before(day);
+  }
+};
+
+/** Makes `list` end with the lines of `fresh`, keeping the nodes that did not change (a playing video, a selection) and older lines. */
+const reconcile = (list, fresh) => {
+  for (const day of list.querySelectorAll('.day')) day.remove();
+  const first = fresh.querySelector('.line[data-ms]');
+  const known = first && byId(first.id);
+  let place = known && known.parentElement === list ? known : list.firstElementChild;
+  // Without a line in common there is a gap: everything is replaced.
+  if (place === list.firstElementChild) list.dataset.older = fresh.dataset.older;
+  for (const line of [...fresh.children]) {
+    const old = byId(line.id);
+    const same = old && old.dataset.state === line.dataset.state && old.className === line.className;
+    if (same && old === place) {
+      place = place.nextElementSibling;
+      continue;
+    }
+    list.insertBefore(same ? old : document.adoptNode(line), place);
+    if (old && !same) {
+      if (old === place) place = place.nextElementSibling;
+      old.remove();
+    }
+  }
+  while (place) {
+    const next = place.nextElementSibling;
+    place.remove();
+    place = next;
+  }
+};
+
+const scroll = byId('scroll');
+const nearEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; };
+
+let loadingOlder = false;
+const loadOlder = async () => {
+  const list = byId('messages');
+  if (loadingOlder || list.dataset.older !== 'true') return;
+  loadingOlder = true;
+  try {
+    const answer = await fetch(`${messagesPath}?before=${idOf(lines(list)[0])}`);
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('#messages');
+    const fromEnd = scroll.scrollHeight - scroll.scrollTop;
+    list.prepend(...lines(fresh).map((line) => document.adoptNode(line)));
+    list.dataset.older = fresh.dataset.older;
+    showTimes(list);
+    showDays(list);
+    scroll.scrollTop = scroll.scrollHeight - fromEnd;
+  } finally {
+    loadingOlder = false;
+  }
+};
+
+const lastLine = () => lines(byId('messages')).at(-1)?.id;
+
+/** The message whose quick reply buttons have been used: as in LINE, they go with the tap. */
+let usedQuick = null;
+const hideUsedQuick = () => {
+  const quick = byId('after')?.querySelector('.quick');
+  if (quick) quick.hidden = usedQuick !== null && usedQuick === lastLine();
+};
+
+const markRead = () => {
+  if (group || to || document.visibilityState !== 'visible') return;
+  if (byId('messages').querySelector('.theirs[data-state^="0"]')) {
+    fetch(`/sandbox/v1/users/${user}/read`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ channelId: channel }),
+    }).catch(() => {});
+  }
+};
+
+let loadingEnds;
+let stay = true;
+live.path = () => {
+  const first = lines(byId('messages'))[0];
+  return first ? `${messagesPath}?from=${idOf(first)}` : messagesPath;
+};
+live.show = (fresh) => {
+  stay = nearEnd();
+  reconcile(byId('messages'), fresh.querySelector('#messages'));
+  for (const id of ['after', 'bond', 'stranger']) {
+    const now = fresh.querySelector(`#${id}`);
+    const before = byId(id);
+    if (before && now && before.innerHTML !== now.innerHTML) before.replaceWith(document.adoptNode(now));
+    else if (before && !now) before.remove();
+    else if (!before && now) byId('live').prepend(document.adoptNode(now));
+  }
+};
+live.settle = () => {
+  showTimes(byId('live'));
+  showDays(byId('messages'));
+  hideUsedQuick();
+  const bond = byId('bond');
+  if (bond) byId('menu-items').replaceChildren(bond.content.cloneNode(true));
+  clearTimeout(loadingEnds);
+  const loading = byId('loading');
+  if (loading) loadingEnds = setTimeout(refresh, Number(loading.dataset.loadingMs) + 50);
+  markRead();
+  if (stay) toEnd();
+};
+
+// ---- actions of messages (PLATFORM 20)
+
+const ask = (dialog) => new Promise((resolve) => {
+  dialog.returnValue = '';
+  dialog.showModal();
+  dialog.addEventListener('close', () => resolve(dialog.returnValue === 'done'), { once: true });
+});
+
+const askDate = async (action) => {
+  const input = byId('date');
+  input.type = action.mode === 'datetime' ? 'datetime-local' : action.mode;
+  const form = (text) => (text ?? '').replace('t', 'T');
+  input.min = form(action.min);
+  input.max = form(action.max);
+  input.value = form(action.initial);
+  return await ask(byId('date-dialog')) && input.value ? input.value : null;
+};
+
+/** What the input area does after a postback (PLATFORM 20, `inputOption`). */
+const changeInput = (action) => {
+  switch (action.inputOption) {
+    case 'openKeyboard':
+      showTray(null);
+      showMenu(false);
+      byId('text').value = action.fillInText ?? '';
+      byId('text').focus();
+      break;
+    case 'openVoice':
+      showMenu(false);
+      showTray('voice');
+      break;
+    case 'openRichMenu':
+      showMenu(true);
+      break;
+    case 'closeRichMenu':
+      showMenu(false);
+      break;
+    default:
+  }
+};
+
+/** Opens an address: LINE's own in the sandbox, every other in a new tab. */
+const openAddress = (address) => {
+  const own = /^line:\/\//i.test(address) || /^https?:\/\/([^/]*\.)?line\.me\//i.test(address);
+  if (/^(https:\/\/line\.me\/R|line:\/)\/nv\/(camera|cameraRoll|location)\b/i.test(address)) {
+    const [, helper] = /nv\/(cameraRoll|camera|location)/i.exec(address);
+    return perform({ type: helper });
+  }
+  if (own) {
+    const where = `/phone/${user}/open?${new URLSearchParams({ uri: address, chat })}`;
+    // A LIFF app opens beside the chat it works with; LINE's own screens replace it.
+    if (/^(https:\/\/(liff|miniapp)\.line\.me|line:\/\/app)\//i.test(address)) open(where, '_blank');
+    else location.assign(where);
+    return null;
+  }
+  open(address, '_blank', 'noopener');
+  return null;
+};
+
+const perform = async (action) => {
+  switch (action.type) {
+    case 'message':
+      await write({ type: 'text', text: action.text ?? action.label });
+      break;
+    case 'postback':
+      await act('postbacks', { data: action.data, displayText: action.displayText });
+      if (action.text) await write({ type: 'text', text: action.text });
+      changeInput(action);
+      break;
+    case 'datetimepicker': {
+      const value = await askDate(action);
+      if (value) await act('postbacks', { data: action.data, params: { [action.mode]: value } });
+      break;
+    }
+    case 'uri':
+      openAddress(action.uri ?? action.linkUri);
+      break;
+    case 'camera':
+      await askPictures(false);
+      break;
+    case 'cameraRoll':
+      await askPictures(true);
+      break;
+    case 'location':
+      await sendPlace();
+      break;
+    case 'clipboard':
+      await navigator.clipboard?.writeText(action.clipboardText);
+      say(byId('toast').dataset.copied);
+      break;
+    case 'coupon':
+      await showCoupon(action.couponId);
+      break;
+    default:
+  }
+};
+
+/** Counts what happened with a message of the account for its statistics; nobody waits for it. */
+const count = (what, message, fields) => {
+  if (!message || group || to) return;
+  fetch(`/sandbox/v1/users/${user}/${what}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ channelId: channel, messageId: message.id.slice(1), ...fields }),
+  }).catch(() => {});
+};
+
+// ---- coupons
+
+const showCoupon = async (couponId) => {
+  const dialog = byId('coupon-dialog');
+  const state = byId('coupon-state');
+  const card = document.querySelector(`.line-body [data-lv-action*="${CSS.escape(couponId)}"]`)?.closest('.lv');
+  const copy = card?.cloneNode(true);
+  copy?.querySelectorAll('.lv-tap, .lv-coupon-open').forEach((part) => part.remove());
+  byId('coupon-card').replaceChildren(...(copy ? [copy] : []));
+  state.textContent = '';
+  byId('coupon-get').onclick = async () => {
+    if (await act('coupons', { couponId })) state.textContent = state.dataset.got;
+    else dialog.close();
+  };
+  byId('coupon-use').onclick = async () => {
+    if (await act('coupons/use', { couponId })) state.textContent = state.dataset.used;
+    else dialog.close();
+  };
+  await ask(dialog);
+};
+
+// ---- pictures, files, voice, places
+
+const base64 = (file) => new Promise((resolve, reject) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(',') + 1));
+  reader.onerror = () => reject(reader.error);
+  reader.readAsDataURL(file);
+});
+
+/** A landscape that stands for a photo: sky, sun, hills in the colours of a time of day. */
+const samplePicture = (number) => {
+  const canvas = document.createElement('canvas');
+  canvas.width = 960;
+  canvas.height = 720;
+  const paint = canvas.getContext('2d');
+  const [high, low, hill, near, sun] = [
+    ['#6fb7e9', '#dff1fb', '#6d9f71', '#3f7a4f', '#fff6c9'],
+    ['#f08a5d', '#ffd9a0', '#8a5a6b', '#4f3350', '#fff1b8'],
+    ['#1d2b53', '#5b6fa8', '#2c3f66', '#16213d', '#f4f1de'],
+    ['#9ad5c8', '#f4f0df', '#7fa5a0', '#3d6a6f', '#ffffff'],
+  ][number % 4];
+  const sky = paint.createLinearGradient(0, 0, 0, 560);
+  sky.addColorStop(0, high);
+  sky.addColorStop(1, low);
+  paint.fillStyle = sky;
+  paint.fillRect(0, 0, 960, 720);
+  paint.fillStyle = sun;
+  paint.beginPath();
+  paint.arc(200 + 180 * number, 210, 66, 0, 7);
+  paint.fill();
+  for (const [colour, base, height] of [[hill, 470, 150], [near, 560, 90]]) {
+    paint.fillStyle = colour;
+    paint.beginPath();
+    paint.moveTo(0, 720);
+    for (let x = 0; x <= 960; x += 8) paint.lineTo(x, base - height * Math.abs(Math.sin(x / 190 + number + base)) / 1.6);
+    paint.lineTo(960, 720);
+    paint.fill();
+  }
+  return canvas;
+};
+
+const jpeg = (canvas) => new Promise((resolve) => { canvas.toBlob(resolve, 'image/jpeg', 0.86); });
+
+/** Sends pictures and other files; several pictures at once are one set (PLATFORM 16, `imageSet`). */
+const sendFiles = async (files) => {
+  const pictures = files.filter((file) => file.type.startsWith('image/'));
+  const set = pictures.length > 1 ? { id: crypto.randomUUID().replaceAll('-', '').toUpperCase(), total: pictures.length } : null;
+  let index = 0;
+  for (const file of files) {
+    const contentBase64 = await base64(file);
+    const kind = ['image', 'video', 'audio'].find((name) => file.type.startsWith(`${name}/`));
+    const message = kind ? { type: kind, contentBase64 } : { type: 'file', fileName: file.name, contentBase64 };
+    if (kind === 'image' && set) message.imageSet = { ...set, index: (index += 1) };
+    if (!await write(message)) return;
+  }
+};
+
+const pickFile = (accept) => {
+  const file = byId('file');
+  file.accept = accept;
+  file.value = '';
+  file.click();
+};
+
+/** The camera (one picture) or the photo roll (any number), as choices among sample pictures or the reader's own file. */
+const askPictures = async (several) => {
+  const dialog = byId('picture-dialog');
+  const heading = byId('picture-heading');
+  const grid = byId('picture-grid');
+  heading.textContent = several ? heading.dataset.pictures : heading.dataset.camera;
+  const choices = [0, 1, 2, 3].map((number) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.setAttribute('role', several ? 'checkbox' : 'radio');
+    button.setAttribute('aria-checked', String(number === 0));
+    button.setAttribute('aria-label', grid.dataset.name.replace('%', number + 1));
+    button.append(samplePicture(number));
+    button.addEventListener('click', () => {
+      const on = button.getAttribute('aria-checked') === 'true';
+      if (!several) for (const other of choices) other.setAttribute('aria-checked', 'false');
+      button.setAttribute('aria-checked', String(!several || !on));
+    });
+    return button;
+  });
+  grid.replaceChildren(...choices);
+  if (!await ask(dialog)) return;
+  const chosen = choices.filter((choice) => choice.getAttribute('aria-checked') === 'true');
+  await sendFiles(await Promise.all(chosen.map((choice) => jpeg(choice.firstElementChild))));
+};
+
+/** Two seconds of a soft tone as a WAV file: what stands for a voice. */
+const sampleVoice = () => {
+  const rate = 8_000;
+  const length = rate * 2;
+  const view = new DataView(new ArrayBuffer(44 + length));
+  const word = (at, text) => [...text].forEach((letter, place) => view.setUint8(at + place, letter.charCodeAt(0)));
+  word(0, 'RIFF');
+  view.setUint32(4, 36 + length, true);
+  word(8, 'WAVEfmt ');
+  for (const [at, size, value] of [[16, 4, 16], [20, 2, 1], [22, 2, 1], [24, 4, rate], [28, 4, rate], [32, 2, 1], [34, 2, 8]]) {
+    if (size === 4) view.setUint32(at, value, true);
+    else view.setUint16(at, value, true);
+  }
+  word(36, 'data');
+  view.setUint32(40, length, true);
+  for (let at = 0; at < length; at += 1) {
+    const swell = Math.sin((Math.PI * at) / length);
+    view.setUint8(44 + at, 128 + 50 * swell * Math.sin((2 * Math.PI * (300 + 60 * Math.sin(at / 900)) * at) / rate));
+  }
+  return new Blob([view], { type: 'audio/wav' });
+};
+
+const sendVoice = async () => {
+  await write({ type: 'audio', duration: 2_000, contentBase64: await base64(sampleVoice()) });
+  showTray(null);
+};
+
+const sendPlace = async () => {
+  const dialog = byId('place-dialog');
+  if (!await ask(dialog)) return;
+  const fields = new FormData(dialog.querySelector('form'));
+  const number = (name) => Number(fields.get(name));
+  const place = { type: 'location', latitude: number('latitude'), longitude: number('longitude') };
+  for (const name of ['title', 'address']) if (fields.get(name)) place[name] = fields.get(name);
+  await write(place);
+  showTray(null);
+};
+
+// ---- the input area
+
+const text = byId('text');
+const TRAYS = ['attach', 'sticker', 'voice'];
+
+const showTray = (name) => {
+  for (const other of TRAYS) {
+    byId(`${other}-tray`).hidden = other !== name;
+    byId(other).setAttribute('aria-expanded', String(other === name));
+  }
+  if (name) showMenu(false);
+  if (nearEnd()) toEnd();
+};
+const toggleTray = (name) => {
+  showTray(byId(`${name}-tray`).hidden ? name : null);
+  toEnd();
+};
+
+/** The rich menu's panel; there may be none. */
+const showMenu = (open) => {
+  const menu = byId('rich-menu');
+  if (!menu) return;
+  menu.open = open;
+};
+
+let editing = null;
+let replying = null;
+const stopReplying = () => {
+  replying = null;
+  byId('replying').hidden = true;
+};
+
+/** Marks that were put into the text: mentions and LINE emoji, found again in order when it is sent (PLATFORM 16). */
+let marks = [];
+const insert = (words, mark) => {
+  text.setRangeText(words, text.selectionStart, text.selectionEnd, 'end');
+  if (mark) marks.push({ words: words.trim(), ...mark });
+  text.focus();
+};
+
+const textMessage = (words) => {
+  const message = { type: 'text', text: words };
+  const places = new Map();
+  const found = [];
+  for (const mark of marks) {
+    const index = words.indexOf(mark.words, places.get(mark.words) ?? 0);
+    if (index < 0) continue;
+    places.set(mark.words, index + mark.words.length);
+    found.push({ ...mark, index, length: mark.words.length });
+  }
+  found.sort((one, other) => one.index - other.index);
+  const mentionees = found.filter((mark) => mark.mention).map(({ index, length, mention, self }) =>
+    (mention === 'all' ? { index, length, type: 'all' } : { index, length, type: 'user', userId: mention, isSelf: Boolean(self) }));
+  const emojis = found.filter((mark) => mark.productId).map(({ index, length, productId, emojiId }) => ({ index, length, productId, emojiId }));
+  if (mentionees.length) message.mention = { mentionees };
+  if (emojis.length) message.emojis = emojis;
+  if (replying) message.quotedMessageId = replying;
+  return message;
+};
+
+taps.unsend = (id) => act('unsend', { messageId: id });
+taps.edit = (id, button) => {
+  editing = id;
+  text.value = button.dataset.text;
+  text.focus();
+};
+taps.reply = (id, button) => {
+  replying = id;
+  byId('replying-name').textContent = button.dataset.name;
+  byId('replying-text').textContent = button.dataset.text;
+  byId('replying').hidden = false;
+  text.focus();
+};
+taps.mention = (id, button) => {
+  byId('mentions').hidden = true;
+  // An @ that was typed to call the list is part of the mention.
+  const typed = text.value.slice(0, text.selectionStart).endsWith('@');
+  if (typed) text.setRangeText('', text.selectionStart - 1, text.selectionStart, 'end');
+  insert(`@${button.dataset.name} `, { mention: id, self: button.dataset.self });
+};
+
+byId('composer').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const words = text.value.trim();
+  if (!words) return;
+  const edited = editing;
+  const message = textMessage(words);
+  editing = null;
+  text.value = '';
+  const done = edited ? await act('edits', { messageId: edited, text: words }) : await write(message);
+  // What could not be sent is given back.
+  if (!done && !text.value) text.value = words;
+  if (done) {
+    marks = [];
+    stopReplying();
+  }
+  toEnd();
+});
+text.addEventListener('keydown', (event) => {
+  // While an input method composes, Enter belongs to it.
+  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    byId('composer').requestSubmit();
+  }
+});
+text.addEventListener('input', (event) => {
+  const mentions = byId('mentions');
+  if (mentions) mentions.hidden = event.data !== '@';
+});
+text.addEventListener('focus', () => showTray(null));
+for (const name of TRAYS) byId(name).addEventListener('click', () => toggleTray(name));
+byId('camera').addEventListener('click', () => askPictures(false));
+byId('roll').addEventListener('click', () => askPictures(true));
+byId('record').addEventListener('click', sendVoice);
+byId('stop-replying').addEventListener('click', stopReplying);
+byId('pick-file').addEventListener('click', () => pickFile(''));
+byId('pick-place').addEventListener('click', sendPlace);
+byId('pick-pictures').addEventListener('click', () => askPictures(true));
+byId('pick-mention')?.addEventListener('click', () => {
+  showTray(null);
+  byId('mentions').hidden = false;
+});
+byId('own-picture').addEventListener('click', () => {
+  byId('picture-dialog').close();
+  pickFile('image/*');
+});
+byId('file').addEventListener('change', async (event) => {
+  await sendFiles([...event.target.files]);
+  showTray(null);
+});
+
+byId('sticker-tray').addEventListener('click', async (event) => {
+  const sticker = event.target.closest('.sticker-choice');
+  const emoji = event.target.closest('.emoji-choice');
+  if (sticker) {
+    const { package: packageId, sticker: stickerId } = sticker.dataset;
+    const quoted = replying ? { quotedMessageId: replying } : {};
+    showTray(null);
+    if (await write({ type: 'sticker', packageId, stickerId, ...quoted })) stopReplying();
+  }
+  if (emoji) {
+    const { words, product, emoji: emojiId } = emoji.dataset;
+    insert(words, product && { productId: product, emojiId });
+  }
+});
+
+byId('live').addEventListener('click', (event) => {
+  const tapped = event.target.closest('[data-lv-action], a[data-lv-type="uri"], a.lv-link');
+  if (tapped) {
+    const message = tapped.closest('.line[data-ms]');
+    if (tapped.href) {
+      count('clicks', message, { uri: tapped.getAttribute('href') });
+      if (/^(line:|https?:\/\/([^/]*\.)?line\.me\/)/i.test(tapped.getAttribute('href'))) {
+        event.preventDefault();
+        openAddress(tapped.getAttribute('href'));
+      }
+    } else {
+      event.preventDefault();
+      perform(JSON.parse(tapped.dataset.lvAction));
+    }
+    if (tapped.closest('.quick')) {
+      usedQuick = lastLine();
+      hideUsedQuick();
+    }
+    return;
+  }
+  const quote = event.target.closest('[data-lv-quoted]');
+  if (quote) byId(`m${quote.dataset.lvQuoted}`)?.scrollIntoView({ block: 'center', behavior: 'smooth' });
+});
+byId('live').addEventListener('ended', (event) => {
+  if (event.target.matches('video')) count('video-plays', event.target.closest('.line[data-ms]'), { percent: 100 });
+}, true);
+// Pictures that arrive late push the end away.
+byId('live').addEventListener('load', () => { if (stay && nearEnd()) toEnd(); }, true);
+scroll.addEventListener('scroll', () => { if (scroll.scrollTop < 160) loadOlder(); }, { passive: true });
+document.addEventListener('visibilitychange', markRead);
+
+live.settle();
+toEnd();
+if (text.value) text.focus();
+follow();
