@@ -23,20 +23,6 @@ const showTimes = (root) => {
   }
 };
 
-const showDays = (list) => {
-  for (const day of list.querySelectorAll('.day')) day.remove();
-  let before = '';
-  for (const line of [...list.querySelectorAll('.line[data-ms]')]) {
-    const at = Number(line.dataset.ms);
-    if (dayOf(at) === before) continue;
-    before = dayOf(at);
-    const day = document.createElement('li');
-    day.className = 'day';
-    day.textContent = before === dayOf(Date.now()) ? list.dataset.today : dayName.format(at);
-    line.before(day);
-  }
-};
-
 const tick = () => {
   const clock = byId('clock');
   if (clock) clock.textContent = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format();
