@@ -103,16 +103,42 @@ const markRead = () => {
   }
 };
 
-let loadingEnds;
+// ---- players: a video shows its poster until it is tapped, a voice message is one button, as in LINE
+
+const dressPlayers = () => {
+  for (const player of byId('live').querySelectorAll('.lv-player[controls]:not([data-dressed])')) {
+    player.dataset.dressed = 'yes';
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = player.matches('video') ? 'play' : 'play play-voice';
+    button.setAttribute('aria-label', player.getAttribute('aria-label'));
+    button.addEventListener('click', () => (player.paused ? player.play().catch(() => {}) : player.pause()));
+    player.controls = false;
+    player.addEventListener('play', () => {
+      button.classList.add('playing');
+      if (player.matches('video')) {
+        player.controls = true;
+        button.remove();
+      }
+    });
+    for (const stop of ['pause', 'ended']) player.addEventListener(stop, () => button.classList.remove('playing'));
+    player.addEventListener('timeupdate', () => {
+      button.style.setProperty('--played', `${(100 * player.currentTime) / (player.duration || 1)}%`);
+    });
+    player.after(button);
+  }
+};
+
+/** Whether the end of the chat stays in sight when something grows: as long as the reader has not scrolled up. */
 let stay = true;
+let loadingEnds;
 live.path = () => {
   const first = lines(byId('messages'))[0];
   return first ? `${messagesPath}?from=${idOf(first)}` : messagesPath;
 };
 live.show = (fresh) => {
-  stay = nearEnd();
   reconcile(byId('messages'), fresh.querySelector('#messages'));
-  for (const id of ['after', 'bond', 'stranger']) {
+  for (const id of ['after', 'bond', 'stranger', 'menu-source']) {
     const now = fresh.querySelector(`#${id}`);
     const before = byId(id);
     if (before && now && before.innerHTML !== now.innerHTML) before.replaceWith(document.adoptNode(now));
@@ -126,6 +152,8 @@ live.settle = () => {
   hideUsedQuick();
   const bond = byId('bond');
   if (bond) byId('menu-items').replaceChildren(bond.content.cloneNode(true));
+  placeMenu();
+  dressPlayers();
   clearTimeout(loadingEnds);
   const loading = byId('loading');
   if (loading) loadingEnds = setTimeout(refresh, Number(loading.dataset.loadingMs) + 50);
@@ -156,12 +184,12 @@ const changeInput = (action) => {
   switch (action.inputOption) {
     case 'openKeyboard':
       showTray(null);
-      showMenu(false);
+      showKeyboard(true);
       byId('text').value = action.fillInText ?? '';
       byId('text').focus();
       break;
     case 'openVoice':
-      showMenu(false);
+      showKeyboard(true);
       showTray('voice');
       break;
     case 'openRichMenu':
@@ -399,19 +427,62 @@ const showTray = (name) => {
     byId(`${other}-tray`).hidden = other !== name;
     byId(other).setAttribute('aria-expanded', String(other === name));
   }
-  if (name) showMenu(false);
-  if (nearEnd()) toEnd();
+  if (name) showKeyboard(true);
 };
 const toggleTray = (name) => {
   showTray(byId(`${name}-tray`).hidden ? name : null);
-  toEnd();
 };
 
-/** The rich menu's panel; there may be none. */
+// ---- the rich menu (PLATFORM 10): a panel with a bar that opens and closes it, in place of the message field
+
+const panel = byId('menu-panel');
 const showMenu = (open) => {
-  const menu = byId('rich-menu');
-  if (!menu) return;
-  menu.open = open;
+  const there = panel.childElementCount > 0;
+  panel.hidden = !there || !open;
+  byId('menu-toggle').setAttribute('aria-expanded', String(!panel.hidden));
+  if (there && open) {
+    for (const name of TRAYS) byId(`${name}-tray`).hidden = true;
+    showKeyboard(false);
+    act('rich-menu-views', {});
+  }
+};
+
+/** The message field, or the menu's bar; without a menu there is only the field. */
+const showKeyboard = (keyboard) => {
+  const there = panel.childElementCount > 0;
+  byId('composer').hidden = there && !keyboard;
+  byId('menu-bar').hidden = !there || keyboard;
+  byId('to-menu').hidden = !there;
+  if (keyboard) panel.hidden = true;
+};
+
+/** Shows the menu that the page's newest fragment has; a switched menu stays open, a new one opens as it says. */
+const placeMenu = () => {
+  const source = byId('menu-source')?.content.firstElementChild;
+  const before = panel.firstElementChild;
+  if (source?.outerHTML === placeMenu.shown) return;
+  placeMenu.shown = source?.outerHTML;
+  const wasOpen = !panel.hidden;
+  panel.replaceChildren(...(source ? [source.cloneNode(true)] : []));
+  if (source) byId('menu-words').textContent = source.dataset.bar;
+  const typing = before && byId('menu-bar').hidden;
+  showKeyboard(!source || Boolean(typing));
+  if (source && !typing) showMenu(before ? wasOpen : source.dataset.selected === 'true');
+};
+
+const tapArea = async (button) => {
+  const action = JSON.parse(button.dataset.does);
+  const tap = { area: Number(button.dataset.area) };
+  if (action.type === 'datetimepicker') {
+    const value = await askDate(action);
+    if (!value) return;
+    tap.params = { [action.mode]: value };
+  }
+  const done = await act('rich-menu-taps', tap);
+  // The sandbox did what the account hears of; what only the phone does is left.
+  if (!done) return;
+  if (action.type === 'postback') changeInput(action);
+  else if (['uri', 'clipboard', 'camera', 'cameraRoll', 'location'].includes(action.type)) await perform(action);
 };
 
 let editing = null;
@@ -499,6 +570,19 @@ text.addEventListener('input', (event) => {
   if (mentions) mentions.hidden = event.data !== '@';
 });
 text.addEventListener('focus', () => showTray(null));
+panel.addEventListener('click', (event) => {
+  const area = event.target.closest('.rich-area');
+  if (area) tapArea(area);
+});
+byId('menu-toggle').addEventListener('click', () => showMenu(panel.hidden));
+byId('to-keyboard').addEventListener('click', () => {
+  showKeyboard(true);
+  text.focus();
+});
+byId('to-menu').addEventListener('click', () => {
+  showTray(null);
+  showMenu(true);
+});
 for (const name of TRAYS) byId(name).addEventListener('click', () => toggleTray(name));
 byId('camera').addEventListener('click', () => askPictures(false));
 byId('roll').addEventListener('click', () => askPictures(true));
@@ -561,12 +645,18 @@ byId('live').addEventListener('click', (event) => {
 byId('live').addEventListener('ended', (event) => {
   if (event.target.matches('video')) count('video-plays', event.target.closest('.line[data-ms]'), { percent: 100 });
 }, true);
-// Pictures that arrive late push the end away.
-byId('live').addEventListener('load', () => { if (stay && nearEnd()) toEnd(); }, true);
-scroll.addEventListener('scroll', () => { if (scroll.scrollTop < 160) loadOlder(); }, { passive: true });
+scroll.addEventListener('scroll', () => {
+  stay = nearEnd();
+  if (scroll.scrollTop < 160) loadOlder();
+}, { passive: true });
+// Pictures that arrive late and the menu that opens push the end away.
+const growing = new ResizeObserver(() => { if (stay) toEnd(); });
+growing.observe(byId('live'));
+growing.observe(scroll);
 document.addEventListener('visibilitychange', markRead);
 
 live.settle();
 toEnd();
+if (text.value) showKeyboard(true);
 if (text.value) text.focus();
 follow();

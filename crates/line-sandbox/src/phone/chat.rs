@@ -11,6 +11,7 @@ use line_view::Labels;
 
 use crate::Inner;
 use crate::phone::list::{PersonCard, Side, person_card};
+use crate::phone::menu::Menu;
 use crate::phone::pages::{Face, Frame, missing, page};
 use crate::phone::transcript::{self, Line, Part};
 use crate::world::{Chat, Group, Kind, Person, World};
@@ -101,6 +102,7 @@ struct Screen {
     older: bool,
     /// The quick reply buttons of the last message, as HTML.
     quick: String,
+    menu: Option<Menu>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,13 +133,12 @@ pub(super) async fn chat(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let now = inner.clock.now();
     let world = inner.world();
     let frame = Frame::new(&headers, &uri);
     let labels = frame.words.labels();
     let found = world
         .person(&user)
-        .and_then(|me| Some((me, open(&world, me, &chat, now, &labels, Part::End(None))?)));
+        .and_then(|me| Some((me, open(&inner, &world, me, &chat, &labels, Part::End(None))?)));
     let Some((me, screen)) = found else { return missing(&headers, &uri) };
     let sticker =
         |(package, id)| StickerChoice { package, id, html: transcript::sticker(package, id, &labels) };
@@ -169,19 +170,18 @@ pub(super) async fn messages_fragment(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let now = inner.clock.now();
     let world = inner.world();
     let frame = Frame::new(&headers, &uri);
     let id = |name: &str| query.get(name).and_then(|id| id.parse().ok());
     let part = id("before").map_or_else(|| Part::End(id("from")), Part::Before);
     let labels = frame.words.labels();
-    let found = world.person(&user).and_then(|me| open(&world, me, &chat, now, &labels, part));
+    let found = world.person(&user).and_then(|me| open(&inner, &world, me, &chat, &labels, part));
     let Some(screen) = found else { return StatusCode::NOT_FOUND.into_response() };
     page(StatusCode::OK, &MessagesPartial { frame, me_user: user, screen })
 }
 
 /// Opens a chat by channel ID, group ID or another person's `u…`; `None` when the person has no such chat.
-fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels, part: Part) -> Option<Screen> {
+fn open(inner: &Inner, world: &World, me: &Person, id: &str, labels: &Labels, part: Part) -> Option<Screen> {
     let screen = |kind, title, chat: &Chat| {
         let drawn = transcript::transcript(world, chat, me.number, labels, part);
         Screen {
@@ -196,6 +196,7 @@ fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels, part: P
             lines: drawn.lines,
             older: drawn.older,
             quick: drawn.quick,
+            menu: None,
         }
     };
     if let Some(group) = world.groups.get(id) {
@@ -217,7 +218,8 @@ fn open(world: &World, me: &Person, id: &str, now: i64, labels: &Labels, part: P
         channel: id.to_owned(),
         following: bond.following,
         blocked: bond.blocked,
-        loading_ms: bond.loading_until.map(|until| until - now).filter(|left| *left > 0),
+        loading_ms: bond.loading_until.map(|until| until - inner.clock.now()).filter(|left| *left > 0),
+        menu: inner.rich_menu_of(world, id, me.number).map(|shown| Menu::new(&shown)),
         ..screen(ScreenKind::Account, Face::of_channel(channel), &Chat::single(id, me.number))
     })
 }

@@ -8,6 +8,7 @@ mod links;
 mod list;
 mod live;
 mod media;
+mod menu;
 mod pages;
 mod transcript;
 
