@@ -35,11 +35,6 @@ impl Clock {
         self.now()
     }
 
-    /// How far it is ahead of real time, in ms.
-    pub(crate) fn offset(&self) -> i64 {
-        self.offset_ms.load(Ordering::Acquire)
-    }
-
     /// Sets how far it is ahead, for a sandbox read from disk.
     pub(crate) fn restore(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Release);

@@ -185,7 +185,7 @@ impl Disk {
         }
         let state = State {
             version: VERSION,
-            clock_offset_ms: inner.clock.offset(),
+            clock_offset_ms: inner.clock.ahead(),
             ids: inner.ids.state(),
             world: &*world,
         };
