@@ -134,7 +134,7 @@ impl Inner {
             return Err(Problem::field("to", "is the person who writes"));
         }
         let Draft { value, content } = draft;
-        Ok(self.keep(person, "", Chat::pair(person, other), &value, content))
+        Ok(self.keep(person, "", &Chat::pair(person, other), &value, content))
     }
 
     /// Puts a person's message into a chat without telling any account. Gives the message ID.
@@ -142,7 +142,7 @@ impl Inner {
         &self,
         person: u64,
         channel_id: &str,
-        chat: Chat,
+        chat: &Chat,
         value: &Value,
         content: Option<Content>,
     ) -> u64 {
@@ -152,7 +152,7 @@ impl Inner {
         world.messages.add(NewMessage {
             id,
             channel: channel_id,
-            chat: &chat,
+            chat,
             author: Some(person),
             text: compact(value),
             at: now,
@@ -160,7 +160,7 @@ impl Inner {
             read: false,
             content,
         });
-        let viewers = world.viewers(&chat);
+        let viewers = world.viewers(chat);
         drop(world);
         self.changed(viewers);
         id

@@ -55,7 +55,7 @@ pub(super) async fn context(
     let world = inner.world();
     let app = world.liff.find(&id).filter(|_| is_liff_id(&id)).ok_or_else(LineError::not_found)?;
     let channel = world.channels.get(&app.channel).ok_or_else(LineError::not_found)?;
-    let mut answer = json!({
+    let mut facts = json!({
         "liffId": app.id,
         "channelId": app.channel,
         "endpointUrl": app.view.url,
@@ -65,28 +65,31 @@ pub(super) async fn context(
         "scanCode": app.qr_code,
         "permanentLinkPattern": "concat",
     });
-    let Some(caller) = caller else { return Ok(Json(answer)) };
+    let Some(caller) = caller else { return Ok(Json(facts)) };
     let visit = caller.token.visit.as_ref().filter(|visit| visit.app == id);
     let visit = visit
         .ok_or_else(|| LineError::new(StatusCode::FORBIDDEN, "the access token belongs to another app"))?;
     let person = world.people.get(&caller.token.person);
-    answer["userId"] = json!(person.and_then(|person| person.user_ids.get(&channel.provider)));
-    answer["language"] = json!(person.and_then(|person| person.language.as_ref()));
-    answer["granted"] = json!(caller.token.scopes);
-    // No chat ID: LINE has given none since 2023-02.
-    answer["type"] = json!(match &visit.chat {
-        _ if !visit.inside => "external",
-        None => "none",
-        Some(Chat::Group(id)) if id.starts_with('R') => "room",
-        Some(Chat::Group(_)) => "group",
-        Some(Chat::Single { .. } | Chat::Pair(..)) => "utou",
-    });
-    answer["friendFlag"] =
-        json!(Friendship::of(&world, &caller.token).map(|friendship| friendship.is_friend));
     // As OpenID Connect makes `at_hash`: the left half of the hash.
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, caller.text.as_bytes());
-    answer["accessTokenHash"] = json!(URL_SAFE_NO_PAD.encode(hash.as_ref().get(..16).unwrap_or_default()));
-    Ok(Json(answer))
+    let of_visit = json!({
+        "userId": person.and_then(|person| person.user_ids.get(&channel.provider)),
+        "language": person.and_then(|person| person.language.as_ref()),
+        "granted": caller.token.scopes,
+        // No chat ID: LINE has given none since 2023-02.
+        "type": match &visit.chat {
+            _ if !visit.inside => "external",
+            None => "none",
+            Some(Chat::Group(id)) if id.starts_with('R') => "room",
+            Some(Chat::Group(_)) => "group",
+            Some(Chat::Single { .. } | Chat::Pair(..)) => "utou",
+        },
+        "accessTokenHash": URL_SAFE_NO_PAD.encode(hash.as_ref().get(..16).unwrap_or_default()),
+    });
+    if let (Some(facts), Value::Object(of_visit)) = (facts.as_object_mut(), of_visit) {
+        facts.extend(of_visit);
+    }
+    Ok(Json(facts))
 }
 
 /// `liff.sendMessages`: into the chat from which the app was opened.
@@ -181,7 +184,7 @@ fn deliver(inner: &Inner, person: u64, chat: &Chat, messages: &[Value]) -> Resul
     for message in messages {
         let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
         if channel.is_empty() || matches!(kind, "template" | "flex") {
-            inner.keep(person, &channel, chat.clone(), message, None);
+            inner.keep(person, &channel, chat, message, None);
             continue;
         }
         let refused = |_| LineError::bad_request("Failed to send messages");

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::Inner;
@@ -88,21 +88,23 @@ pub(crate) struct App {
 
 impl App {
     /// The app as LINE's API shows it.
-    fn to_json(&self) -> Value {
-        let mut app = json!({
-            "liffId": self.id,
-            "view": { "type": self.view.size, "url": self.view.url },
-            "features": { "ble": false, "qrCode": self.qr_code },
-            "permanentLinkPattern": "concat",
-            "scope": self.scopes,
-            "botPrompt": self.bot_prompt.name(),
-        });
-        if let Some(description) = &self.description {
-            app["description"] = json!(description);
-        }
+    fn to_map(&self) -> Map<String, Value> {
+        let mut view = Map::new();
+        view.insert("type".into(), self.view.size.clone().into());
+        view.insert("url".into(), self.view.url.clone().into());
         if let Some(module_mode) = self.view.module_mode {
-            app["view"]["moduleMode"] = json!(module_mode);
+            view.insert("moduleMode".into(), module_mode.into());
         }
+        let mut app = Map::new();
+        app.insert("liffId".into(), self.id.clone().into());
+        app.insert("view".into(), view.into());
+        if let Some(description) = &self.description {
+            app.insert("description".into(), description.clone().into());
+        }
+        app.insert("features".into(), json!({ "ble": false, "qrCode": self.qr_code }));
+        app.insert("permanentLinkPattern".into(), "concat".into());
+        app.insert("scope".into(), json!(self.scopes));
+        app.insert("botPrompt".into(), self.bot_prompt.name().into());
         app
     }
 }

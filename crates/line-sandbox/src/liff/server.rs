@@ -57,7 +57,7 @@ pub(super) async fn add(
 /// All apps of the channel; 404 when there is none.
 pub(super) async fn list(State(inner): State<Arc<Inner>>, caller: LoginCaller) -> Answer {
     let world = inner.world();
-    let apps: Vec<Value> = world.liff.of(&caller.channel).map(App::to_json).collect();
+    let apps: Vec<Value> = world.liff.of(&caller.channel).map(|app| Value::Object(app.to_map())).collect();
     if apps.is_empty() {
         return Err(LineError::not_found());
     }
@@ -188,9 +188,9 @@ fn liff_id(ids: &Ids, channel: &str) -> String {
 /// The apps of a channel as the console shows them, with its switches.
 pub(crate) fn list_for_console(world: &World, channel: &str) -> Vec<Value> {
     let shown = |app: &App| {
-        let mut shown = app.to_json();
-        shown["shareTargetPicker"] = json!(app.share_target_picker);
-        shown
+        let mut shown = app.to_map();
+        shown.insert("shareTargetPicker".into(), app.share_target_picker.into());
+        Value::Object(shown)
     };
     world.liff.of(channel).map(shown).collect()
 }

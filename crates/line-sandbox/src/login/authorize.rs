@@ -106,7 +106,7 @@ pub(super) async fn start(
         target(&world, &query)
     };
     match target {
-        Ok(callback) => begin(&inner, &shell, &headers, &query, callback, None),
+        Ok(callback) => begin(&inner, &shell, &headers, &query, &callback, None),
         Err(key) => trouble(&shell, key),
     }
 }
@@ -134,7 +134,7 @@ pub(crate) async fn start_liff(
         mode: Mode::Query,
         app: Some(app.id.clone()),
     };
-    begin(&inner, &shell, &headers, &query, callback, Some((app.scopes.clone(), app.bot_prompt)))
+    begin(&inner, &shell, &headers, &query, &callback, Some((app.scopes.clone(), app.bot_prompt)))
 }
 
 /// Where the answer goes. A wrong client or address is told to the person and never redirected (PLATFORM 23.1).
@@ -176,12 +176,12 @@ fn begin(
     shell: &Shell,
     headers: &HeaderMap,
     query: &Parameters,
-    callback: Callback,
+    callback: &Callback,
     of_app: Option<(Vec<String>, BotPrompt)>,
 ) -> Response {
-    let refuse = |(error, description): Refused| flow::refuse(inner, shell, &callback, error, description);
+    let refuse = |(error, description): Refused| flow::refuse(inner, shell, callback, error, description);
     let checked =
-        check(&inner.world(), query, &callback, of_app.as_ref().map(|(scopes, _)| scopes.as_slice()));
+        check(&inner.world(), query, callback, of_app.as_ref().map(|(scopes, _)| scopes.as_slice()));
     let (scopes, max_age) = match checked {
         Ok(checked) => checked,
         Err(refused) => return refuse(refused),

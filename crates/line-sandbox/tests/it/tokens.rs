@@ -2,7 +2,197 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::signer::Signer;
+use crate::stage::{Answer, Stage};
+
+const BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// A channel's key, registered at the console.
+struct Keyed {
+    stage: Stage,
+    signer: Signer,
+    kid: String,
+}
+
+impl Keyed {
+    async fn new() -> Self {
+        let (stage, signer) = (Stage::new().await, Signer::new());
+        let path = format!("/channels/{}/public-keys", stage.channel);
+        let answer = stage.control("POST", &path, json!({"jwk": signer.jwk()})).await.ok();
+        let kid = answer["kid"].as_str().unwrap().to_owned();
+        Self { stage, signer, kid }
+    }
+
+    /// The sandbox's time in seconds.
+    async fn now(&self) -> i64 {
+        self.stage.control("GET", "/clock", Value::Null).await.ok()["now"].as_i64().unwrap() / 1_000
+    }
+
+    /// Sound claims with some of them replaced.
+    async fn assertion(&self, other: Value) -> String {
+        let mut claims = json!({
+            "iss": self.stage.channel,
+            "sub": self.stage.channel,
+            "aud": "https://api.line.me/",
+            "exp": self.now().await + 1_800,
+            "token_exp": 86_400,
+        });
+        claims.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        self.signer.sign(&self.kid, &claims)
+    }
+
+    async fn issue(&self, other: Value) -> Answer {
+        let assertion = self.assertion(other).await;
+        self.issue_by("/oauth2/v2.1/token", &assertion).await
+    }
+
+    async fn issue_by(&self, path: &str, assertion: &str) -> Answer {
+        let pairs = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", BEARER),
+            ("client_assertion", assertion),
+        ];
+        self.stage.form(path, &pairs).await
+    }
+
+    async fn verify(&self, token: &str) -> Answer {
+        let request = self.stage.request("GET", "/oauth2/v2.1/verify").query(&[("access_token", token)]);
+        self.stage.send(request).await.unwrap()
+    }
+
+    async fn key_ids(&self) -> Vec<Value> {
+        let assertion = self.assertion(json!({})).await;
+        let query = [("client_assertion_type", BEARER), ("client_assertion", assertion.as_str())];
+        let answer =
+            self.stage.send(self.stage.request("GET", "/oauth2/v2.1/tokens/kid").query(&query)).await;
+        answer.unwrap().ok()["kids"].as_array().unwrap().clone()
+    }
+}
+
+/// PLATFORM 4, 4.1: a v2.1 token lives as long as asked for, has a key ID, is verified, and ends by revocation.
+#[tokio::test]
+async fn a_v2_1_token_is_issued_by_a_signed_assertion() {
+    let mut keyed = Keyed::new().await;
+    let first = keyed.issue(json!({})).await.ok();
+    assert_eq!((&first["token_type"], &first["expires_in"]), (&json!("Bearer"), &json!(86_400)));
+    let text = first["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(text.split('.').count(), 3, "it looks like a JWS");
+    let second = keyed.issue(json!({"aud": keyed.stage.base})).await.ok();
+    assert_ne!(first["key_id"], keyed.kid.as_str(), "key_id names the token, kid the key");
+    assert_eq!(keyed.key_ids().await, [first["key_id"].clone(), second["key_id"].clone()]);
+    assert_eq!(keyed.verify(&text).await.ok()["client_id"], keyed.stage.channel);
+    keyed.stage.token = text.clone();
+    assert_eq!(keyed.stage.get("/v2/bot/info").await.status, 200);
+
+    let revoke = async |token: &str, secret: &str| {
+        let pairs =
+            [("client_id", keyed.stage.channel.as_str()), ("client_secret", secret), ("access_token", token)];
+        keyed.stage.form("/oauth2/v2.1/revoke", &pairs).await
+    };
+    assert_eq!(revoke(&text, "wrong").await.json()["error_description"], "invalid client_secret");
+    let revoked = revoke(&text, &keyed.stage.secret).await;
+    assert_eq!((revoked.status, revoked.bytes.len()), (200, 0));
+    assert_eq!(
+        revoke("x", &keyed.stage.secret).await.json()["error_description"],
+        "The access token not JWS"
+    );
+    assert_eq!(
+        revoke("a.b.c", &keyed.stage.secret).await.json()["error_description"],
+        "The access token malformed"
+    );
+    assert_eq!(keyed.verify(&text).await.json()["error_description"], "The access token revoked");
+    assert_eq!(keyed.stage.get("/v2/bot/info").await.status, 401);
+    assert_eq!(keyed.key_ids().await, [second["key_id"].clone()]);
+    assert_eq!(keyed.verify("opaque").await.json()["error_description"], "The access token not JWS");
+    keyed.stage.advance(86_400_000).await;
+    let second = second["access_token"].as_str().unwrap();
+    assert_eq!(keyed.verify(second).await.json()["error_description"], "The access token expired");
+}
+
+/// PLATFORM 4.1, 4.2: what LINE says of assertions that do not hold.
+#[tokio::test]
+async fn an_assertion_must_hold() {
+    let keyed = Keyed::new().await;
+    let now = keyed.now().await;
+    for (claims, why) in [
+        (json!({"iss": "1"}), "iss and clientId of key do not match"),
+        (json!({"exp": now - 1}), "Invalid exp"),
+        (json!({"exp": now + 1_900}), "Invalid exp"),
+        (json!({"aud": "https://elsewhere.example/"}), "Invalid aud"),
+        (json!({"sub": "1"}), "Invalid sub"),
+        (json!({"token_exp": 2_592_001}), "Invalid token_exp"),
+    ] {
+        let answer = keyed.issue(claims).await;
+        let refusal = json!({"error": "invalid_client", "error_description": why});
+        assert_eq!((answer.status, answer.json()), (400, refusal));
+    }
+    let unknown = keyed.signer.sign("unknown", &json!({}));
+    let missing = "Cannot find channel key that satisfies the conditions";
+    keyed.issue_by("/oauth2/v2.1/token", &unknown).await.refused(404, missing);
+    let forged =
+        Signer::new().sign(&keyed.kid, &json!({"iss": keyed.stage.channel, "sub": keyed.stage.channel}));
+    let answer = keyed.issue_by("/oauth2/v2.1/token", &forged).await;
+    assert_eq!(answer.json()["error_description"], "Invalid signature");
+    // PLATFORM 4.1: stateless tokens take the same assertion.
+    let sound = keyed.assertion(json!({})).await;
+    assert_eq!(keyed.issue_by("/oauth2/v3/token", &sound).await.ok()["expires_in"], 900);
+    keyed.issue_by("/oauth2/v3/token", &unknown).await.refused(404, missing);
+    // A key taken back opens nothing more.
+    let path = format!("/channels/{}/public-keys/{}", keyed.stage.channel, keyed.kid);
+    keyed.stage.control("DELETE", &path, Value::Null).await.ok();
+    keyed.issue_by("/oauth2/v2.1/token", &sound).await.refused(404, missing);
+}
+
+/// PLATFORM 4: the 31st v2.1 token is refused, and expired ones do not count.
+#[tokio::test]
+async fn thirty_v2_1_tokens_are_the_most() {
+    let keyed = Keyed::new().await;
+    for _ in 0..30 {
+        keyed.issue(json!({"token_exp": 60})).await.ok();
+    }
+    keyed.issue(json!({})).await.refused(400, "The maximum number of access tokens has already been issued");
+    keyed.stage.advance(60_000).await;
+    keyed.issue(json!({})).await.ok();
+}
+
+/// PLATFORM 4.2: what the console takes as a key; it shows the key's `kid` from then on.
+#[tokio::test]
+async fn the_console_takes_public_rsa_keys_only() {
+    let keyed = Keyed::new().await;
+    let stage = &keyed.stage;
+    let path = format!("/channels/{}/public-keys", stage.channel);
+    for (field, value) in [
+        ("kty", json!("EC")),
+        ("alg", json!("HS256")),
+        ("n", json!("AQAB")),
+        ("d", json!("x")),
+        ("use", json!("enc")),
+    ] {
+        let mut jwk = Signer::new().jwk();
+        jwk[field] = value;
+        let answer = stage.control("POST", &path, json!({"jwk": jwk})).await;
+        assert_eq!((answer.status, answer.json()["field"].clone()), (422, json!(format!("jwk.{field}"))));
+    }
+    assert_eq!(stage.control("POST", &path, json!({"jwk": keyed.signer.jwk()})).await.status, 409);
+    assert_eq!(stage.items(&path).await[0]["kid"], keyed.kid.as_str());
+    let shown = stage.control("GET", &format!("/channels/{}", stage.channel), Value::Null).await.ok();
+    assert_eq!(shown["publicKeys"][0]["jwk"], keyed.signer.jwk());
+}
+
+/// PLATFORM 4: on reissue the console can let the old long-lived token live up to 24 h more.
+#[tokio::test]
+async fn a_reissued_long_lived_token_may_have_a_grace() {
+    let mut stage = Stage::new().await;
+    let path = format!("/channels/{}/access-token", stage.channel);
+    let old = stage.control("POST", &path, json!({})).await.ok()["accessToken"].as_str().unwrap().to_owned();
+    assert_eq!(stage.control("POST", &path, json!({"graceHours": 25})).await.status, 422);
+    stage.control("POST", &path, json!({"graceHours": 24})).await.ok();
+    stage.token = old;
+    stage.advance(23 * 3_600_000).await;
+    assert_eq!(stage.get("/v2/bot/info").await.status, 200);
+    stage.advance(3_600_000).await;
+    assert_eq!(stage.get("/v2/bot/info").await.status, 401);
+}
 
 /// PLATFORM 4.1: one text for a wrong ID and a wrong secret.
 #[tokio::test]
