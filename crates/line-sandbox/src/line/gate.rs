@@ -68,8 +68,8 @@ impl RetryKey {
 /// The packages of LINE's list of stickers that may be sent (page "Stickers" of LINE's documentation). Which stickers are in them is
 /// not looked at.
 const STICKER_PACKAGES: [&str; 17] = [
-    "446", "789", "1070", "6136", "6325", "6359", "6362", "6370", "6632", "8515", "8522", "8525", "10551", "10979",
-    "11537", "11538", "11539",
+    "446", "789", "1070", "6136", "6325", "6359", "6362", "6370", "6632", "8515", "8522", "8525", "10551",
+    "10979", "11537", "11538", "11539",
 ];
 
 /// Only stickers of LINE's list can be sent (PLATFORM 19), but under a contract also a company's own. LINE's text is not published.
@@ -82,9 +82,7 @@ pub(super) fn check_stickers(world: &World, channel: &str, messages: &[Value]) -
         package.is_some_and(|package| !STICKER_PACKAGES.contains(&package))
     });
     match stranger {
-        Some(index) => {
-            Err(LineError::property(&format!("messages[{index}].packageId"), "invalid property"))
-        }
+        Some(index) => Err(LineError::property(&format!("messages[{index}].packageId"), "invalid property")),
         None => Ok(()),
     }
 }

@@ -142,3 +142,30 @@ async fn a_folder_brings_everything_back() {
     assert_eq!(people["items"].as_array().unwrap().len(), 1);
     assert_eq!(people["items"][0]["displayName"], "Ann");
 }
+
+/// A narrowcast that was waiting goes on, and what was counted before still counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrowcast_outlives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = open(folder.path());
+    let token = sandbox.play(&scenario()).await.unwrap().channels[0].access_token.clone().unwrap();
+    let served = Served::start(sandbox).await;
+    let line = async |served: &Served, path: &str| {
+        let body = json!({ "messages": [{ "type": "text", "text": "news" }] });
+        let call = client().post(format!("{}/v2/bot/message/{path}", served.url)).bearer_auth(&token);
+        assert!(call.json(&body).send().await.unwrap().status().is_success());
+    };
+    line(&served, "broadcast").await;
+    served.post("/users/u1/read", json!({ "channelId": "2000000001" })).await;
+    line(&served, "narrowcast").await;
+    served.end().await;
+
+    let served = Served::start(open(folder.path())).await;
+    served.post("/clock", json!({ "advanceMs": 60_000 })).await;
+    let sends = served.get("/sends?channelId=2000000001").await["items"].clone();
+    assert_eq!((&sends[0]["kind"], &sends[0]["phase"]), (&json!("narrowcast"), &json!("succeeded")));
+    assert_eq!((&sends[1]["kind"], &sends[1]["seen"]), (&json!("broadcast"), &json!(1)));
+    // The greeting, the broadcast, the narrowcast.
+    let shown = served.get("/users/u1/timeline?channelId=2000000001").await;
+    assert_eq!(shown["items"].as_array().unwrap().len(), 3);
+}

@@ -169,7 +169,10 @@ async fn messages_fit_where_they_go() {
     let sticker = |package: &str| json!([{"type": "sticker", "packageId": package, "stickerId": "1988"}]);
     push(&stage.user_id, sticker("446")).await.ok();
     let answer = push(&stage.user_id, sticker("1")).await;
-    assert_eq!((answer.status, &answer.json()["details"][0]["property"]), (400, &json!("messages[0].packageId")));
+    assert_eq!(
+        (answer.status, &answer.json()["details"][0]["property"]),
+        (400, &json!("messages[0].packageId"))
+    );
     let video = json!([{"type": "video", "originalContentUrl": "https://a.example/v.mp4",
         "previewImageUrl": "https://a.example/p.png", "trackingId": "t-1"}]);
     push(&stage.user_id, video.clone()).await.ok();
