@@ -40,6 +40,7 @@ async fn push(
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Answer {
+    must_be_partner(&inner, &caller)?;
     let messages = checked_messages(&body)?;
     send(&inner, &caller, &headers, &body, messages, Counted::Pnp)
 }
@@ -52,6 +53,7 @@ async fn push_templated(
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Answer {
+    must_be_partner(&inner, &caller)?;
     let key = text(&body, "templateKey", "templateKey", usize::MAX)?;
     let mut lines = vec![key];
     let content = body.get("body").unwrap_or(&Value::Null);
@@ -69,6 +71,12 @@ async fn push_templated(
     }
     let messages = [json!({ "type": "text", "text": lines.join("\n") })];
     send(&inner, &caller, &headers, &body, &messages, Counted::PnpTemplated)
+}
+
+fn must_be_partner(inner: &Inner, caller: &Caller) -> Result<(), LineError> {
+    let world = inner.world();
+    let partner = world.channels.get(&caller.channel).is_some_and(|channel| channel.settings.partner);
+    if partner { Ok(()) } else { Err(LineError::forbidden()) }
 }
 
 fn text(value: &Value, name: &str, at: &str, most: usize) -> Result<String, LineError> {
@@ -128,10 +136,6 @@ fn send(
     }
     let mut world = inner.world();
     let now = inner.clock.now();
-    let channel = world.channels.get(&caller.channel).ok_or_else(LineError::forbidden)?;
-    if !channel.settings.partner {
-        return Err(LineError::forbidden());
-    }
     let person = world
         .people
         .values()

@@ -32,7 +32,9 @@ pub(super) async fn of_request(State(inner): State<Arc<Inner>>, caller: Caller, 
     let (mut overview, messages, clicks) = figures(&[campaign], |_| true, false);
     overview.insert("requestId".into(), request_id.into());
     overview.insert("timestamp".into(), (campaign.at / 1_000).into());
-    overview.insert("delivered".into(), campaign.delivered().into());
+    if campaign.is_done() {
+        overview.insert("delivered".into(), campaign.delivered().into());
+    }
     Ok(Json(json!({ "overview": overview, "messages": messages, "clicks": clicks })))
 }
 
