@@ -556,6 +556,7 @@ byId('composer').addEventListener('submit', async (event) => {
     marks = [];
     stopReplying();
   }
+  stay = true;
   toEnd();
 });
 text.addEventListener('keydown', (event) => {
@@ -645,8 +646,11 @@ byId('live').addEventListener('click', (event) => {
 byId('live').addEventListener('ended', (event) => {
   if (event.target.matches('video')) count('video-plays', event.target.closest('.line[data-ms]'), { percent: 100 });
 }, true);
+let wasAt = 0;
 scroll.addEventListener('scroll', () => {
-  stay = nearEnd();
+  // Only a reader scrolls up; what grows does not.
+  if (scroll.scrollTop < wasAt || nearEnd()) stay = nearEnd();
+  wasAt = scroll.scrollTop;
   if (scroll.scrollTop < 160) loadOlder();
 }, { passive: true });
 // Pictures that arrive late and the menu that opens push the end away.

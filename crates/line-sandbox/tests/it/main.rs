@@ -17,6 +17,7 @@ mod manager;
 mod multicast;
 mod narrowcast;
 mod phone;
+mod phones;
 mod rich_menus;
 mod send;
 mod signer;

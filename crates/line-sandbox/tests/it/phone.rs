@@ -40,7 +40,8 @@ async fn pages_run_only_their_own_scripts() {
     let evil = json!({"displayName": "<script>alert(1)</script>", "pictureUrl": "javascript:alert(1)"});
     stage.control("POST", "/users", evil).await.ok();
     let chat = format!("/phone/{}/{}", stage.user, stage.channel);
-    for path in ["/", "/phone/u1", "/phone/u2", &chat, "/phone/u9"] {
+    let profile = format!("/phone/u1/account/{}", stage.channel);
+    for path in ["/", "/phone/u1", "/phone/u2", &chat, "/phone/u9", &profile, "/phones", "/phone/u1/share"] {
         let (_, headers, html) = page(&stage, path).await;
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
