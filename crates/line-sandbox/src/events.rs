@@ -47,19 +47,53 @@ pub(crate) struct Kind {
     pub(crate) fields: Value,
 }
 
+/// To whom an event goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipient {
+    /// The channel whose webhook it is: the account's own, or a module's.
+    pub(crate) channel: String,
+    /// The account's channel.
+    pub(crate) account: String,
+    /// Another channel holds the chat, so that the recipient may not answer.
+    pub(crate) standby: bool,
+}
+
 impl Inner {
-    /// Makes the event and queues it when the webhook is switched on and has an address.
+    /// Makes the event and queues it for the account's webhook, and for the modules that listen. Exactly one of them holds the chat.
     pub(crate) fn emit(&self, world: &mut World, channel_id: &str, origin: Origin, kind: Kind) -> Queued {
         let now = self.clock.now();
-        let source = source(world, channel_id, &origin);
-        let Some(channel) = world.channels.get(channel_id) else { return Queued::nothing() };
+        let modules = world.modules.listeners(channel_id);
+        let holder = world.modules.holder(channel_id, &origin.chat, now);
+        let recipient = |channel: &str, standby: bool| Recipient {
+            channel: channel.to_owned(),
+            account: channel_id.to_owned(),
+            standby,
+        };
+        for module in modules {
+            let to = recipient(&module, holder != module);
+            self.send_event(world, &to, Some(origin.clone()), kind.clone());
+        }
+        let standby = world.channels.get(channel_id).is_some_and(|channel| channel.settings.standby);
+        self.send_event(world, &recipient(channel_id, standby || holder != channel_id), Some(origin), kind)
+    }
+
+    /// Queues one channel's event when its webhook is switched on and has an address. Events about no chat have no origin.
+    pub(crate) fn send_event(
+        &self,
+        world: &mut World,
+        to: &Recipient,
+        origin: Option<Origin>,
+        kind: Kind,
+    ) -> Queued {
+        let now = self.clock.now();
+        let source = origin.as_ref().map(|origin| source(world, &to.account, origin));
+        let destination = world.bot(&to.account);
+        let Some(channel) = world.channels.get(&to.channel) else { return Queued::nothing() };
         let event_id = self.ids.event_id(now);
-        let standby = channel.settings.standby;
         let mut event = json!({
             "type": kind.name,
-            "mode": if standby { "standby" } else { "active" },
+            "mode": if to.standby { "standby" } else { "active" },
             "timestamp": now,
-            "source": source,
             "webhookEventId": event_id,
             "deliveryContext": { "isRedelivery": false },
         });
@@ -67,11 +101,13 @@ impl Inner {
             // Nothing is sent and nothing is queued (PLATFORM 15).
             return Queued { event_id: Some(event_id), delivered: false };
         }
-        let reply_token = (kind.replyable && !standby).then(|| self.ids.hex32());
+        let reply_token = (kind.replyable && !to.standby).then(|| self.ids.hex32());
         if let Some(object) = event.as_object_mut() {
-            if matches!(origin.chat, Chat::Single { .. }) && origin.person.is_none() {
-                // Only a failed account link says nothing of anybody (PLATFORM 16).
-                object.remove("source");
+            // Only a failed account link says nothing of anybody (PLATFORM 16).
+            let silent =
+                |origin: &Origin| matches!(origin.chat, Chat::Single { .. }) && origin.person.is_none();
+            if let Some(source) = source.filter(|_| !origin.as_ref().is_some_and(silent)) {
+                object.insert("source".into(), source);
             }
             if let Value::Object(fields) = kind.fields {
                 object.extend(fields);
@@ -84,14 +120,15 @@ impl Inner {
                 object.insert("replyToken".into(), token.clone().into());
             }
         }
-        let sent = channel.outgoing.send(Parcel { event, reply_token: reply_token.clone() }).is_ok();
-        if let Some(token) = reply_token {
+        let parcel = Parcel { event, reply_token: reply_token.clone(), destination };
+        let sent = channel.outgoing.send(parcel).is_ok();
+        if let (Some(token), Some(origin)) = (reply_token, origin) {
             if world.reply_tokens.len() >= REPLY_TOKENS_KEPT {
                 world.reply_tokens.retain(|_, token| token.event_at + REPLY_TOKEN_FORGOTTEN_MS > now);
             }
-            let channel = channel_id.to_owned();
+            let (channel, chat) = (to.account.clone(), origin.chat);
             let valid_until = now + REPLY_TOKEN_MS;
-            let kept = ReplyToken { channel, chat: origin.chat, event_at: now, valid_until, used: false };
+            let kept = ReplyToken { channel, chat, event_at: now, valid_until, used: false };
             world.reply_tokens.insert(token, kept);
         }
         Queued { event_id: Some(event_id), delivered: sent }

@@ -33,6 +33,8 @@ const DELIVERIES_KEPT: usize = 100_000;
 pub(crate) struct Parcel {
     pub(crate) event: Value,
     pub(crate) reply_token: Option<String>,
+    /// The bot to whose account the event belongs: the channel's own, or one that a module is attached to.
+    pub(crate) destination: String,
 }
 
 impl Parcel {
@@ -167,7 +169,18 @@ async fn pack(
                 let Ok(Some(next)) = tokio::time::timeout_at(end, queue.recv()).await else { break };
                 parcels.push(next);
             }
-            vec![Load { parcels, fault: None }]
+            // A request speaks of one account; a module may be on several.
+            let mut loads: Vec<Load> = Vec::new();
+            for parcel in parcels {
+                let same = |load: &&mut Load| {
+                    load.parcels.first().is_some_and(|first| first.destination == parcel.destination)
+                };
+                match loads.iter_mut().find(same) {
+                    Some(load) => load.parcels.push(parcel),
+                    None => loads.push(alone(parcel, None)),
+                }
+            }
+            loads
         }
         fault => vec![alone(parcel, fault)],
     }
@@ -206,7 +219,8 @@ impl Inner {
             let now = self.clock.now();
             let mut world = self.world();
             let found = world.channels.get(channel).filter(|channel| channel.settings.use_webhook)?;
-            let target = (found.endpoint.clone()?, found.secret.clone(), found.bot_user_id.clone());
+            let destination = parcels.first().map(|parcel| parcel.destination.clone())?;
+            let target = (found.endpoint.clone()?, found.secret.clone(), destination);
             for token in parcels.iter().filter_map(|parcel| parcel.reply_token.as_ref()) {
                 if let Some(token) = world.reply_tokens.get_mut(token) {
                     token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
@@ -351,7 +365,8 @@ impl Inner {
                 }
             }
             let events = value.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-            let body = body(&channel.bot_user_id, &events);
+            let destination = value.get("destination").and_then(Value::as_str).unwrap_or_default();
+            let body = body(destination, &events);
             (delivery.channel.clone(), url, channel.secret.clone(), body, delivery.attempt + 1)
         };
         let path = Url::parse(&url).map(|url| url.path().to_owned()).unwrap_or_default();

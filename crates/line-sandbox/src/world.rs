@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::faults::Fault;
-use crate::line::{rich_menu, tokens};
+use crate::line::{coupon, membership, module, rich_menu, shop, tokens};
 use crate::messages::Messages;
 use crate::traits::Traits;
 use crate::webhook::Parcel;
@@ -44,6 +44,10 @@ pub(crate) struct World {
     /// Campaigns, counts by day, units.
     pub(crate) sends: crate::sends::State,
     pub(crate) audiences: crate::audiences::State,
+    pub(crate) coupons: coupon::State,
+    pub(crate) memberships: membership::State,
+    pub(crate) shop: shop::State,
+    pub(crate) modules: module::State,
 }
 
 /// Which kind of LINE channel.
@@ -51,6 +55,8 @@ pub(crate) struct World {
 pub(crate) enum Kind {
     Messaging,
     Login,
+    /// Attached to accounts of others, on which it acts (PLATFORM 14).
+    Module,
 }
 
 /// A LINE channel with its account and the settings that LINE's consoles hold (PLATFORM 26).
@@ -116,6 +122,8 @@ pub(crate) struct Settings {
     pub(crate) processing_ms: i64,
     pub(crate) linked_bot_channel_id: Option<String>,
     pub(crate) callback_urls: Vec<String>,
+    /// The mission stickers the account may give, by product ID.
+    pub(crate) mission_stickers: Vec<String>,
     /// People who may log in while a Login channel is not published (PLATFORM 23.5), as `u…`.
     pub(crate) testers: Vec<String>,
     /// The Login channel may ask for e-mail addresses (PLATFORM 23.1).
@@ -142,6 +150,7 @@ impl Default for Settings {
             processing_ms: 500,
             linked_bot_channel_id: None,
             callback_urls: Vec::new(),
+            mission_stickers: Vec::new(),
             testers: Vec::new(),
             email_permission: false,
         }

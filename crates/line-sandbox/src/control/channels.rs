@@ -43,8 +43,9 @@ pub(super) async fn create_channel(
     body: Fields,
 ) -> Result<Json<Value>, Problem> {
     let provider = body.text("providerId")?;
-    let kind = match body.word("type", &["messaging", "login"])?.as_deref() {
+    let kind = match body.word("type", &["messaging", "login", "module"])?.as_deref() {
         Some("messaging") => Kind::Messaging,
+        Some("module") => Kind::Module,
         Some(_) => Kind::Login,
         None => return Err(Problem::field("type", "is missing")),
     };
@@ -80,6 +81,11 @@ pub(super) async fn create_channel(
     if world.channels.contains_key(&id) {
         return Err(Problem::field("channelId", "is taken by another channel"));
     }
+    // A module's webhook cannot be switched off (LINE's guide to modules).
+    let settings = Settings { use_webhook: kind == Kind::Module, ..Settings::default() };
+    if kind == Kind::Module && body.boolean("defaultActive")?.unwrap_or(false) {
+        world.modules.set_default_active(&id);
+    }
     let channel = Channel {
         outgoing: webhook::queue(&inner, &id),
         id,
@@ -92,7 +98,7 @@ pub(super) async fn create_channel(
         picture_url,
         country,
         endpoint: None,
-        settings: Settings::default(),
+        settings,
         public_keys: Vec::new(),
         bonds: Default::default(),
         used: Default::default(),
@@ -121,7 +127,7 @@ pub(super) async fn show_channel(
 const CALLBACK_URLS: usize = 400;
 
 /// The settings that may be changed, so that a typing error does not pass unseen.
-const SETTINGS: [&str; 22] = [
+const SETTINGS: [&str; 23] = [
     "name",
     "pictureUrl",
     "useWebhook",
@@ -136,6 +142,7 @@ const SETTINGS: [&str; 22] = [
     "published",
     "linkedBotChannelId",
     "callbackUrls",
+    "missionStickers",
     "testers",
     "emailPermission",
     "accountType",
@@ -223,6 +230,9 @@ pub(super) async fn change_channel(
         if settings.callback_urls.iter().any(|url| Url::parse(url).is_err()) {
             return Err(Problem::field("callbackUrls", "must be URLs"));
         }
+    }
+    if body.has("missionStickers") {
+        settings.mission_stickers = body.texts("missionStickers")?;
     }
     if body.has("testers") {
         settings.testers = body.texts("testers")?;
@@ -312,6 +322,7 @@ fn describe(channel: &Channel) -> Value {
             "standby": settings.standby,
             "partner": settings.partner,
             "processingMs": settings.processing_ms,
+            "missionStickers": settings.mission_stickers,
         }),
         Kind::Login => json!({
             "type": "login",
@@ -319,6 +330,13 @@ fn describe(channel: &Channel) -> Value {
             "callbackUrls": settings.callback_urls,
             "testers": settings.testers,
             "emailPermission": settings.email_permission,
+        }),
+        Kind::Module => json!({
+            "type": "module",
+            "webhookEndpoint": channel.endpoint,
+            "useWebhook": settings.use_webhook,
+            "redelivery": settings.redelivery,
+            "callbackUrls": settings.callback_urls,
         }),
     };
     if let (Some(object), Value::Object(own)) = (shown.as_object_mut(), own) {

@@ -226,7 +226,9 @@ impl Fields {
 pub(crate) fn messaging_channel(world: &World, id: &str) -> Result<String, Problem> {
     match world.channels.get(id) {
         Some(channel) if channel.kind == Kind::Messaging => Ok(id.to_owned()),
-        Some(_) => Err(Problem::field("channelId", "is a Login channel, which has no account to chat with")),
+        Some(_) => {
+            Err(Problem::field("channelId", "is no messaging channel, so it has no account to chat with"))
+        }
         None => Err(Problem::field("channelId", format!("there is no channel {id}"))),
     }
 }

@@ -1,9 +1,12 @@
 //! `/sandbox/v1`: what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
 
 mod channels;
+mod coupons;
 mod credentials;
 mod groups;
 pub(crate) mod input;
+mod memberships;
+mod modules;
 mod observe;
 mod people;
 mod reactions;
@@ -61,6 +64,9 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/reset", post(observe::reset))
         .merge(rich_menu::routes())
         .merge(crate::manager::routes())
+        .merge(coupons::routes())
+        .merge(memberships::routes())
+        .merge(modules::routes())
         .fallback(async || Problem::not_found("no such control path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path does not take that method")

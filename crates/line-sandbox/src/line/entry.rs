@@ -15,6 +15,7 @@ use crate::Inner;
 use crate::faults::{Fault, Kind as FaultKind, On};
 use crate::line::error::LineError;
 use crate::line::gate::RETRYABLE;
+use crate::line::module::BOT_HEADER;
 use crate::log::{Answer, Entry};
 use crate::world::{Kind, World};
 
@@ -184,7 +185,10 @@ fn finish(headers: &mut HeaderMap, request_id: &str) {
 /// A call with a valid access token of a channel that has an account, within its rate.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    /// The account's channel, also where a module acts on it.
     pub(crate) channel: String,
+    /// The module channel that acts on the account, if any.
+    pub(crate) module: Option<String>,
 }
 
 impl FromRequestParts<Arc<Inner>> for Caller {
@@ -195,12 +199,42 @@ impl FromRequestParts<Arc<Inner>> for Caller {
         let now = inner.clock.now();
         let mut world = inner.world();
         let channel = channel_of_token(&world, parts, now)?;
-        if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Messaging) {
-            return Err(LineError::forbidden());
-        }
+        let bot = parts.headers.get(BOT_HEADER).and_then(|bot| bot.to_str().ok());
+        let (channel, module) = match world.channels.get(&channel).map(|channel| channel.kind) {
+            Some(Kind::Messaging) => (channel, None),
+            Some(Kind::Module) => (world.account_of_module(&channel, bot, template)?, Some(channel)),
+            _ => return Err(LineError::forbidden()),
+        };
         if parts.headers.contains_key("x-line-retry-key") && !RETRYABLE.contains(&template) {
             // Only sends that cost take a retry key (PLATFORM 18).
             return Err(LineError::bad_request("The retry key is not supported by this API"));
+        }
+        // A module has buckets of its own on each account (PLATFORM 5).
+        let bucket = module.as_ref().map(|module| format!("{module}/{channel}"));
+        if !world.take_turn(bucket.as_ref().unwrap_or(&channel), parts.method.as_str(), template, now) {
+            return Err(LineError::too_fast());
+        }
+        Ok(Self { channel, module })
+    }
+}
+
+/// A call with a valid access token of a module channel that speaks for itself.
+#[derive(Debug, Clone)]
+pub(crate) struct ModuleCaller {
+    pub(crate) channel: String,
+}
+
+impl FromRequestParts<Arc<Inner>> for ModuleCaller {
+    type Rejection = LineError;
+
+    async fn from_request_parts(parts: &mut Parts, inner: &Arc<Inner>) -> Result<Self, LineError> {
+        let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let now = inner.clock.now();
+        let mut world = inner.world();
+        let channel = channel_of_token(&world, parts, now)?;
+        if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Module) {
+            // LINE's reference names this a bad request, without its text.
+            return Err(LineError::bad_request("Specified channel is not detachable"));
         }
         if !world.take_turn(&channel, parts.method.as_str(), template, now) {
             return Err(LineError::too_fast());
@@ -291,14 +325,8 @@ impl FromRequest<Arc<Inner>> for JsonBody {
         }
         match serde_json::from_slice::<Value>(&bytes) {
             Ok(value) if value.is_object() => Ok(Self(value)),
-            Ok(_) => Err(unreadable(1, 1)),
-            Err(error) => Err(unreadable(error.line(), error.column())),
+            Ok(_) => Err(LineError::unreadable_at(1, 1)),
+            Err(error) => Err(LineError::unreadable(&error)),
         }
     }
-}
-
-fn unreadable(line: usize, column: usize) -> LineError {
-    LineError::bad_request(&format!(
-        "The request body could not be parsed as JSON (line: {line}, column: {column})"
-    ))
 }

@@ -22,6 +22,17 @@ impl LineError {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
+    /// The body is no JSON.
+    pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
+        Self::unreadable_at(error.line(), error.column())
+    }
+
+    pub(crate) fn unreadable_at(line: usize, column: usize) -> Self {
+        Self::bad_request(&format!(
+            "The request body could not be parsed as JSON (line: {line}, column: {column})"
+        ))
+    }
+
     /// One finding about one property of the body.
     pub(crate) fn property(property: &str, message: &str) -> Self {
         let details = json!([{ "message": message, "property": property }]);
@@ -32,6 +43,13 @@ impl LineError {
     /// A text with details of its own.
     pub(crate) fn details(message: &str, details: &Value) -> Self {
         Self { status: StatusCode::BAD_REQUEST, body: json!({ "message": message, "details": details }) }
+    }
+
+    /// Several findings: `{"message", "property"}` each.
+    pub(crate) fn findings(details: Vec<Value>) -> Self {
+        let message = format!("The request body has {} error(s)", details.len());
+        let body = json!({ "message": message, "details": Value::Array(details) });
+        Self { status: StatusCode::BAD_REQUEST, body }
     }
 
     /// The value of a property cannot be what it says it is.
@@ -46,6 +64,16 @@ impl LineError {
         Self::bad_request(&format!("The value for the '{name}' parameter is invalid"))
     }
 
+    /// The refusal in one line, for the control paths: its details, else its message.
+    pub(crate) fn text(&self) -> String {
+        let details = self.body.get("details").and_then(Value::as_array).into_iter().flatten();
+        let text = |detail: &Value, name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
+        let lines: Vec<String> = details
+            .filter_map(|detail| Some(format!("{}: {}", text(detail, "property")?, text(detail, "message")?)))
+            .collect();
+        if lines.is_empty() { text(&self.body, "message").unwrap_or_default() } else { lines.join("; ") }
+    }
+
     /// The same refusal under another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -57,6 +85,11 @@ impl LineError {
             body.insert("details".into(), json!([]));
         }
         self
+    }
+
+    /// 404 with a text of its own.
+    pub(crate) fn missing(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
     }
 
     pub(crate) fn not_found() -> Self {

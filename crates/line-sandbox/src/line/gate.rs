@@ -121,14 +121,16 @@ pub(super) fn is_unit(text: &str) -> bool {
 
 /// Checks what only the world can tell of messages that go into `chat`, or to many (`None`): a quote token works in the chat of its
 /// message alone (PLATFORM 17), mentions in groups and rooms alone and of members, a video's tracking ID not there (PLATFORM 19).
-/// The texts of the last two are not published.
+/// The texts of the last two are not published. A coupon is one that the account gives out at `now` (ms).
 pub(super) fn check_context(
     world: &World,
     channel: &str,
     chat: Option<&Chat>,
     messages: &[Value],
+    now: i64,
 ) -> Result<(), LineError> {
     check_stickers(world, channel, messages)?;
+    world.coupons.check_messages(channel, messages, now)?;
     let group = match chat {
         Some(Chat::Group(id)) => world.groups.get(id),
         _ => None,

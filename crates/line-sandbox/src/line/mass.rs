@@ -49,7 +49,7 @@ async fn multicast(
         return Ok(conflict);
     }
     let recipients = recipients(&world, &caller.channel, to, now)?;
-    check_context(&world, &caller.channel, None, messages)?;
+    check_context(&world, &caller.channel, None, messages, now)?;
     world.spend(&caller.channel, recipients.len() as u64, now)?;
     world.sends.count(&caller.channel, Counted::Multicast, recipients.len() as u64, now);
     let mut campaign = Campaign::done(&request_id, &caller.channel, Kind::Multicast, now, messages);
@@ -98,7 +98,7 @@ async fn broadcast(
     if let Some(conflict) = retry_key.conflict(&world, now) {
         return Ok(conflict);
     }
-    check_context(&world, &caller.channel, None, messages)?;
+    check_context(&world, &caller.channel, None, messages, now)?;
     let friends = world.friends(&caller.channel);
     world.spend(&caller.channel, friends.len() as u64, now)?;
     world.sends.count(&caller.channel, Counted::Broadcast, friends.len() as u64, now);

@@ -5,6 +5,7 @@ mod audience;
 mod chat;
 mod content;
 mod counts;
+pub(crate) mod coupon;
 mod endpoint;
 pub(crate) mod entry;
 pub(crate) mod error;
@@ -12,6 +13,8 @@ mod gate;
 mod insight;
 mod lists;
 mod mass;
+pub(crate) mod membership;
+pub(crate) mod module;
 mod narrowcast;
 mod paging;
 mod pnp;
@@ -19,6 +22,7 @@ pub(crate) mod query;
 mod rates;
 pub(crate) mod rich_menu;
 mod send;
+pub(crate) mod shop;
 pub(crate) mod target;
 pub(crate) mod tokens;
 
@@ -68,6 +72,10 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .merge(audience::routes())
         .merge(insight::routes())
         .merge(pnp::routes())
+        .merge(coupon::routes())
+        .merge(membership::routes())
+        .merge(shop::routes())
+        .merge(module::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(async || LineError::not_found())
         .layer(middleware::from_fn_with_state(Arc::clone(inner), entry::enter))

@@ -144,7 +144,7 @@ fn send(
         .filter(|person| !world.bond(&caller.channel, *person).blocked)
         .ok_or_else(|| LineError::new(StatusCode::UNPROCESSABLE_ENTITY, "Failed to send messages"))?;
     let chat = Chat::single(&caller.channel, person);
-    check_context(&world, &caller.channel, Some(&chat), messages)?;
+    check_context(&world, &caller.channel, Some(&chat), messages, now)?;
     let target = Target { chat: chat.clone(), cost: 0, delivered: true };
     inner.post_messages(&mut world, &caller.channel, &target, messages, Via::Pnp);
     world.sends.count(&caller.channel, way, 1, now);

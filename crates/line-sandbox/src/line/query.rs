@@ -1,4 +1,4 @@
-//! Query strings of LINE's paths.
+//! Query strings as LINE reads them: arrays come with repeated names or joined by commas (PLATFORM 27).
 
 use std::sync::Arc;
 
@@ -25,5 +25,11 @@ impl Query {
     /// The first value of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a name, whether it is repeated or its values are joined by commas.
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
+        let values = self.0.iter().filter(|(key, _)| key == name);
+        values.flat_map(|(_, value)| value.split(',')).filter(|value| !value.is_empty()).collect()
     }
 }

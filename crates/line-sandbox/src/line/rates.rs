@@ -22,6 +22,13 @@ fn limit(method: &str, template: &str) -> (f64, f64) {
         | ("DELETE", "/v2/bot/richmenu/{rich_menu_id}" | "/v2/bot/richmenu/alias/{alias_id}")
         | ("GET", "/v2/bot/richmenu/progress/batch") => (100.0, HOUR),
         ("POST", "/v2/bot/richmenu/batch") => (3.0, HOUR),
+        (_, "/v2/bot/coupon" | "/v2/bot/coupon/{coupon_id}" | "/v2/bot/coupon/{coupon_id}/close")
+        | (
+            "GET",
+            "/v2/bot/membership/list"
+            | "/v2/bot/membership/subscription/{user_id}"
+            | "/v2/bot/membership/{membership_id}/users/ids",
+        ) => (200.0, SECOND),
         ("GET", "/v2/bot/richmenu/list") => (10.0, SECOND),
         ("POST", "/v2/oauth/accessToken") => (370.0, SECOND),
         _ => (2_000.0, SECOND),

@@ -43,7 +43,7 @@ async fn reply(
         return Err(invalid());
     }
     let chat = known.chat.clone();
-    check_context(&world, &caller.channel, Some(&chat), messages)?;
+    check_context(&world, &caller.channel, Some(&chat), messages, now)?;
     if let Some(known) = world.reply_tokens.get_mut(token) {
         known.used = true;
     }
@@ -82,7 +82,7 @@ async fn push(
         return Ok(conflict);
     }
     let target = world.target(&caller.channel, to, now)?;
-    check_context(&world, &caller.channel, Some(&target.chat), messages)?;
+    check_context(&world, &caller.channel, Some(&target.chat), messages, now)?;
     world.spend(&caller.channel, target.cost, now)?;
     let sent = inner.post_messages(&mut world, &caller.channel, &target, messages, Via::Push);
     world.sends.count(&caller.channel, Counted::Push, target.cost, now);

@@ -51,6 +51,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .route("/phone-media/{message}", get(media::show))
         .route("/phone-rich-menu/{menu}", get(media::show_rich_menu))
         .route("/assets/{name}", get(assets::show))
+        .merge(crate::line::module::pages())
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(only_local))
         .with_state(Arc::clone(inner))

@@ -42,6 +42,11 @@ impl Answer {
         self.json()
     }
 
+    /// Success without a body.
+    pub(crate) fn empty(&self) {
+        assert_eq!((self.status, self.bytes.len()), (200, 0), "{}", String::from_utf8_lossy(&self.bytes));
+    }
+
     pub(crate) fn refused(&self, status: u16, message: &str) {
         assert_eq!((self.status, self.json()["message"].as_str()), (status, Some(message)));
     }

@@ -52,7 +52,7 @@ async fn narrowcast(
     }
     inner.settle_narrowcasts(&mut world);
     world.settle_audiences(now);
-    check_context(&world, &caller.channel, None, messages)?;
+    check_context(&world, &caller.channel, None, messages, now)?;
     choice.check(&world, &caller.channel, now)?;
     let friends = world.friends(&caller.channel);
     if choice.by_attributes() {
