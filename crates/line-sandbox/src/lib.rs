@@ -4,6 +4,7 @@
 //! - `line/`: LINE's own paths at the root, as PLATFORM 4–9 describe them.
 //! - `control/`: `/sandbox/v1`, what LINE's consoles and people's phones do, and what happened (CONTRACT 2).
 //! - `login/`, `liff/`: LINE Login and LIFF, their calls and their pages (PLATFORM 23, 24).
+//! - `console/`: the pages of LINE's consoles; `manager` is what OA Manager answers by itself.
 //! - `phone/`: the pages on which a person chats with an account.
 //! - `world` is what exists and `messages` what was said, `acts` what people do, `events` and `webhook` how the account's server hears of it.
 //!
@@ -14,6 +15,7 @@
 mod acts;
 mod audiences;
 mod clock;
+mod console;
 mod control;
 mod disk;
 mod events;
@@ -133,6 +135,7 @@ impl Sandbox {
     pub fn router(&self) -> Router {
         Router::new()
             .merge(control::routes(&self.inner))
+            .merge(console::routes(&self.inner))
             .merge(phone::routes(&self.inner))
             .merge(login::page_routes(&self.inner))
             .merge(liff::page_routes(&self.inner))

@@ -75,7 +75,7 @@ const ACCOUNT: &str = "{AccountName}";
 const TEXT_LIMIT: usize = 500;
 
 impl When {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         WHEN.iter().find(|(_, when)| *when == self).map_or("", |(name, _)| name)
     }
 }

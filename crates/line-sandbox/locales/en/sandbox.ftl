@@ -1,15 +1,10 @@
 # The sandbox's pages. Words follow GLOSSARY.md.
 app-name = Sandbox
 app-tagline = A local LINE for trying things out
-index-title = Who do you want to be?
-index-lead = Pick a person to hold their phone, then chat with an Official Account as a friend would.
 people = People
 accounts = Official Accounts
 no-people = Nobody has a phone here yet. Add the first person below.
-no-accounts = There is no Official Account yet. Create one, then connect it with its channel ID and secret.
 new-person = Add a person
-new-account = Create an account
-name = Name
 add = Add
 create = Create
 open-phone = Open phone
@@ -22,9 +17,6 @@ follows-count = { $count ->
     [one] Friend of { $count } account
    *[other] Friend of { $count } accounts
 }
-channel-id = Channel ID
-channel-secret = Channel secret
-webhook-url = Webhook URL
 use-webhook = Use webhook
 webhook-on = Webhook on
 webhook-off = Webhook off

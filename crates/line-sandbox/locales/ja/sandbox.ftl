@@ -1,23 +1,15 @@
 # サンドボックスの画面。用語は GLOSSARY.md に従う。
 app-name = サンドボックス
 app-tagline = 手元で試せる LINE
-index-title = だれになりますか？
-index-lead = 人を選んでそのスマートフォンを手に取り、友だちとして公式アカウントとトークしてみましょう。
 people = 人
 accounts = 公式アカウント
 no-people = まだだれもいません。下から最初の人を追加してください。
-no-accounts = 公式アカウントはまだありません。作成して、チャネルIDとチャネルシークレットで連携してください。
 new-person = 人を追加
-new-account = アカウントを作成
-name = 名前
 add = 追加
 create = 作成
 open-phone = スマートフォンを開く
 friends-count = 友だち { $count } 人
 follows-count = 友だち追加 { $count } 件
-channel-id = チャネルID
-channel-secret = チャネルシークレット
-webhook-url = Webhook URL
 use-webhook = Webhookの利用
 webhook-on = Webhook オン
 webhook-off = Webhook オフ

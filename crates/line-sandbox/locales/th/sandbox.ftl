@@ -1,23 +1,15 @@
 # หน้าต่าง ๆ ของแซนด์บ็อกซ์ ใช้คำตาม GLOSSARY.md
 app-name = แซนด์บ็อกซ์
 app-tagline = LINE ในเครื่องสำหรับทดลองใช้
-index-title = คุณอยากเป็นใคร
-index-lead = เลือกบุคคลแล้วหยิบโทรศัพท์ของเขาขึ้นมา จากนั้นแชทกับบัญชีทางการได้เหมือนเพื่อนจริง ๆ
 people = บุคคล
 accounts = บัญชีทางการ
 no-people = ยังไม่มีใครที่นี่ เพิ่มคนแรกได้ด้านล่าง
-no-accounts = ยังไม่มีบัญชีทางการ สร้างขึ้นมาก่อน แล้วเชื่อมต่อด้วย Channel ID และ Channel secret
 new-person = เพิ่มบุคคล
-new-account = สร้างบัญชี
-name = ชื่อ
 add = เพิ่ม
 create = สร้าง
 open-phone = เปิดโทรศัพท์
 friends-count = เพื่อน { $count } คน
 follows-count = เป็นเพื่อนกับ { $count } บัญชี
-channel-id = Channel ID
-channel-secret = Channel secret
-webhook-url = Webhook URL
 use-webhook = ใช้งาน Webhook
 webhook-on = เปิด Webhook อยู่
 webhook-off = ปิด Webhook อยู่

@@ -1,23 +1,15 @@
 # 沙盒頁面的文字，用詞依 GLOSSARY.md。
 app-name = 沙盒
 app-tagline = 在本機試用的 LINE
-index-title = 你想扮演誰？
-index-lead = 選一個人、拿起他的手機，就能像好友一樣和官方帳號聊天。
 people = 人物
 accounts = 官方帳號
 no-people = 這裡還沒有人。先在下面新增第一位。
-no-accounts = 還沒有官方帳號。建立一個，再用它的 Channel ID 與 Channel secret 串接。
 new-person = 新增人物
-new-account = 建立官方帳號
-name = 名稱
 add = 新增
 create = 建立
 open-phone = 打開手機
 friends-count = { $count } 位好友
 follows-count = 已加入 { $count } 個官方帳號
-channel-id = Channel ID
-channel-secret = Channel secret
-webhook-url = Webhook 網址
 use-webhook = 啟用 Webhook
 webhook-on = Webhook 已啟用
 webhook-off = Webhook 未啟用

@@ -67,6 +67,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
         .merge(coupons::routes())
         .merge(memberships::routes())
         .merge(modules::routes())
+        .merge(crate::console::control_routes())
         .fallback(async || Problem::not_found("no such control path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path does not take that method")

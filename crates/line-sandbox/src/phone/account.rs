@@ -68,7 +68,7 @@ pub(super) async fn on_phone(
     let page_ = AccountPage {
         frame: Frame::new(&headers, &uri),
         side: Side::new(&world, format!("/account/{channel}")),
-        me: person_card(&world, me),
+        me: person_card(me),
         account: profile(&inner, account),
         following: bond.following,
         blocked: bond.blocked,

@@ -149,7 +149,7 @@ pub(super) async fn chat(
             frame,
             // Others are not in this chat, but may chat with the same account.
             side: Side::new(&world, if screen.is_account() { format!("/{chat}") } else { String::new() }),
-            me: person_card(&world, me),
+            me: person_card(me),
             me_user: me.user(),
             stickers: STICKERS.map(sticker).into(),
             emoji: EMOJI,

@@ -27,7 +27,6 @@ const UNREAD_SHOWN: usize = 999;
 pub(super) struct PersonCard {
     pub(super) user: String,
     pub(super) face: Face,
-    pub(super) friends: usize,
 }
 
 /// The people beside a phone.
@@ -117,7 +116,7 @@ pub(super) async fn chats(
     let world = inner.world();
     let Some(person) = world.person(&user) else { return missing(&headers, &uri) };
     let frame = Frame::new(&headers, &uri);
-    let (me, side) = (person_card(&world, person), Side::new(&world, String::new()));
+    let (me, side) = (person_card(person), Side::new(&world, String::new()));
     let list = chat_rows(&world, person, &frame.words);
     page(StatusCode::OK, &ChatsPage { frame, side, me, list })
 }
@@ -132,7 +131,7 @@ pub(super) async fn chats_fragment(
     let Some(person) = world.person(&user) else { return StatusCode::NOT_FOUND.into_response() };
     let frame = Frame::new(&headers, &uri);
     let list = chat_rows(&world, person, &frame.words);
-    page(StatusCode::OK, &ChatsPartial { frame, me: person_card(&world, person), list })
+    page(StatusCode::OK, &ChatsPartial { frame, me: person_card(person), list })
 }
 
 /// The people whose names hold `q`, as links of the list beside a phone; `me` is the one whose phone is open.
@@ -156,7 +155,7 @@ pub(super) async fn share(
     let world = inner.world();
     let Some(person) = world.person(&user) else { return missing(&headers, &uri) };
     let frame = Frame::new(&headers, &uri);
-    let (me, side) = (person_card(&world, person), Side::new(&world, String::new()));
+    let (me, side) = (person_card(person), Side::new(&world, String::new()));
     let list = chat_rows(&world, person, &frame.words);
     let text = query.get("text").cloned().unwrap_or_default();
     page(StatusCode::OK, &SharePage { frame, side, me, list, text })
@@ -174,7 +173,7 @@ pub(super) async fn phones(
         Some(users) => users.split(',').filter_map(|user| world.person(user.trim())).collect(),
         None => world.people.values().take(2).collect(),
     };
-    let phones = phones.into_iter().map(|person| person_card(&world, person)).collect();
+    let phones = phones.into_iter().map(|person| person_card(person)).collect();
     let others = people(&world, "").0;
     page(StatusCode::OK, &PhonesPage { frame: Frame::new(&headers, &uri), phones, others })
 }
@@ -232,15 +231,10 @@ pub(super) fn people(world: &World, wanted: &str) -> (Vec<PersonCard>, bool) {
     let wanted = wanted.trim().to_lowercase();
     let fits = |person: &&Person| person.name.to_lowercase().contains(&wanted) || person.user() == wanted;
     let mut found = world.people.values().filter(fits);
-    let cards = found.by_ref().take(PEOPLE_SHOWN).map(|person| person_card(world, person)).collect();
+    let cards = found.by_ref().take(PEOPLE_SHOWN).map(person_card).collect();
     (cards, found.next().is_some())
 }
 
-pub(super) fn person_card(world: &World, person: &Person) -> PersonCard {
-    let friends = world
-        .channels
-        .values()
-        .filter(|channel| channel.bonds.get(&person.number).is_some_and(|bond| bond.following))
-        .count();
-    PersonCard { user: person.user(), face: Face::of_person(person), friends }
+pub(super) fn person_card(person: &Person) -> PersonCard {
+    PersonCard { user: person.user(), face: Face::of_person(person) }
 }

@@ -12,8 +12,6 @@ mod menu;
 mod pages;
 mod transcript;
 
-pub(crate) use self::pages::Face;
-
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,6 +24,8 @@ use axum::routing::get;
 use crate::Inner;
 use crate::control::only_local;
 
+pub(crate) use self::pages::{Face, page};
+
 /// Nothing from elsewhere may run; pictures and media of messages may come from anywhere.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data: http: https:; media-src 'self' data: blob: http: https:; frame-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -34,7 +34,6 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// The pages, their assets, and the media of messages.
 pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
     Router::new()
-        .route("/", get(pages::index))
         .route("/lang/{code}", get(pages::choose_language))
         .route("/phones", get(list::phones))
         .route("/phones/live", get(live::follow_several))
@@ -58,7 +57,7 @@ pub(crate) fn routes(inner: &Arc<Inner>) -> Router {
 }
 
 /// The headers of every page; what sets its own policy keeps it.
-async fn protect(request: Request, next: Next) -> Response {
+pub(crate) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [

@@ -1,17 +1,14 @@
-//! What the pages share: the frame with its language, faces, and the page of people and accounts.
+//! What the pages share: the frame with its language, faces, and the page for what does not exist.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use crate::Inner;
-use crate::phone::list::{PersonCard, people};
 use crate::words::{COOKIE, Words};
-use crate::world::{Channel, Kind, Person};
+use crate::world::{Channel, Person};
 
 /// What every page knows: its language and its own address.
 #[derive(Debug)]
@@ -51,48 +48,10 @@ impl Face {
     }
 }
 
-/// An account with what is needed to connect it.
-#[derive(Debug)]
-struct AccountCard {
-    channel: String,
-    secret: String,
-    basic_id: String,
-    face: Face,
-    friends: usize,
-    endpoint: Option<String>,
-    webhook_on: bool,
-}
-
-#[derive(Template)]
-#[template(path = "index.html")]
-struct IndexPage {
-    frame: Frame,
-    people: Vec<PersonCard>,
-    accounts: Vec<AccountCard>,
-}
-
 #[derive(Template)]
 #[template(path = "missing.html")]
 struct MissingPage {
     frame: Frame,
-}
-
-pub(super) async fn index(State(inner): State<Arc<Inner>>, headers: HeaderMap, uri: Uri) -> Response {
-    let world = inner.world();
-    let accounts = world.channels.values().filter(|channel| channel.kind == Kind::Messaging).map(|channel| {
-        AccountCard {
-            channel: channel.id.clone(),
-            secret: channel.secret.clone(),
-            basic_id: channel.basic_id.clone(),
-            face: Face::of_channel(channel),
-            friends: channel.bonds.values().filter(|bond| bond.following).count(),
-            endpoint: channel.endpoint.clone(),
-            webhook_on: channel.settings.use_webhook,
-        }
-    });
-    let accounts = accounts.collect();
-    let people = people(&world, "").0;
-    page(StatusCode::OK, &IndexPage { frame: Frame::new(&headers, &uri), people, accounts })
 }
 
 /// Remembers the language and goes back.
@@ -115,7 +74,8 @@ pub(super) fn missing(headers: &HeaderMap, uri: &Uri) -> Response {
     page(StatusCode::NOT_FOUND, &MissingPage { frame: Frame::new(headers, uri) })
 }
 
-pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
+/// Draws a page.
+pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {

@@ -173,30 +173,6 @@ const wirePeople = () => {
   });
 };
 
-const wireIndex = () => {
-  for (const form of document.querySelectorAll('form[data-create]')) {
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      const name = form.elements.name.value.trim();
-      if (!name) return;
-      let made;
-      if (form.dataset.create === 'person') {
-        made = await control('POST', '/users', { displayName: name, language });
-      } else {
-        const provider = await control('POST', '/providers', { name });
-        made = provider && await control('POST', '/channels', { providerId: provider.providerId, type: 'messaging', name });
-      }
-      if (made) location.reload();
-    });
-  }
-  for (const box of document.querySelectorAll('[data-use-webhook]')) {
-    box.addEventListener('change', async () => {
-      const done = await control('PATCH', `/channels/${box.dataset.useWebhook}`, { useWebhook: box.checked });
-      if (done) location.reload();
-    });
-  }
-};
-
 const wireShare = () => {
   byId('share').addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -219,7 +195,6 @@ const channelOf = async (group) => {
 
 tick();
 setInterval(tick, 10_000);
-if (page === 'index') wireIndex();
 if (page === 'share') wireShare();
 if (page === 'chats') {
   byId('add-friend').addEventListener('click', () => byId('add-dialog').showModal());

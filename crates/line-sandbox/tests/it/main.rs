@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod audiences;
+mod console;
 mod content;
 mod control;
 mod counts;
