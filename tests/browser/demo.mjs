@@ -53,6 +53,38 @@ export async function startDemo() {
   return { inbox: links.inbox, phone: links.phone, sandbox: new URL(links.phone).origin, hub: new URL(links.inbox).origin, said, stop };
 }
 
+/** Starts `trunkline sandbox` on a free port, in memory; with SANDBOX set, the one at that address is used and emptied. */
+export async function startSandbox() {
+  if (process.env.SANDBOX) {
+    const answer = await fetch(`${process.env.SANDBOX}/sandbox/v1/reset`, { method: 'POST' });
+    if (!answer.ok) throw new Error(`the sandbox at SANDBOX answered ${answer.status}`);
+    return { sandbox: process.env.SANDBOX, stop: async () => {} };
+  }
+  const process_ = spawn(process.env.TRUNKLINE, ['sandbox', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = [];
+  const sandbox = await new Promise((resolve, reject) => {
+    const fail = (why) => reject(new Error(`${why}; it said:\n${said.join('\n')}`));
+    const timer = setTimeout(() => fail('the sandbox was not ready in time'), READY_WITHIN);
+    const read = (line) => {
+      said.push(line);
+      const found = /ready at (http:\S+)/.exec(line);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(new URL(found[1]).origin);
+    };
+    createInterface({ input: process_.stdout }).on('line', read);
+    createInterface({ input: process_.stderr }).on('line', read);
+    process_.once('error', (error) => fail(error.message));
+    process_.once('exit', (code) => fail(`the sandbox ended with ${code}`));
+  });
+  const stop = async () => {
+    if (process_.exitCode !== null || process_.signalCode !== null) return;
+    process_.kill('SIGTERM');
+    await once(process_, 'exit');
+  };
+  return { sandbox, stop };
+}
+
 /** Starts Chromium with a profile of its own. */
 export function startBrowser() {
   return chromium.launch({
