@@ -646,11 +646,13 @@ byId('live').addEventListener('click', (event) => {
 byId('live').addEventListener('ended', (event) => {
   if (event.target.matches('video')) count('video-plays', event.target.closest('.line[data-ms]'), { percent: 100 });
 }, true);
-let wasAt = 0;
+// Only a reader leaves the end; pictures that load and trays that open scroll too, but nobody meant it.
+let touched = 0;
+for (const touch of ['wheel', 'touchmove', 'keydown', 'pointerdown']) {
+  scroll.addEventListener(touch, () => { touched = Date.now(); }, { passive: true });
+}
 scroll.addEventListener('scroll', () => {
-  // Only a reader scrolls up; what grows does not.
-  if (scroll.scrollTop < wasAt || nearEnd()) stay = nearEnd();
-  wasAt = scroll.scrollTop;
+  if (nearEnd() || Date.now() - touched < 1_000) stay = nearEnd();
   if (scroll.scrollTop < 160) loadOlder();
 }, { passive: true });
 // Pictures that arrive late and the menu that opens push the end away.
