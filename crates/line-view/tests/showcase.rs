@@ -2,6 +2,8 @@
 //!
 //! `tests/showcase/*.json` are the messages; `{pictures}` in them stands for the address that serves `tests/showcase/pictures`.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

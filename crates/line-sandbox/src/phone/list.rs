@@ -173,7 +173,7 @@ pub(super) async fn phones(
         Some(users) => users.split(',').filter_map(|user| world.person(user.trim())).collect(),
         None => world.people.values().take(2).collect(),
     };
-    let phones = phones.into_iter().map(|person| person_card(person)).collect();
+    let phones = phones.into_iter().map(person_card).collect();
     let others = people(&world, "").0;
     page(StatusCode::OK, &PhonesPage { frame: Frame::new(&headers, &uri), phones, others })
 }

@@ -40,7 +40,7 @@ pub(super) async fn list(State(inner): State<Arc<Inner>>, caller: Caller, query:
         .ok_or_else(|| {
             LineError::property("status", "Must be one of the following values: [DRAFT,RUNNING,CLOSED]")
         })?;
-    match query.get("limit").map(|limit| limit.parse::<i64>()) {
+    match query.get("limit").map(str::parse::<i64>) {
         Some(Ok(limit)) if limit > 100 => {
             return Err(LineError::property("limit", "Must be less than or equal to 100"));
         }

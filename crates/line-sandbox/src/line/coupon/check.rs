@@ -62,17 +62,17 @@ pub(crate) fn check(body: &Value, now: i64) -> Result<(), LineError> {
     if let Some(uses) = findings.number(body, "maxUseCountPerTicket", "maxUseCountPerTicket")
         && !matches!(uses, 1 | -1)
     {
-        findings.say("maxUseCountPerTicket", "Must be one of the following values: [1,-1]");
+        findings.note("maxUseCountPerTicket", "Must be one of the following values: [1,-1]");
     }
     let start = findings.number(body, "startTimestamp", "startTimestamp");
     let end = findings.number(body, "endTimestamp", "endTimestamp");
     if end.is_some_and(|end| end.saturating_mul(1_000) <= now) {
-        findings.say("endTimestamp", "Must not be in the past");
+        findings.note("endTimestamp", "Must not be in the past");
     } else if start.zip(end).is_some_and(|(start, end)| end <= start) {
-        findings.say("endTimestamp", "Must be after startTimestamp");
+        findings.note("endTimestamp", "Must be after startTimestamp");
     }
     if start.is_some_and(|start| start < 0) {
-        findings.say("startTimestamp", "Must be greater than or equal to 0");
+        findings.note("startTimestamp", "Must be greater than or equal to 0");
     }
     check_condition(&mut findings, body);
     check_reward(&mut findings, body);
@@ -90,14 +90,14 @@ fn check_condition(findings: &mut Findings, body: &Value) {
         .number(condition, "lotteryProbability", at)
         .is_some_and(|percent| !(1..=99).contains(&percent))
     {
-        findings.say(at, "Must be between 1 and 99");
+        findings.note(at, "Must be between 1 and 99");
     }
     let at = "acquisitionCondition.maxAcquireCount";
     if findings
         .number(condition, "maxAcquireCount", at)
         .is_some_and(|most| most != -1 && !(1..=999_999).contains(&most))
     {
-        findings.say(at, "Must be between 1 and 999999");
+        findings.note(at, "Must be between 1 and 999999");
     }
 }
 
@@ -108,13 +108,13 @@ fn check_reward(findings: &mut Findings, body: &Value) {
         Some("discount") => &["fixed", "percentage", "explicit"],
         Some("cashBack") => &["fixed", "percentage"],
         Some(_) if reward.get("priceInfo").is_some_and(|info| !info.is_null()) => {
-            return findings.say("reward.priceInfo", "Must not be specified");
+            return findings.note("reward.priceInfo", "Must not be specified");
         }
         _ => return,
     };
     let info = match reward.get("priceInfo") {
         Some(info @ Value::Object(_)) => info,
-        None | Some(Value::Null) => return findings.say("reward.priceInfo", "May not be empty"),
+        None | Some(Value::Null) => return findings.note("reward.priceInfo", "May not be empty"),
         Some(_) => return findings.wrong_type("reward.priceInfo"),
     };
     let Some(kind) = findings.word(info, "type", "reward.priceInfo.type", kinds) else { return };
@@ -127,15 +127,15 @@ fn check_reward(findings: &mut Findings, body: &Value) {
         let at = format!("reward.priceInfo.{name}");
         if !wanted.contains(&name) {
             if info.get(name).is_some_and(|value| !value.is_null()) {
-                findings.say(&at, "Must not be specified");
+                findings.note(&at, "Must not be specified");
             }
             continue;
         }
         match (findings.number(info, name, &at), name) {
             (Some(percent), "percentage") if !(1..=99).contains(&percent) => {
-                findings.say(&at, "Must be between 1 and 99");
+                findings.note(&at, "Must be between 1 and 99");
             }
-            (Some(amount), _) if amount < 1 => findings.say(&at, "Must be greater than or equal to 1"),
+            (Some(amount), _) if amount < 1 => findings.note(&at, "Must be greater than or equal to 1"),
             _ => {}
         }
     }
@@ -181,7 +181,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn say(&mut self, property: &str, message: &str) {
+    fn note(&mut self, property: &str, message: &str) {
         self.details.push(json!({ "message": message, "property": property }));
     }
 
@@ -201,9 +201,9 @@ impl Findings {
     fn text(&mut self, body: &Value, name: &str, min: usize, max: usize, required: bool) {
         match body.get(name) {
             Some(Value::String(text)) if !(min..=max).contains(&units(text)) => {
-                self.say(name, &format!("Size must be between {min} and {max}"));
+                self.note(name, &format!("Size must be between {min} and {max}"));
             }
-            None | Some(Value::Null) if required => self.say(name, "May not be empty"),
+            None | Some(Value::Null) if required => self.note(name, "May not be empty"),
             None | Some(Value::Null | Value::String(_)) => {}
             Some(_) => self.wrong_type(name),
         }
@@ -214,9 +214,9 @@ impl Findings {
         match body.get(name) {
             Some(Value::String(word)) if words.contains(&word.as_str()) => return Some(word),
             Some(Value::String(_)) => {
-                self.say(at, &format!("Must be one of the following values: [{}]", words.join(",")));
+                self.note(at, &format!("Must be one of the following values: [{}]", words.join(",")));
             }
-            None | Some(Value::Null) => self.say(at, "May not be empty"),
+            None | Some(Value::Null) => self.note(at, "May not be empty"),
             Some(_) => self.wrong_type(at),
         }
         None
@@ -226,7 +226,7 @@ impl Findings {
     fn number(&mut self, body: &Value, name: &str, at: &str) -> Option<i64> {
         match body.get(name) {
             Some(Value::Number(number)) if number.is_i64() => return number.as_i64(),
-            None | Some(Value::Null) => self.say(at, "May not be empty"),
+            None | Some(Value::Null) => self.note(at, "May not be empty"),
             Some(_) => self.wrong_type(at),
         }
         None
@@ -235,7 +235,7 @@ impl Findings {
     fn object<'b>(&mut self, body: &'b Value, name: &str) -> Option<&'b Value> {
         match body.get(name) {
             Some(object @ Value::Object(_)) => return Some(object),
-            None | Some(Value::Null) => self.say(name, "May not be empty"),
+            None | Some(Value::Null) => self.note(name, "May not be empty"),
             Some(_) => self.wrong_type(name),
         }
         None
@@ -249,15 +249,15 @@ impl Findings {
             Some(_) => return self.wrong_type(name),
         };
         if units(text) > limits::URL {
-            return self.say(name, &format!("Size must be between 0 and {}", limits::URL));
+            return self.note(name, &format!("Size must be between 0 and {}", limits::URL));
         }
         let url =
             Url::parse(text).ok().filter(|url| url.has_host() && text.bytes().all(|b| b.is_ascii_graphic()));
         match url {
             Some(url) if url.scheme() == "https" => {}
             Some(url) if url.scheme() == "http" && url.host_str().is_some_and(is_loopback) => {}
-            Some(_) => self.say(name, "invalid uri scheme"),
-            None => self.say(name, "invalid uri"),
+            Some(_) => self.note(name, "invalid uri scheme"),
+            None => self.note(name, "invalid uri"),
         }
     }
 }
