@@ -4,7 +4,6 @@ module-attach-lead = The module will be able to do the following on the account 
 module-attach-scopes = What the module asks for
 module-attach-account = The account to attach it to
 module-attach-agree = Agree and attach
-module-attach-refuse = Cancel
 module-attach-none = There is no account that this module may be attached to.
 module-scope-send = Send messages and manage audiences
 module-scope-receive = Receive messages and events, and take over chats

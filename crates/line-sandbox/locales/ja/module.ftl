@@ -4,7 +4,6 @@ module-attach-lead = 連携すると、このモジュールは選んだアカ�
 module-attach-scopes = モジュールが求める権限
 module-attach-account = 連携するアカウント
 module-attach-agree = 同意して連携
-module-attach-refuse = キャンセル
 module-attach-none = このモジュールを連携できるアカウントがありません。
 module-scope-send = メッセージの送信とオーディエンスの管理
 module-scope-receive = メッセージとイベントの受信、チャットの引き継ぎ

@@ -4,7 +4,6 @@ module-attach-lead = เมื่อเชื่อมต่อแล้ว โ�
 module-attach-scopes = สิทธิ์ที่โมดูลขอ
 module-attach-account = บัญชีที่จะเชื่อมต่อ
 module-attach-agree = ยินยอมและเชื่อมต่อ
-module-attach-refuse = ยกเลิก
 module-attach-none = ไม่มีบัญชีที่เชื่อมต่อกับโมดูลนี้ได้
 module-scope-send = ส่งข้อความและจัดการกลุ่มเป้าหมาย
 module-scope-receive = รับข้อความและอีเวนต์ และรับช่วงแชท

@@ -4,7 +4,6 @@ module-attach-lead = 連結後，這個模組就能在你選的官方帳號上�
 module-attach-scopes = 模組想要的權限
 module-attach-account = 要連結的官方帳號
 module-attach-agree = 同意並連結
-module-attach-refuse = 取消
 module-attach-none = 沒有符合這個模組條件的官方帳號。
 module-scope-send = 傳送訊息、管理受眾
 module-scope-receive = 接收好友的訊息與事件、接手聊天

@@ -169,3 +169,95 @@ async fn a_narrowcast_outlives_a_restart() {
     let shown = served.get("/users/u1/timeline?channelId=2000000001").await;
     assert_eq!(shown["items"].as_array().unwrap().len(), 3);
 }
+
+/// Whatever areas keep beside messages comes back: rich menus with images, coupons, memberships, modules and the chats they hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_area_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = open(folder.path());
+    let made = sandbox.play(&scenario()).await.unwrap();
+    let token = made.channels[0].access_token.clone().unwrap();
+    let served = Served::start(sandbox).await;
+    let channel = "2000000001";
+    let put = async |path: &str, body: Value| {
+        let request = client().put(format!("{}/sandbox/v1{path}", served.url)).json(&body);
+        assert!(request.send().await.unwrap().status().is_success(), "{path}");
+    };
+    let area = json!({ "bounds": { "x": 0, "y": 0, "width": 800, "height": 270 }, "action": { "type": "message", "text": "hi" } });
+    let menu = json!({ "size": { "width": 800, "height": 270 }, "selected": true, "name": "m", "chatBarText": "m", "areas": [area] });
+    // The beginning of a PNG of 800 by 270.
+    let image = "iVBORw0KGgoAAAANSUhEUgAAAyAAAAEO";
+    put(&format!("/channels/{channel}/manager-rich-menu"), json!({ "menu": menu, "contentBase64": image }))
+        .await;
+    served.post("/users/u1/rich-menu-taps", json!({ "channelId": channel, "area": 0 })).await;
+    let coupon = json!({
+        "title": "Tea", "reward": { "type": "free" }, "acquisitionCondition": { "type": "normal" }, "startTimestamp": 0,
+        "endTimestamp": 4_000_000_000_u64, "timezone": "ASIA_TAIPEI", "visibility": "PUBLIC", "maxUseCountPerTicket": -1,
+    });
+    let id = served.post(&format!("/channels/{channel}/coupons"), coupon).await["couponId"].clone();
+    served.post("/users/u1/coupons", json!({ "channelId": channel, "couponId": id })).await;
+    let plan =
+        served.post(&format!("/channels/{channel}/memberships"), json!({ "title": "T", "price": 9.5 })).await;
+    let join = json!({ "channelId": channel, "membershipId": plan["membershipId"] });
+    served.post("/users/u1/memberships", join).await;
+    let provider = served.get("/providers").await["items"][0]["providerId"].clone();
+    let module =
+        served.post("/channels", json!({ "providerId": provider, "type": "module", "name": "M" })).await;
+    let module_id = module["channelId"].as_str().unwrap();
+    let redirect = "https://m.example/";
+    let request = client().patch(format!("{}/sandbox/v1/channels/{module_id}", served.url));
+    request.json(&json!({ "callbackUrls": [redirect] })).send().await.unwrap();
+    let query = [
+        ("response_type", "code"),
+        ("client_id", module_id),
+        ("redirect_uri", redirect),
+        ("scope", "message:receive"),
+        ("state", "s"),
+        ("sandbox_approve", "1"),
+    ];
+    let plain =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let authorize =
+        plain.get(format!("{}/module/auth/v1/authorize", served.url)).query(&query).send().await.unwrap();
+    let location = url::Url::parse(authorize.headers()["location"].to_str().unwrap()).unwrap();
+    let code = location.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let secret = module["channelSecret"].as_str().unwrap();
+    let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", redirect)];
+    let attach =
+        client().post(format!("{}/module/auth/v1/token", served.url)).basic_auth(module_id, Some(secret));
+    let bot = attach.form(&form).send().await.unwrap().json::<Value>().await.unwrap()["bot_id"].clone();
+    let pairs = [("grant_type", "client_credentials"), ("client_id", module_id), ("client_secret", secret)];
+    let issued =
+        client().post(format!("{}/v2/oauth/accessToken", served.url)).form(&pairs).send().await.unwrap();
+    let module_token = issued.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+    let user_id = served.get("/users").await["items"][0]["userId"][provider.as_str().unwrap()].clone();
+    let path = format!("{}/v2/bot/chat/{}/control/acquire", served.url, user_id.as_str().unwrap());
+    let acquire =
+        client().post(path).bearer_auth(&module_token).header("X-Line-Bot-Id", bot.as_str().unwrap());
+    assert!(acquire.body("").header("content-length", "0").send().await.unwrap().status().is_success());
+
+    let shown = [
+        format!("/users/u1/rich-menu?channelId={channel}"),
+        "/users/u1/coupons".to_owned(),
+        format!("/channels/{channel}/memberships"),
+        format!("/channels/{channel}/modules"),
+    ];
+    let look = async |served: &Served| {
+        let mut seen = Vec::new();
+        for path in &shown {
+            seen.push(served.get(path).await);
+        }
+        let image = format!("{}{}", served.url, seen[0]["image"].as_str().unwrap());
+        let bytes = client().get(image).send().await.unwrap().bytes().await.unwrap();
+        (seen, bytes)
+    };
+    let before = look(&served).await;
+    assert_eq!((before.1.len(), &before.0[2]["items"][0]["memberCount"]), (24, &json!(1)));
+    served.end().await;
+
+    let served = Served::start(open(folder.path())).await;
+    assert_eq!(look(&served).await, before);
+    let list = client().get(format!("{}/v2/bot/coupon", served.url)).bearer_auth(token).send().await.unwrap();
+    assert_eq!(list.json::<Value>().await.unwrap()["items"][0]["couponId"], id);
+    served.end().await;
+}

@@ -169,7 +169,7 @@ async fn the_admin_is_asked() {
     let page = stage.send(stage.request("GET", "/module/auth/v1/authorize").query(&query)).await.unwrap();
     let html = String::from_utf8(page.bytes.to_vec()).unwrap();
     assert!(html.contains("茶店") && html.contains("&#60;s&#62;") && !html.contains("<s>"), "{html}");
-    assert!(page.header("content-security-policy").contains("form-action 'self' https://module.example"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
     let plain =
         reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let post = async |more: &[(&str, &str)]| {

@@ -157,3 +157,47 @@ fn places() {
     let uri = json!({"type": "uri", "label": "x", "uri": "https://a.example", "altUri": {"desktop": "?"}});
     assert_eq!(validate::message(&quick_reply(uri)), Ok(()));
 }
+
+/// PLATFORM 10: the object's limits at their edges; GOTCHAS H6: LINE takes a camera there.
+#[test]
+fn rich_menus() {
+    let menu = |width: i64, height: i64| {
+        let bounds = json!({"x": 0, "y": 0, "width": width, "height": height});
+        json!({
+            "size": {"width": width, "height": height}, "selected": false, "name": x(300), "chatBarText": FAMILY.repeat(14),
+            "areas": vec![json!({"bounds": bounds, "action": {"type": "camera", "label": "x"}}); 20],
+        })
+    };
+    for (width, height) in [
+        (2500, 1686),
+        (2500, 843),
+        (1200, 810),
+        (1200, 405),
+        (800, 540),
+        (800, 270),
+        (800, 250),
+        (2500, 1724),
+    ] {
+        assert_eq!(validate::rich_menu(&menu(width, height)), Ok(()), "{width}x{height}");
+        assert!(validate::rich_menu_size(width, height));
+    }
+    for (width, height) in [(799, 270), (2501, 843), (800, 249), (2500, 1725), (800, 552)] {
+        assert!(validate::rich_menu(&menu(width, height)).is_err(), "{width}x{height}");
+        assert!(!validate::rich_menu_size(width, height));
+    }
+    let good = menu(2500, 843);
+    for (path, value, property, text) in [
+        ("/name", json!(x(301)), "name", "must not be longer than 300 characters"),
+        ("/name", json!(""), "name", "must be specified"),
+        ("/selected", json!(null), "selected", "must be specified"),
+        ("/chatBarText", json!(x(15)), "chatBarText", "must not be longer than 14 characters"),
+        ("/areas/19/bounds/x", json!(1), "areas[19].bounds", "invalid property"),
+        ("/areas/0/bounds/height", json!(0), "areas[0].bounds.height", "Must be between 1 and 2147483647"),
+        ("/areas/3/action", json!(null), "areas[3].action", "must be specified"),
+    ] {
+        let refusal = validate::rich_menu(&with(good.clone(), path, value)).unwrap_err();
+        assert_eq!(refusal.message, "The request body has 1 error(s)");
+        assert_eq!(refusal.details[0].property.as_deref(), Some(property));
+        assert_eq!(refusal.details[0].message.as_deref(), Some(text));
+    }
+}

@@ -92,6 +92,8 @@ proptest! {
         let _ = validate::messages(&value);
         let _ = validate::message(&value);
         let _ = validate::action_in_rich_menu(&value, "areas[0].action");
+        let _ = validate::rich_menu(&value);
+        let _ = validate::rich_menu(&json!({"size": value, "areas": [{"bounds": value, "action": value}]}));
     }
 
     /// One value of a good message replaced by anything: if it is accepted, it is within LINE's limits and

@@ -8,18 +8,17 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use url::Url;
 
 use super::{Code, SCOPES};
 use crate::Inner;
+use crate::login::{PAGE_POLICY, Shell, draw};
+use crate::phone::Face;
 use crate::words::Words;
 use crate::world::{Channel, Kind, World};
 
-/// Nothing runs here; the form may lead to the module's own address.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 /// The fields of the form that are not of the query.
 const OWN: [&str; 2] = ["account", "answer"];
 
@@ -43,24 +42,19 @@ struct Asked {
 
 #[derive(Template)]
 #[template(path = "module_attach.html")]
-struct AttachPage {
-    frame: Frame,
-    title: String,
+struct AttachPage<'a> {
+    frame: &'a Shell,
+    app: Face,
     accounts: Vec<Account>,
     scopes: Vec<String>,
-    hidden: Vec<(String, String)>,
+    hidden: &'a Pairs,
 }
 
-#[derive(Debug)]
-struct Frame {
-    words: Words,
-    path: String,
-}
-
+/// An account to choose.
 #[derive(Debug)]
 struct Account {
     channel: String,
-    name: String,
+    face: Face,
     basic_id: String,
 }
 
@@ -87,28 +81,21 @@ async fn ask(
             None => refused(&asked),
         };
     }
-    let words = Words::from_headers(&headers);
-    let module = world.channels.get(&asked.module).map(|channel| channel.name.clone()).unwrap_or_default();
+    let shell = Shell::new(&headers, &uri);
+    let Some(module) = world.channels.get(&asked.module) else { return refused(&asked) };
     let account = |id: &String| {
         let channel = world.channels.get(id)?;
-        let (name, basic_id) = (channel.name.clone(), channel.basic_id.clone());
-        Some(Account { channel: id.clone(), name, basic_id })
+        let (face, basic_id) = (Face::of_channel(channel), channel.basic_id.clone());
+        Some(Account { channel: id.clone(), face, basic_id })
     };
     let page = AttachPage {
-        title: words.say_name("module-attach-title", &module),
+        app: Face::of_channel(module),
         accounts: asked.accounts.iter().filter_map(account).collect(),
-        scopes: asked.scopes.iter().map(|scope| scope_name(&words, scope)).collect(),
-        hidden: asked.pairs.clone().into_iter().collect(),
-        frame: Frame { words, path: uri.path_and_query().map(ToString::to_string).unwrap_or_default() },
+        scopes: asked.scopes.iter().map(|scope| scope_name(&shell.words, scope)).collect(),
+        hidden: &asked.pairs,
+        frame: &shell,
     };
-    let policy = format!("{POLICY} {}", asked.redirect.origin().ascii_serialization());
-    match page.render() {
-        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "failed to draw a page");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], draw(StatusCode::OK, &page)).into_response()
 }
 
 /// The admin's answer: `account` and `answer=agree`, or anything else for no.
