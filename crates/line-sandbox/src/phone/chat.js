@@ -277,15 +277,24 @@ const showCoupon = async (couponId) => {
   const copy = card?.cloneNode(true);
   copy?.querySelectorAll('.lv-tap, .lv-coupon-open').forEach((part) => part.remove());
   byId('coupon-card').replaceChildren(...(copy ? [copy] : []));
-  state.textContent = '';
-  byId('coupon-get').onclick = async () => {
-    if (await act('coupons', { couponId })) state.textContent = state.dataset.got;
+  const [get, use] = [byId('coupon-get'), byId('coupon-use')];
+  const show = (result) => {
+    state.textContent = { acquired: state.dataset.got, used: state.dataset.used, lost: state.dataset.lost }[result] ?? '';
+    get.hidden = Boolean(result);
+    use.hidden = result !== 'acquired';
+  };
+  const { items } = await (await fetch(`/sandbox/v1/users/${user}/coupons`)).json();
+  const held = items.find((one) => one.couponId === couponId);
+  show(held && (held.uses > 0 ? 'used' : 'acquired'));
+  // Once used, a coupon that may be used often can be used again.
+  use.hidden = !held || (held.uses > 0 && held.coupon.maxUseCountPerTicket === 1);
+  const press = async (what) => {
+    const done = await act(what, { couponId });
+    if (done) show(done.result);
     else dialog.close();
   };
-  byId('coupon-use').onclick = async () => {
-    if (await act('coupons/use', { couponId })) state.textContent = state.dataset.used;
-    else dialog.close();
-  };
+  get.onclick = () => press('coupons');
+  use.onclick = () => press('coupons/use');
   await ask(dialog);
 };
 

@@ -7,13 +7,13 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use line_view::Labels;
 
 use crate::Inner;
 use crate::phone::list::{PersonCard, Side, person_card};
 use crate::phone::menu::Menu;
 use crate::phone::pages::{Face, Frame, missing, page};
 use crate::phone::transcript::{self, Line, Part};
+use crate::words::Words;
 use crate::world::{Chat, Group, Kind, Person, World};
 
 /// Stickers that LINE lets everyone send (PLATFORM 19, samples).
@@ -138,7 +138,7 @@ pub(super) async fn chat(
     let labels = frame.words.labels();
     let found = world
         .person(&user)
-        .and_then(|me| Some((me, open(&inner, &world, me, &chat, &labels, Part::End(None))?)));
+        .and_then(|me| Some((me, open(&inner, &world, me, &chat, &frame.words, Part::End(None))?)));
     let Some((me, screen)) = found else { return missing(&headers, &uri) };
     let sticker =
         |(package, id)| StickerChoice { package, id, html: transcript::sticker(package, id, &labels) };
@@ -174,16 +174,15 @@ pub(super) async fn messages_fragment(
     let frame = Frame::new(&headers, &uri);
     let id = |name: &str| query.get(name).and_then(|id| id.parse().ok());
     let part = id("before").map_or_else(|| Part::End(id("from")), Part::Before);
-    let labels = frame.words.labels();
-    let found = world.person(&user).and_then(|me| open(&inner, &world, me, &chat, &labels, part));
+    let found = world.person(&user).and_then(|me| open(&inner, &world, me, &chat, &frame.words, part));
     let Some(screen) = found else { return StatusCode::NOT_FOUND.into_response() };
     page(StatusCode::OK, &MessagesPartial { frame, me_user: user, screen })
 }
 
 /// Opens a chat by channel ID, group ID or another person's `u…`; `None` when the person has no such chat.
-fn open(inner: &Inner, world: &World, me: &Person, id: &str, labels: &Labels, part: Part) -> Option<Screen> {
+fn open(inner: &Inner, world: &World, me: &Person, id: &str, words: &Words, part: Part) -> Option<Screen> {
     let screen = |kind, title, chat: &Chat| {
-        let drawn = transcript::transcript(world, chat, me.number, labels, part);
+        let drawn = transcript::transcript(world, chat, me.number, words, part);
         Screen {
             title,
             kind,

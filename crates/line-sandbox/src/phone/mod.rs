@@ -4,6 +4,7 @@
 mod account;
 mod assets;
 mod chat;
+mod coupon;
 mod links;
 mod list;
 mod live;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use line_view::{Labels, Place, Quoted, View};
+use line_view::{Coupon, Labels, Place, Quoted, View};
 use serde_json::{Value, json};
 
 use crate::ids::quoted_message;
 use crate::messages::{Message, Via};
+use crate::phone::coupon;
 use crate::phone::pages::Face;
+use crate::words::Words;
 use crate::world::{Chat, World};
 
 /// How many messages a phone loads at once; older ones come when they are scrolled to.
@@ -60,7 +62,8 @@ pub(super) struct Transcript {
 }
 
 /// Draws a part of a chat for the person who holds the phone.
-pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels, part: Part) -> Transcript {
+pub(super) fn transcript(world: &World, chat: &Chat, me: u64, words: &Words, part: Part) -> Transcript {
+    let labels = &words.labels();
     let newest = world.messages.of(chat).rev();
     let mut shown: Vec<&Message> = match part {
         Part::Before(id) => newest.skip_while(|message| message.id >= id).take(LOADED + 1).collect(),
@@ -114,7 +117,11 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels, p
             own_words: message.via == Via::Phone,
             editable: editable.map(str::to_owned),
             words: line_view::summary(&value, labels),
-            html: if message.unsent { String::new() } else { draw(world, chat, message, &value, me, labels) },
+            html: if message.unsent {
+                String::new()
+            } else {
+                draw(world, chat, message, &value, me, words, labels)
+            },
         });
     }
     let last = match part {
@@ -127,10 +134,20 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, labels: &Labels, p
 }
 
 /// Draws one message; content that LINE would hold comes from the sandbox itself.
-fn draw(world: &World, chat: &Chat, message: &Message, value: &Value, me: u64, labels: &Labels) -> String {
+fn draw(
+    world: &World,
+    chat: &Chat,
+    message: &Message,
+    value: &Value,
+    me: u64,
+    words: &Words,
+    labels: &Labels,
+) -> String {
     let path = message.content.as_ref().map(|_| format!("/phone-media/{}", message.id));
     let quoted = quoted(world, chat, value, me, labels);
     let names = names(world, message, value);
+    let coupon_id = value.get("couponId").and_then(Value::as_str);
+    let coupon = coupon_id.and_then(|id| coupon::card(world, world.messages.channel_of(message), id, words));
     let shown = View {
         quoted: quoted.as_ref().map(|(name, words, picture)| Quoted {
             name,
@@ -138,6 +155,12 @@ fn draw(world: &World, chat: &Chat, message: &Message, value: &Value, me: u64, l
             picture_url: picture.as_deref(),
         }),
         names: Some(&names),
+        coupon: coupon.as_ref().map(|coupon| Coupon {
+            title: &coupon.title,
+            reward: &coupon.reward,
+            period: &coupon.period,
+            image_url: coupon.image.as_deref(),
+        }),
         ..view(labels, path.as_deref())
     };
     // An account quotes by token, a phone by ID (PLATFORM 17); on the page both lead to the message.
