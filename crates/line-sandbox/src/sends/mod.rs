@@ -15,7 +15,7 @@ pub(crate) use self::standing::Standing;
 use crate::clock::day;
 
 /// Campaigns beyond this are forgotten, oldest first.
-const CAMPAIGNS_KEPT: usize = 20_000;
+const CAMPAIGNS_KEPT: usize = 10_000;
 /// Names of aggregation units that count in a month (PLATFORM 8).
 const UNITS_A_MONTH: usize = 1_000;
 

@@ -212,7 +212,7 @@ async fn audiences_are_listed_by_page() {
     let shared =
         async |query: &str| stage.get(&format!("/v2/bot/audienceGroup/shared/list?page=1{query}")).await.ok();
     assert_eq!(shared("").await["totalCount"], 0);
-    assert_eq!(shared("&includesOwnedAudienceGroups=true").await["totalCount"], 4);
+    assert_eq!(shared("&includesOwnedAudienceGroups=True").await["totalCount"], 4);
     let id = first["audienceGroups"][0]["audienceGroupId"].clone();
     assert_eq!(stage.get(&format!("/v2/bot/audienceGroup/shared/{id}")).await.ok()["owner"]["name"], "茶店");
     let path = format!("/v2/bot/audienceGroup/{id}/updateDescription");

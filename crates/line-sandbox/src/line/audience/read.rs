@@ -98,8 +98,9 @@ fn pages(inner: &Inner, caller: &Caller, query: &Query, owned: bool) -> Answer {
     })))
 }
 
+/// A switch of the query, in any case: LINE's Python SDK writes `True`.
 fn flag(query: &Query, name: &str) -> Result<bool, LineError> {
-    match query.get(name) {
+    match query.get(name).map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(LineError::invalid_parameter(name)),

@@ -35,7 +35,7 @@ pub(super) async fn create_by_file(
     let mut world = inner.world();
     enter(&inner, &mut world, &caller)?;
     let name = name(&world, &caller, form.field("description"))?;
-    let is_ifa = match form.field("isIfaAudience") {
+    let is_ifa = match form.field("isIfaAudience").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(LineError::invalid_property("isIfaAudience")),
