@@ -285,3 +285,28 @@ console-count-deliveries = { $count ->
     [one] { $count } recorded webhook
    *[other] { $count } recorded webhooks
 }
+console-sends = Sends to many
+console-no-sends = Multicasts, narrowcasts, broadcasts, and pushes with an aggregation unit appear here.
+console-send-call = Call
+console-send-state = Status
+console-send-recipients = Recipients
+console-send-seen = Saw it
+console-send-clicked = Followed a link
+console-send-request = Request ID
+console-send-waiting = Waiting
+console-send-sending = Sending
+console-send-succeeded = Sent
+console-send-failed = Failed (error code { $name })
+console-partner = Contract with LINE
+console-partner-hint = Allows notification messages to phone numbers, marking as read by user, and stickers of one’s own.
+console-traits = What LINE knows beside it
+console-traits-hint = Narrowcasts choose by it, insight sums it up, notification messages find the phone number. What is unknown never matches.
+console-gender = Gender
+console-female = Female
+console-male = Male
+console-unknown = Unknown
+console-age = Age
+console-area = Area
+console-area-hint = LINE’s code: tw_01 is Taipei, jp_13 Tokyo, th_01 Bangkok.
+console-app = Phone
+console-phone-number = Phone number

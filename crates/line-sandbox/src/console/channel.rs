@@ -19,6 +19,8 @@ use crate::world::{Channel, Kind, Settings, World};
 
 /// How many friends a page lists.
 const FRIENDS_SHOWN: usize = 100;
+/// How many sends a page lists.
+const SENDS_SHOWN: usize = 50;
 
 /// The tabs by their name in the address; `true` where a Login channel has it too.
 const MESSAGING: [&str; 6] = ["basics", "messaging", "keys", "responses", "plan", "friends"];
@@ -119,12 +121,28 @@ struct Day {
     on: bool,
 }
 
-/// The month's messages.
+/// The month's messages, and what went to many.
 #[derive(Debug)]
 struct Plan {
     month: String,
     used: u64,
     quota: Option<u64>,
+    sends: Vec<SendRow>,
+}
+
+/// A send to many.
+#[derive(Debug)]
+struct SendRow {
+    request_id: String,
+    /// LINE's name of the call.
+    kind: String,
+    unit: String,
+    at: i64,
+    state: String,
+    failed: bool,
+    recipients: usize,
+    seen: usize,
+    clicked: usize,
 }
 
 #[derive(Debug)]
@@ -182,6 +200,7 @@ pub(super) async fn show(
 ) -> Response {
     let credentials =
         if tab == "keys" { credentials(&inner, &id, &visit).await } else { Credentials::default() };
+    let sends = if tab == "plan" { sends(&inner, &id, &visit).await } else { Vec::new() };
     let apps = if tab == "liff" { apps(&inner, &id).await } else { Vec::new() };
     let world = inner.world();
     let found = world.channels.get(&id).and_then(|channel| {
@@ -213,6 +232,7 @@ pub(super) async fn show(
             month: month(now, &channel.country),
             used: world.used(&id, now),
             quota: channel.settings.monthly_quota,
+            sends,
         },
         friends: friends(&world, channel),
         followers: channel.bonds.values().filter(|bond| bond.following).count(),
@@ -368,6 +388,33 @@ async fn credentials(inner: &Arc<Inner>, id: &str, visit: &Visit) -> Credentials
             })
             .collect(),
     }
+}
+
+async fn sends(inner: &Arc<Inner>, id: &str, visit: &Visit) -> Vec<SendRow> {
+    let found = items(inner, &format!("/sends?channelId={id}")).await;
+    let count = |item: &Value, name: &str| {
+        item.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+    };
+    let row = |item: &Value| {
+        let phase = text(item, "phase");
+        SendRow {
+            request_id: text(item, "requestId"),
+            kind: text(item, "kind"),
+            unit: text(item, "customAggregationUnit"),
+            at: item.get("at").and_then(Value::as_i64).unwrap_or_default(),
+            state: match phase.as_str() {
+                "waiting" => visit.words.say("console-send-waiting"),
+                "sending" => visit.words.say("console-send-sending"),
+                "succeeded" => visit.words.say("console-send-succeeded"),
+                _ => visit.words.say_name("console-send-failed", &count(item, "errorCode").to_string()),
+            },
+            failed: phase == "failed",
+            recipients: count(item, "recipients"),
+            seen: count(item, "seen"),
+            clicked: count(item, "clicked"),
+        }
+    };
+    found.iter().take(SENDS_SHOWN).map(row).collect()
 }
 
 async fn apps(inner: &Arc<Inner>, id: &str) -> Vec<App> {

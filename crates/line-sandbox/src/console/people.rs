@@ -10,6 +10,7 @@ use axum::response::Response;
 use crate::Inner;
 use crate::console::{Frame, Place, Visit, missing};
 use crate::phone::{Face, page};
+use crate::traits::Traits;
 use crate::world::{Kind, Person, World};
 
 /// How many people a page lists.
@@ -23,6 +24,17 @@ pub(super) struct PersonRow {
     pub(super) language: String,
     pub(super) status_message: String,
     pub(super) friends: usize,
+}
+
+impl PersonPage {
+    /// Tells whether the value is the person's.
+    fn is(known: &Option<String>, value: &str) -> bool {
+        known.as_deref() == Some(value)
+    }
+
+    fn text(known: &Option<String>) -> &str {
+        known.as_deref().unwrap_or_default()
+    }
 }
 
 impl PersonRow {
@@ -55,6 +67,7 @@ struct PersonPage {
     frame: Frame,
     person: PersonRow,
     picture_url: String,
+    traits: Traits,
     user_ids: Vec<UserId>,
     accounts: Vec<AccountRow>,
 }
@@ -112,6 +125,7 @@ pub(super) async fn show(
     let drawn = PersonPage {
         person: PersonRow::new(&world, person),
         picture_url: person.picture_url.clone().unwrap_or_default(),
+        traits: person.traits.clone(),
         user_ids,
         accounts: accounts.collect(),
         frame: visit.frame(&inner, &world, Place::People),
