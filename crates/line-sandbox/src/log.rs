@@ -90,7 +90,16 @@ fn readable(bytes: &[u8]) -> Value {
 }
 
 const MASK: &str = "***";
-const SECRETS: [&str; 4] = ["access_token", "client_secret", "client_assertion", "refresh_token"];
+const SECRETS: [&str; 8] = [
+    "access_token",
+    "client_secret",
+    "client_assertion",
+    "refresh_token",
+    "id_token",
+    "code_verifier",
+    "userAccessToken",
+    "linkToken",
+];
 
 fn mask_authorization(text: &str) -> String {
     match text.split_once(' ') {

@@ -119,7 +119,7 @@ struct Play {
 impl Play {
     async fn channel(&self, place: &str, channel: &Value, provider: &str) -> Result<MadeChannel, String> {
         let mut birth = Map::new();
-        let mut settings = without(channel, &["accessToken"]);
+        let mut settings = without(channel, &["accessToken", "publicKeys", "liffApps"]);
         for name in AT_BIRTH {
             if let Some(value) = settings.remove(name) {
                 birth.insert(name.to_owned(), value);
@@ -130,6 +130,11 @@ impl Play {
         let (name, id) = (text(channel, "name"), text(&made, "channelId"));
         if !settings.is_empty() {
             self.call(place, Method::PATCH, &format!("/channels/{id}"), &settings).await?;
+        }
+        for (part, path) in [("publicKeys", "public-keys"), ("liffApps", "liff-apps")] {
+            for (at, body) in list(channel, part)? {
+                self.post(&format!("{place}.{at}"), &format!("/channels/{id}/{path}"), body).await?;
+            }
         }
         let access_token = match channel.get("accessToken").and_then(Value::as_bool) {
             Some(true) => {

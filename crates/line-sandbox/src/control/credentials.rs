@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Inner;
 use crate::control::input::{Fields, Problem, channel_mut, items};
+use crate::line::error::LineError;
 use crate::line::tokens::Kind as TokenKind;
 use crate::world::{Kind, PublicKey};
 
@@ -25,8 +27,8 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/channels/{channel}/public-keys", get(list_keys).post(register_key))
         .route("/channels/{channel}/public-keys/{kid}", delete(delete_key))
         .route("/channels/{channel}/secret", post(reissue_secret))
-        .route("/channels/{channel}/liff-apps", get(list_liff_apps))
-        .route("/channels/{channel}/liff-apps/{liff_id}", patch(switch_liff_app))
+        .route("/channels/{channel}/liff-apps", get(list_liff_apps).post(add_liff_app))
+        .route("/channels/{channel}/liff-apps/{liff_id}", patch(switch_liff_app).delete(remove_liff_app))
 }
 
 /// The console's button: a token without an end. The one before it dies, at once or after `graceHours` (PLATFORM 4).
@@ -138,6 +140,32 @@ async fn list_liff_apps(State(inner): State<Arc<Inner>>, Path(id): Path<String>)
     let mut world = inner.world();
     channel_mut(&mut world, &id)?;
     Ok(items(crate::liff::list_for_console(&world, &id)))
+}
+
+/// Makes a LIFF app from LINE's own body (PLATFORM 24.1); `shareTargetPicker` may stand in it.
+async fn add_liff_app(State(inner): State<Arc<Inner>>, Path(id): Path<String>, body: Fields) -> Answer {
+    let picker = body.boolean("shareTargetPicker")?.unwrap_or(false);
+    let mut world = inner.world();
+    if channel_mut(&mut world, &id)?.kind != Kind::Login {
+        return Err(Problem::conflict("only a Login channel has LIFF apps"));
+    }
+    let body = Value::Object(body.into_map());
+    let refused = |error: LineError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, None, error.to_string());
+    let liff_id = crate::liff::create(&inner.ids, &mut world, &id, &body).map_err(refused)?;
+    if let Some(app) = world.liff.own_mut(&id, &liff_id) {
+        app.share_target_picker = picker;
+    }
+    Ok(Json(json!({ "liffId": liff_id })))
+}
+
+async fn remove_liff_app(
+    State(inner): State<Arc<Inner>>,
+    Path((id, liff_id)): Path<(String, String)>,
+) -> Answer {
+    if inner.world().liff.remove(&id, &liff_id) {
+        return Ok(Json(json!({})));
+    }
+    Err(Problem::not_found(format!("there is no LIFF app {liff_id}")))
 }
 
 /// Sets what the console holds of a LIFF app and no API does: `shareTargetPicker` (PLATFORM 24.1).

@@ -27,6 +27,8 @@ struct HostPage<'a> {
     app: Face,
     host: String,
     size: &'a str,
+    /// The app leaves nothing of the chat behind it to be seen.
+    whole: bool,
     /// The first address of the app, without what the LIFF address has after `#`.
     src: String,
     /// Tokens, as LINE hands them over, for the end of the address.
@@ -132,6 +134,7 @@ fn enter(
             .and_then(|url| url.host_str().map(str::to_owned))
             .unwrap_or_default(),
         size: &app.view.size,
+        whole: app.view.size == "full",
         src: primary(&app.view.url, extra),
         secret,
         back,

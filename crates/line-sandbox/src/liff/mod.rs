@@ -22,7 +22,7 @@ use url::Url;
 use crate::Inner;
 use crate::login::{BotPrompt, as_pages, asset, open_to_pages};
 
-pub(crate) use self::server::list_for_console;
+pub(crate) use self::server::{create, list_for_console};
 
 /// PLATFORM 24.1: at most so many apps per Login channel.
 const APPS: usize = 30;
@@ -117,6 +117,13 @@ impl State {
 
     fn of<'s>(&'s self, channel: &'s str) -> impl Iterator<Item = &'s App> {
         self.apps.iter().filter(move |app| app.channel == channel)
+    }
+
+    /// Takes an app of this channel away; false when there is none.
+    pub(crate) fn remove(&mut self, channel: &str, id: &str) -> bool {
+        let before = self.apps.len();
+        self.apps.retain(|app| app.id != id || app.channel != channel);
+        self.apps.len() < before
     }
 
     /// An app of this channel.

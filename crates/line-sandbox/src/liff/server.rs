@@ -27,10 +27,15 @@ pub(super) async fn add(
     caller: LoginCaller,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    let mut world = inner.world();
+    let id = create(&inner.ids, &mut inner.world(), &caller.channel, &body)?;
+    Ok(Json(json!({ "liffId": id })))
+}
+
+/// Makes an app of a Login channel from LINE's body and gives its ID.
+pub(crate) fn create(ids: &Ids, world: &mut World, channel: &str, body: &Value) -> Result<String, LineError> {
     let mut app = App {
-        id: liff_id(&inner.ids, &caller.channel),
-        channel: caller.channel.clone(),
+        id: liff_id(ids, channel),
+        channel: channel.to_owned(),
         view: View { size: String::new(), url: String::new(), module_mode: None },
         description: None,
         qr_code: false,
@@ -38,7 +43,7 @@ pub(super) async fn add(
         bot_prompt: BotPrompt::None,
         share_target_picker: false,
     };
-    read(&world, &mut app, &body)?;
+    read(world, &mut app, body)?;
     for (property, missing) in
         [("view.type", app.view.size.is_empty()), ("view.url", app.view.url.is_empty())]
     {
@@ -46,12 +51,12 @@ pub(super) async fn add(
             return Err(LineError::property(property, "must be specified"));
         }
     }
-    if world.liff.of(&caller.channel).count() >= APPS {
+    if world.liff.of(channel).count() >= APPS {
         return Err(LineError::bad_request("The maximum number of LIFF apps has been reached"));
     }
     let id = app.id.clone();
     world.liff.apps.push(app);
-    Ok(Json(json!({ "liffId": id })))
+    Ok(id)
 }
 
 /// All apps of the channel; 404 when there is none.
@@ -86,10 +91,11 @@ pub(super) async fn remove(
     caller: LoginCaller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, LineError> {
-    let mut world = inner.world();
-    world.liff.own_mut(&caller.channel, &id).ok_or_else(LineError::not_found)?;
-    world.liff.apps.retain(|app| app.id != id);
-    Ok(StatusCode::OK)
+    if inner.world().liff.remove(&caller.channel, &id) {
+        Ok(StatusCode::OK)
+    } else {
+        Err(LineError::not_found())
+    }
 }
 
 /// Reads what a body says of an app into it.

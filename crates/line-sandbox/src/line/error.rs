@@ -119,6 +119,18 @@ impl LineError {
     }
 }
 
+impl std::fmt::Display for LineError {
+    /// The text, with the first detail where there are some.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text =
+            |value: &Value, name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        match self.body.get("details").and_then(|details| details.get(0)) {
+            Some(detail) => write!(f, "{}: {}", text(detail, "property"), text(detail, "message")),
+            None => f.write_str(&text(&self.body, "message")),
+        }
+    }
+}
+
 impl From<Refusal> for LineError {
     fn from(refusal: Refusal) -> Self {
         Self { status: StatusCode::BAD_REQUEST, body: json!(refusal) }

@@ -226,7 +226,8 @@ fn begin(
         return flow::answer_at_once(inner, shell, ticket, false);
     }
     let id = flow::open_ticket(inner, ticket);
-    Redirect::to(&format!("/login/{id}")).into_response()
+    let language = query.get("ui_locales").map(|_| format!("?ui_locales={}", shell.words.code()));
+    Redirect::to(&format!("/login/{id}{}", language.unwrap_or_default())).into_response()
 }
 
 /// What a person who says no gives (PLATFORM 23.1).
@@ -280,9 +281,12 @@ fn check(
         ));
     }
     let Some(scope) = query.get("scope") else { return invalid("scope is required") };
-    let mut scopes: Vec<String> = scope.split_whitespace().map(str::to_owned).collect();
-    scopes.sort();
-    scopes.dedup();
+    let mut scopes: Vec<String> = Vec::new();
+    for word in scope.split_whitespace() {
+        if !scopes.iter().any(|known| known == word) {
+            scopes.push(word.to_owned());
+        }
+    }
     let has = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
     let unknown = scopes.iter().any(|scope| !SCOPES.contains(&scope.as_str()));
     // UNCONFIRMED what LINE says of `email` on a channel that was never approved for it.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use url::Url;
 
 use crate::Inner;
 use crate::jwt;
-use crate::login::authorize::{BotPrompt, Callback, DENIED, Mode, Wanted};
+use crate::login::authorize::{BotPrompt, Callback, DENIED, Mode, Parameters, Wanted};
 use crate::login::pages::{self, Offer, Shell};
 use crate::login::state::{Code, Session};
 use crate::login::token::ISSUER;
@@ -151,10 +152,11 @@ pub(super) fn session(world: &World, headers: &HeaderMap) -> Option<Session> {
 pub(super) async fn show(
     State(inner): State<Arc<Inner>>,
     Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let shell = Shell::new(&headers, &uri);
+    let shell = Shell::new(&headers, &uri).for_locales(Parameters(query).get("ui_locales"));
     page(&inner, &shell, &headers, &id)
 }
 
@@ -197,11 +199,12 @@ fn page(inner: &Inner, shell: &Shell, headers: &HeaderMap, id: &str) -> Response
 pub(super) async fn act(
     State(inner): State<Arc<Inner>>,
     Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     uri: Uri,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let shell = Shell::new(&headers, &uri);
+    let shell = Shell::new(&headers, &uri).for_locales(Parameters(query).get("ui_locales"));
     let field =
         |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let now = inner.clock.now();
@@ -272,7 +275,8 @@ pub(super) async fn act(
     };
     let mut response = match done {
         Some(person) => finish(&inner, &shell, &id, person),
-        None => Redirect::to(&format!("/login/{id}")).into_response(),
+        // The page again, in the language that the app asked for.
+        None => Redirect::to(uri.path_and_query().map_or("/", PathAndQuery::as_str)).into_response(),
     };
     if let Some(cookie) = cookie.and_then(|cookie| cookie.parse().ok()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -125,6 +125,24 @@ async fn apps_are_checked_and_counted() {
     assert_eq!(login.liff("POST", "/liff/v1/apps", json!({"view": view})).await.status, 400);
 }
 
+/// The console makes, shows and removes apps too, and holds a switch that no API has.
+#[tokio::test]
+async fn the_console_keeps_apps() {
+    let login = Login::new().await;
+    let path = format!("/channels/{}/liff-apps", login.id);
+    let body = json!({"view": {"type": "full", "url": ENDPOINT}, "shareTargetPicker": true});
+    let id = login.stage.control("POST", &path, body).await.ok()["liffId"].as_str().unwrap().to_owned();
+    let shown = &login.stage.items(&path).await[0];
+    assert_eq!((&shown["liffId"], &shown["shareTargetPicker"]), (&json!(id), &json!(true)));
+    let wrong = login.stage.control("POST", &path, json!({"view": {"type": "huge", "url": ENDPOINT}})).await;
+    assert_eq!(wrong.status, 422);
+    assert!(text(&wrong.json()["message"]).starts_with("view.type: Must be one of"));
+    login.stage.control("DELETE", &format!("{path}/{id}"), Value::Null).await.ok();
+    assert_eq!(login.stage.items(&path).await.len(), 0);
+    let of_account = format!("/channels/{}/liff-apps", login.stage.channel);
+    assert_eq!(login.stage.control("POST", &of_account, json!({})).await.status, 409);
+}
+
 /// PLATFORM 24.2: consent, then the endpoint in a frame, with the rest of the address as `liff.state`; the host's root form leads there.
 #[tokio::test]
 async fn an_app_opens_in_a_frame() {

@@ -331,7 +331,7 @@ async fn tokens_live_as_long_as_at_line() {
     let access = text(&tokens["access_token"]);
     let verify = async |token: &str| login.get(&format!("/oauth2/v2.1/verify?access_token={token}")).await;
     let shown = verify(access).await.json();
-    assert_eq!((&shown["client_id"], &shown["scope"]), (&json!(login.id), &json!("openid profile")));
+    assert_eq!((&shown["client_id"], &shown["scope"]), (&json!(login.id), &json!("profile openid")));
     let renew = async |token: &str| {
         let pairs = [
             ("grant_type", "refresh_token"),
@@ -486,6 +486,16 @@ async fn the_account_is_added_while_logging_in() {
     login.code(&[("bot_prompt", "normal"), ("sandbox_add_friend", "1")]).await;
     let follow = login.stage.receiver.event(4).await;
     assert_eq!(follow["follow"]["isUnblocked"], true);
+}
+
+/// PLATFORM 23.1: `ui_locales` decides the language of the pages, through all their steps.
+#[tokio::test]
+async fn the_app_chooses_the_language() {
+    let login = Login::new().await;
+    let page = login.open(&[("ui_locales", "fr ja")]).await.to.unwrap();
+    assert!(login.get(&page).await.text.contains("誰としてログインしますか"));
+    let next = login.post(&page, &[("act", "who"), ("user", &login.stage.user)]).await.to.unwrap();
+    assert!(login.get(&next).await.text.contains("アクセスを許可しますか"));
 }
 
 /// PLATFORM 23.1: `prompt=none` needs a login in this browser and a consent from before.
