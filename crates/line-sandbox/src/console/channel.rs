@@ -241,7 +241,7 @@ pub(super) async fn show(
         callback_urls: channel.settings.callback_urls.join("\n"),
         testers: testers(&world, channel),
         apps,
-        frame: visit.frame(&inner, &world, Place::Overview),
+        frame: visit.frame(&inner, &world, Place::Channel),
     };
     page(StatusCode::OK, &drawn)
 }

@@ -211,9 +211,9 @@ const refreshLog = async (whole) => {
     byId('split').className = fresh.querySelector('#split')?.className ?? byId('split').className;
     showTimes();
     if (focused) byId(focused)?.focus({ preventScroll: true });
-    byId('live')?.classList.remove('lost');
+    byId('log-live')?.classList.remove('lost');
   } catch {
-    byId('live')?.classList.add('lost');
+    byId('log-live')?.classList.add('lost');
   } finally {
     filling = false;
     if (again) {
@@ -231,7 +231,7 @@ const followLog = () => {
   following.addEventListener('change', () => {
     if (byId('rows') && !new URLSearchParams(location.search).has('before')) refreshLog(false);
   });
-  following.addEventListener('error', () => byId('live')?.classList.add('lost'));
+  following.addEventListener('error', () => byId('log-live')?.classList.add('lost'));
 };
 
 document.addEventListener('click', (event) => {

@@ -59,6 +59,8 @@ pub(crate) fn control_routes() -> Router<Arc<Inner>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Overview,
+    /// A page that the list of channels leads to.
+    Channel,
     People,
     Log,
     Trouble,
