@@ -187,6 +187,7 @@ struct App {
     url: String,
     size: String,
     description: String,
+    share_target_picker: bool,
 }
 
 pub(super) async fn first(Path(id): Path<String>) -> Response {
@@ -425,6 +426,7 @@ async fn apps(inner: &Arc<Inner>, id: &str) -> Vec<App> {
         url: view(app, "url"),
         size: view(app, "type"),
         description: text(app, "description"),
+        share_target_picker: app.get("shareTargetPicker").and_then(Value::as_bool).unwrap_or_default(),
     };
     apps.iter().map(app).collect()
 }

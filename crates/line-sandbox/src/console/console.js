@@ -259,6 +259,7 @@ addEventListener('popstate', () => visit(location.pathname + location.search, tr
 addEventListener('pagehide', () => following?.close());
 
 const settle = () => {
+  document.querySelector('.tabs [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   showTimes();
   markRail();
   followLog();

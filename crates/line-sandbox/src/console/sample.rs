@@ -69,7 +69,7 @@ const STORIES: [(&str, Story); 4] = [
     (
         "en",
         Story {
-            country: "TW",
+            country: "US",
             language: "en",
             shop: "Mistfall Tea",
             login: "Mistfall members",

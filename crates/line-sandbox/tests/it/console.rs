@@ -349,3 +349,117 @@ async fn trouble_has_switches() {
     submit(&stage, &[("_path", "/reset"), ("_to", "/")]).await;
     assert!(shown(&stage, "/").await.contains("Create a sample shop"));
 }
+
+#[tokio::test]
+async fn people_are_edited_by_a_form() {
+    let stage = Stage::new().await;
+    let fields = [
+        ("_method", "PATCH"),
+        ("_path", "/users/u1"),
+        ("_to", "/console/people/u1"),
+        ("displayName", "小晴"),
+        ("language:opt", "ja"),
+        ("statusMessage:opt", "tea"),
+        ("pictureUrl:opt", ""),
+    ];
+    assert_eq!(submit(&stage, &fields).await.1, "/console/people/u1");
+    let profile = stage.get(&format!("/v2/bot/profile/{}", stage.user_id)).await.ok();
+    assert_eq!((&profile["displayName"], &profile["language"]), (&json!("小晴"), &json!("ja")));
+    assert!(shown(&stage, "/console/people?q=%E5%B0%8F%E6%99%B4").await.contains("tea"));
+    assert!(shown(&stage, "/console/people?q=nobody").await.contains("Nobody is called that"));
+    let block = [
+        ("_path", "/users/u1/unfollow"),
+        ("_to", "/console/people/u1"),
+        ("channelId", stage.channel.as_str()),
+    ];
+    let (_, to, _) = submit(&stage, &block).await;
+    assert!(shown(&stage, &to).await.contains("Blocked"));
+}
+
+#[tokio::test]
+async fn a_login_channel_has_its_settings_and_liff_apps() {
+    let stage = Stage::new().await;
+    let login = json!({"providerId": stage.provider, "type": "login", "name": "Members"});
+    let login =
+        stage.control("POST", "/channels", login).await.ok()["channelId"].as_str().unwrap().to_owned();
+    let path = format!("/channels/{login}");
+    let here = format!("/console/channels/{login}/login");
+    let settings = [
+        ("_method", "PATCH"),
+        ("_path", path.as_str()),
+        ("_to", here.as_str()),
+        ("callbackUrls:lines", "http://127.0.0.1:3000/callback\r\n"),
+        ("linkedBotChannelId:opt", stage.channel.as_str()),
+        ("testers:lines", ""),
+        ("testers:each", "u1"),
+    ];
+    submit(&stage, &settings).await;
+    let shown_now = stage.control("GET", &path, Value::Null).await.ok();
+    assert_eq!(shown_now["callbackUrls"], json!(["http://127.0.0.1:3000/callback"]));
+    assert_eq!(
+        (&shown_now["linkedBotChannelId"], &shown_now["testers"]),
+        (&json!(stage.channel), &json!(["u1"]))
+    );
+    let (apps, page) = (format!("{path}/liff-apps"), format!("/console/channels/{login}/liff"));
+    let add = |url: &'static str| {
+        let fields = [
+            ("_path", apps.clone()),
+            ("_to", page.clone()),
+            ("description:opt", "Card".into()),
+            ("view.type", "full".into()),
+            ("view.url", url.into()),
+            ("scope:each", "openid".into()),
+            ("scope:each", "profile".into()),
+            ("botPrompt", "normal".into()),
+        ];
+        fields.map(|(name, value): (&str, String)| (name, value))
+    };
+    let plain = |fields: &[(&'static str, String)]| {
+        fields.iter().map(|(name, value)| (*name, value.clone())).collect::<Vec<_>>()
+    };
+    let send = async |fields: Vec<(&'static str, String)>| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        submit_by_script(&stage, &fields).await
+    };
+    let refused = send(plain(&add("ftp://x"))).await;
+    assert_eq!((refused.status, &refused.json()["field"]), (400, &json!("view.url")));
+    let liff = send(plain(&add("http://127.0.0.1:3000/liff"))).await.ok()["answer"]["liffId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let html = shown(&stage, &page).await;
+    assert!(html.contains(&liff) && html.contains("Card"));
+    assert_eq!(stage.items(&apps).await[0]["scope"], json!(["openid", "profile"]));
+    let one = format!("{apps}/{liff}");
+    submit(
+        &stage,
+        &[
+            ("_method", "PATCH"),
+            ("_path", one.as_str()),
+            ("_to", page.as_str()),
+            ("shareTargetPicker:bool", "true"),
+        ],
+    )
+    .await;
+    assert_eq!(stage.items(&apps).await[0]["shareTargetPicker"], true);
+    submit(&stage, &[("_method", "DELETE"), ("_path", one.as_str()), ("_to", page.as_str())]).await;
+    assert!(stage.items(&apps).await.is_empty());
+}
+
+#[tokio::test]
+async fn keys_are_registered_by_pasting_them() {
+    let stage = Stage::new().await;
+    let path = format!("/channels/{}/public-keys", stage.channel);
+    let page = format!("/console/channels/{}/keys", stage.channel);
+    let jwk =
+        json!({"kty": "RSA", "alg": "RS256", "use": "sig", "e": "AQAB", "n": "A".repeat(342)}).to_string();
+    let fields =
+        [("_path", path.as_str()), ("_to", page.as_str()), ("_show", "kid"), ("jwk:json", jwk.as_str())];
+    let (status, _, html) = submit(&stage, &fields).await;
+    assert_eq!(status, 200);
+    let kid = stage.items(&path).await[0]["kid"].as_str().unwrap().to_owned();
+    assert!(html.contains(&kid) && shown(&stage, &page).await.contains(&kid));
+    let bad = [("_path", path.as_str()), ("_to", page.as_str()), ("jwk:json", "not json")];
+    let refused = submit_by_script(&stage, &bad).await;
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("jwk")));
+}
