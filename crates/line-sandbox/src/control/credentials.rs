@@ -150,7 +150,10 @@ async fn add_liff_app(State(inner): State<Arc<Inner>>, Path(id): Path<String>, b
         return Err(Problem::conflict("only a Login channel has LIFF apps"));
     }
     let body = Value::Object(body.into_map());
-    let refused = |error: LineError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, None, error.to_string());
+    let refused = |error: LineError| {
+        let (field, message) = error.finding();
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, field, message)
+    };
     let liff_id = crate::liff::create(&inner.ids, &mut world, &id, &body).map_err(refused)?;
     if let Some(app) = world.liff.own_mut(&id, &liff_id) {
         app.share_target_picker = picker;

@@ -119,15 +119,13 @@ impl LineError {
     }
 }
 
-impl std::fmt::Display for LineError {
-    /// The text, with the first detail where there are some.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text =
-            |value: &Value, name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        match self.body.get("details").and_then(|details| details.get(0)) {
-            Some(detail) => write!(f, "{}: {}", text(detail, "property"), text(detail, "message")),
-            None => f.write_str(&text(&self.body, "message")),
-        }
+impl LineError {
+    /// The refusal in two parts for who words it anew: the property of the first finding, if one is named, and the text.
+    pub(crate) fn finding(&self) -> (Option<&str>, &str) {
+        let first = self.body.get("details").and_then(|details| details.get(0));
+        let of = |name| first.and_then(|detail| detail.get(name)).and_then(Value::as_str);
+        let message = of("message").or_else(|| self.body.get("message").and_then(Value::as_str));
+        (of("property"), message.unwrap_or_default())
     }
 }
 

@@ -422,7 +422,7 @@ async fn a_login_channel_has_its_settings_and_liff_apps() {
         submit_by_script(&stage, &fields).await
     };
     let refused = send(plain(&add("ftp://x"))).await;
-    assert_eq!((refused.status, &refused.json()["field"]), (400, &json!("view.url")));
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("view.url")));
     let liff = send(plain(&add("http://127.0.0.1:3000/liff"))).await.ok()["answer"]["liffId"]
         .as_str()
         .unwrap()
