@@ -443,6 +443,36 @@ async fn rates_hold() {
     stage.line("POST", "/v2/bot/richmenu/validate", menu(&[text("a")])).await.ok();
 }
 
+/// PLATFORM 10: 1,000 menus and 1,000 aliases by API; OA Manager's menu does not count.
+#[tokio::test]
+async fn a_thousand_is_the_most() {
+    let stage = Stage::new().await;
+    let long_lived =
+        stage.control("POST", &format!("/channels/{}/access-token", stage.channel), json!({})).await.ok();
+    let stage = Stage { token: long_lived["accessToken"].as_str().unwrap().to_owned(), ..stage };
+    let manager = json!({"menu": menu(&[text("m")]), "contentBase64": STANDARD.encode(png(2500, 843))});
+    stage.control("PUT", &format!("/channels/{}/manager-rich-menu", stage.channel), manager).await.ok();
+    let id = ready(&stage, &[text("first")]).await;
+    for number in 1..1_000 {
+        if number % 99 == 0 {
+            stage.advance(3_600_000).await;
+        }
+        bare(&stage, &[text("more")]).await;
+    }
+    stage.advance(3_600_000).await;
+    assert_eq!(stage.line("POST", "/v2/bot/richmenu", menu(&[text("a")])).await.status, 400);
+    assert_eq!(
+        stage.get("/v2/bot/richmenu/list").await.ok()["richmenus"].as_array().map(Vec::len),
+        Some(1_000)
+    );
+    for number in 0..1_000 {
+        alias(&stage, &format!("a-{number}"), &id).await.ok();
+    }
+    assert_eq!(alias(&stage, "one-more", &id).await.status, 400);
+    stage.line("DELETE", "/v2/bot/richmenu/alias/a-7", Value::Null).await.ok();
+    alias(&stage, "one-more", &id).await.ok();
+}
+
 /// PLATFORM 12: figures from what people did, once 20 people tapped; the periods and their refusals.
 #[tokio::test]
 async fn insight_counts_views_and_taps() {
