@@ -220,6 +220,30 @@ async fn a_rich_menu_lies_under_the_chat() {
     assert!(!page(&stage, "/phone/u1").await.1.contains("menu-source"));
 }
 
+/// PLATFORM 13, 19: the message has the ID only; the phone shows what the coupon is, in the reader's language.
+#[tokio::test]
+async fn a_coupon_says_what_it_gives() {
+    let stage = Stage::new().await;
+    let now = i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let coupon = json!({"title": "<夏季>", "acquisitionCondition": {"type": "normal"}, "maxUseCountPerTicket": 1, "startTimestamp": now - 86_400,
+        "endTimestamp": now + 86_400, "timezone": "ASIA_TAIPEI", "visibility": "UNLISTED",
+        "reward": {"type": "discount", "priceInfo": {"type": "percentage", "percentage": 20}}});
+    let made = stage.control("POST", &format!("/channels/{}/coupons", stage.channel), coupon).await.ok();
+    let message = json!({"type": "coupon", "couponId": made["couponId"]});
+    let push = json!({"to": stage.user_id, "messages": [message]});
+    stage.line("POST", "/v2/bot/message/push", push).await.ok();
+    let path = format!("/phone/{}/{}", stage.user, stage.channel);
+    for (language, words) in
+        [("en", "20% off"), ("zh-Hant", "折抵 20%"), ("ja", "20% 割引"), ("th", "ลด 20%")]
+    {
+        let request = stage.request("GET", &path).header("cookie", format!("sandbox_lang={language}"));
+        let answer = stage.send(request).await.unwrap();
+        let html = String::from_utf8(answer.bytes.to_vec()).unwrap();
+        assert!(html.contains("&lt;夏季&gt;") && html.contains(words), "{language}: {html}");
+        assert!(html.contains("data-lv-type=\"coupon\""));
+    }
+}
+
 /// The header of a PNG of a size; nothing looks further.
 fn png(width: u32, height: u32) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
