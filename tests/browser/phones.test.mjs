@@ -184,6 +184,7 @@ describe('the phones', () => {
     const image = (index) => hears((event) => event.message?.imageSet?.index === index, from);
     const [one, two, three] = [await image(1), await image(2), await image(3)].map((event) => event.message.imageSet);
     assert.ok(one.id === two.id && two.id === three.id && three.total === 3);
+    await phone.locator('.line.mine .album img').nth(2).waitFor();
     from = heard.length;
     await phone.locator('#voice').click();
     await phone.locator('#record').click();

@@ -11,6 +11,7 @@ pub(super) async fn show(Path(name): Path<String>) -> Response {
         "phone.js" => ("text/javascript; charset=utf-8", include_str!("phone.js")),
         "chat.js" => ("text/javascript; charset=utf-8", include_str!("chat.js")),
         "phones.js" => ("text/javascript; charset=utf-8", include_str!("phones.js")),
+        "samples.js" => ("text/javascript; charset=utf-8", include_str!("samples.js")),
         "icons.svg" => ("image/svg+xml", include_str!("icons.svg")),
         "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
         "line-view.css" => ("text/css; charset=utf-8", line_view::CSS),

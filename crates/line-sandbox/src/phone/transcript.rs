@@ -30,6 +30,11 @@ pub(super) enum Part {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: String,
+    /// The IDs of all messages in it, with commas between: several pictures that were sent at once are one line.
+    pub(super) ids: String,
+    /// The set of pictures it shows.
+    album: Option<String>,
+    pub(super) pictures: usize,
     /// `mine` or `theirs`, for the style.
     pub(super) side: &'static str,
     /// The sender's first line in a row of lines: shows picture and name.
@@ -98,8 +103,24 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, words: &Words, par
         let text = value.get("text").and_then(Value::as_str);
         let editable = text.filter(|_| own && matches!(chat, Chat::Group(_)) && message.via == Via::Phone);
         let kept = usize::from(message.content.as_ref().is_some_and(|content| !content.bytes.is_empty()));
+        let album = value.pointer("/imageSet/id").and_then(Value::as_str).map(str::to_owned);
+        let html = match message.unsent {
+            true => String::new(),
+            false => draw(world, chat, message, &value, me, words, labels),
+        };
+        // Pictures that were sent at once stand in one line (PLATFORM 16, `imageSet`).
+        if let Some(line) = lines.last_mut().filter(|line| !first && album.is_some() && line.album == album) {
+            line.ids.extend([",", &message.id()]);
+            line.pictures += 1;
+            line.html += &html;
+            line.state += &format!("+{}{kept}", u8::from(message.read));
+            continue;
+        }
         lines.push(Line {
             id: message.id(),
+            ids: message.id(),
+            album,
+            pictures: 1,
             side: if own { "mine" } else { "theirs" },
             first,
             who,
@@ -117,11 +138,7 @@ pub(super) fn transcript(world: &World, chat: &Chat, me: u64, words: &Words, par
             own_words: message.via == Via::Phone,
             editable: editable.map(str::to_owned),
             words: line_view::summary(&value, labels),
-            html: if message.unsent {
-                String::new()
-            } else {
-                draw(world, chat, message, &value, me, words, labels)
-            },
+            html,
         });
     }
     let last = match part {

@@ -85,6 +85,31 @@ async fn a_reply_shows_what_it_answers() {
     assert!(!html.contains("三點有位子嗎"), "what was taken back is not quoted either");
 }
 
+/// PLATFORM 16: pictures that were sent at once share `imageSet.id`; on the phone they are one line, until something else comes.
+#[tokio::test]
+async fn pictures_sent_at_once_stand_together() {
+    let stage = Stage::new().await;
+    let send = async |set: &str, index: u32| {
+        let set = json!({"id": set, "index": index, "total": 3});
+        let message = json!({"type": "image", "contentBase64": "/9j/4A==", "imageSet": set});
+        stage.act("messages", json!({"message": message})).await["messageId"].as_str().unwrap().to_owned()
+    };
+    let first = [send("A", 1).await, send("A", 2).await, send("A", 3).await];
+    send("B", 1).await;
+    stage.write("so").await;
+    send("B", 2).await;
+    let path = format!("/phone/{}/{}", stage.user, stage.channel);
+    let (_, html) = page(&stage, &path).await;
+    assert_eq!(lines(&html).len(), 4);
+    assert_eq!(html.matches("class=\"line-body album\"").count(), 1);
+    assert!(html.contains(&format!("data-unsend=\"{}\"", first.join(","))));
+    stage.act("unsend", json!({"messageId": first[1]})).await;
+    assert!(
+        !page(&stage, &path).await.1.contains("line-body album"),
+        "one that was taken back parts the others"
+    );
+}
+
 /// PLATFORM 19: a mention in `textV2` names the user ID; members see the name.
 #[tokio::test]
 async fn a_mention_in_a_group_has_the_name() {
