@@ -105,6 +105,14 @@ async fn a_file_makes_an_audience() {
         by_file(&stage, "POST", Form::new().text("description", "Png").part("file", png)).await.status,
         415
     );
+    let unnamed = Part::bytes(lines[0].as_bytes().to_vec())
+        .file_name("ids")
+        .mime_str("application/octet-stream")
+        .unwrap();
+    assert_eq!(
+        by_file(&stage, "POST", Form::new().text("description", "Go").part("file", unnamed)).await.status,
+        202
+    );
     let none = by_file(&stage, "POST", Form::new().text("description", "None")).await;
     assert_eq!(none.status, 400);
     assert_eq!(stage.line("POST", "/v2/bot/audienceGroup/upload/byFile", json!({})).await.status, 415);

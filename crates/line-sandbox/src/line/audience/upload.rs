@@ -62,7 +62,8 @@ pub(super) async fn add_by_file(
 }
 
 impl Form {
-    /// Reads the form. The file must be `text/plain`, as it is when a part does not say.
+    /// Reads the form. The file must be `text/plain`, as it is when a part does not say. LINE's Go SDK calls every file
+    /// `application/octet-stream`, so that is taken too.
     async fn read(form: Result<Multipart, MultipartRejection>) -> Result<Self, LineError> {
         let bad = || LineError::bad_request("Bad request");
         let mut form = form.map_err(|_| {
@@ -72,7 +73,9 @@ impl Form {
         while let Some(field) = form.next_field().await.map_err(|_| bad())? {
             let name = field.name().unwrap_or_default().to_owned();
             let kind = field.content_type().unwrap_or("text/plain").to_ascii_lowercase();
-            if name == "file" && !kind.starts_with("text/plain") {
+            let plain =
+                ["text/plain", "application/octet-stream"].iter().any(|known| kind.starts_with(known));
+            if name == "file" && !plain {
                 let message = format!("The content type, {kind}, is not supported");
                 return Err(LineError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message));
             }
