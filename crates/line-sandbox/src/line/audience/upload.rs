@@ -35,11 +35,8 @@ pub(super) async fn create_by_file(
     let mut world = inner.world();
     enter(&inner, &mut world, &caller)?;
     let name = name(&world, &caller, form.field("description"))?;
-    let is_ifa = match form.field("isIfaAudience").map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(LineError::invalid_property("isIfaAudience")),
-    };
+    // LINE's Node SDK writes `undefined` for what was left out.
+    let is_ifa = form.field("isIfaAudience").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let description = upload_description(form.field("uploadDescription"))?;
     let audience = upload(&inner, &mut world, &caller, &name, is_ifa, &ids, description)?;
     Ok((StatusCode::ACCEPTED, Json(created(&audience))))
