@@ -178,7 +178,7 @@ describe('LINE Login and LIFF', () => {
     const page = await (await openWindow(browser, trouble)).newPage();
     await page.goto(facts.shop);
     await page.locator('#login').click();
-    await page.locator('button[name=user]', { hasText: 'Mina' }).click();
+    await page.locator(`button[name=user][value=${mina.user}]`).click();
     await page.locator('.login-scopes li').first().waitFor();
     assert.equal(await page.locator('.login-scopes li').count(), 2);
     await page.locator('button[value=allow]').click();
@@ -235,7 +235,7 @@ describe('LINE Login and LIFF', () => {
   it('logs a LIFF app in outside LINE', async () => {
     const page = await (await openWindow(browser, trouble, { viewport: { width: 390, height: 844 } })).newPage();
     await page.goto(`${facts.shop}/liff/vouchers?kind=tea`);
-    await page.locator('button[name=user]', { hasText: 'Nok' }).click();
+    await page.locator(`button[name=user][value=${nok.user}]`).click();
     await page.locator('button[value=allow]').click();
     await page.locator('#who', { hasText: 'Hello Nok' }).waitFor();
     assert.equal(await page.locator('#context').innerText(), 'external /liff/vouchers?kind=tea false');

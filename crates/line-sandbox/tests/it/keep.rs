@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::signer::Signer;
+
 fn scenario() -> Value {
     json!({
         "seed": 7,
@@ -141,6 +143,64 @@ async fn a_folder_brings_everything_back() {
     let people = served.get("/users").await;
     assert_eq!(people["items"].as_array().unwrap().len(), 1);
     assert_eq!(people["items"][0]["displayName"], "Ann");
+}
+
+/// What Login and LIFF hold comes back: keys, apps, consent, people's tokens, and the key of id tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = open(folder.path());
+    let mut scenario = scenario();
+    let login = &mut scenario["providers"][0]["channels"][1];
+    login["channelId"] = json!("2000000002");
+    login["channelSecret"] = json!("fedcba9876543210fedcba9876543210");
+    login["callbackUrls"] = json!(["http://127.0.0.1:9/"]);
+    login["published"] = json!(true);
+    login["publicKeys"] = json!([{ "jwk": Signer::new().jwk() }]);
+    login["liffApps"] =
+        json!([{ "view": { "type": "full", "url": "http://127.0.0.1:9/" }, "description": "Card" }]);
+    sandbox.play(&scenario).await.unwrap();
+    let served = Served::start(sandbox).await;
+    let browser =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let address = "/oauth2/v2.1/authorize?response_type=code&client_id=2000000002&state=s&scope=openid&redirect_uri=http://127.0.0.1:9/&sandbox_user=u1";
+    let back = browser.get(format!("{}{address}", served.url)).send().await.unwrap();
+    let back = url::Url::parse(back.headers()["location"].to_str().unwrap()).unwrap();
+    let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", "http://127.0.0.1:9/"),
+        ("client_id", "2000000002"),
+        ("client_secret", "fedcba9876543210fedcba9876543210"),
+    ];
+    let tokens = client().post(format!("{}/oauth2/v2.1/token", served.url)).form(&form).send().await.unwrap();
+    let tokens: Value = tokens.json().await.unwrap();
+    let seen = async |served: &Served| {
+        let info = client().get(format!("{}/oauth2/v2.1/userinfo", served.url));
+        let info: Value = info
+            .bearer_auth(tokens["access_token"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let certs = client().get(format!("{}/oauth2/v2.1/certs", served.url)).send().await.unwrap();
+        json!([
+            info,
+            certs.json::<Value>().await.unwrap(),
+            served.get("/channels/2000000002/liff-apps").await,
+            served.get("/channels/2000000002/public-keys").await,
+        ])
+    };
+    let before = seen(&served).await;
+    assert!(before[0]["sub"].is_string() && before[2]["items"][0]["description"] == "Card", "{before}");
+    assert!(before[3]["items"][0]["kid"].is_string());
+    served.end().await;
+    let served = Served::start(open(folder.path())).await;
+    assert_eq!(seen(&served).await, before);
+    served.end().await;
 }
 
 /// A narrowcast that was waiting goes on, and what was counted before still counts.
