@@ -27,6 +27,9 @@ const MESSAGES: usize = 5;
 /// What a page may send in a person's name (PLATFORM 24.3); the picker takes no stickers.
 const KINDS: [&str; 8] = ["text", "sticker", "image", "video", "audio", "location", "template", "flex"];
 
+/// So many of each kind are listed as targets; one can still be named.
+const LISTED: usize = 100;
+
 type Answer = Result<Json<Value>, LineError>;
 
 /// A page of the sandbox over an app's, waiting for the person.
@@ -244,6 +247,8 @@ struct SharePage<'a> {
     targets: Vec<Target>,
     several: bool,
     count: usize,
+    /// There are more people than are listed.
+    more: bool,
 }
 
 #[derive(Template)]
@@ -282,7 +287,13 @@ pub(super) async fn show_dialog(
             let targets = targets(&world, &shell, dialog.token.person);
             draw(
                 StatusCode::OK,
-                &SharePage { frame: &shell, targets, several: *several, count: messages.len() },
+                &SharePage {
+                    frame: &shell,
+                    targets,
+                    several: *several,
+                    count: messages.len(),
+                    more: world.people.len() > LISTED,
+                },
             )
         }
         Asks::Friend { bot } => match world.channels.get(bot) {
@@ -327,7 +338,9 @@ pub(super) async fn end_dialog(
             inner.follow(person, &bot);
         }
         Asks::Targets { messages, several } => {
-            let chosen = fields.iter().filter(|(name, _)| name == "target").map(|(_, id)| id.as_str());
+            // The field for somebody who is not listed comes empty otherwise.
+            let named = fields.iter().filter(|(name, id)| name == "target" && !id.is_empty());
+            let chosen = named.map(|(_, id)| id.as_str());
             let chosen: Vec<&str> = chosen.take(if several { usize::MAX } else { 1 }).collect();
             if chosen.is_empty() {
                 return done(&shell, "cancel", &origin);
@@ -344,7 +357,7 @@ pub(super) async fn end_dialog(
     done(&shell, "success", &origin)
 }
 
-/// Everybody and everything a person can share with: other people, own groups, accounts that are friends.
+/// Everybody and everything a person can share with: other people, own groups, accounts that are friends; of each the first 100.
 fn targets(world: &World, shell: &Shell, person: u64) -> Vec<Target> {
     let words = &shell.words;
     let people = world.people.values().filter(|other| other.number != person).map(|other| Target {
@@ -365,7 +378,7 @@ fn targets(world: &World, shell: &Shell, person: u64) -> Vec<Target> {
         face: Face::of_channel(channel),
         kind: words.say("liff-share-account"),
     });
-    people.chain(groups).chain(accounts).collect()
+    people.take(LISTED).chain(groups.take(LISTED)).chain(accounts.take(LISTED)).collect()
 }
 
 /// The origin of the app that a token was made for.

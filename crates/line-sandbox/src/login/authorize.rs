@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -227,7 +227,8 @@ fn begin(
     }
     let id = flow::open_ticket(inner, ticket);
     let language = query.get("ui_locales").map(|_| format!("?ui_locales={}", shell.words.code()));
-    Redirect::to(&format!("/login/{id}{}", language.unwrap_or_default())).into_response()
+    let page = format!("/login/{id}{}", language.unwrap_or_default());
+    (StatusCode::FOUND, [(header::LOCATION, page)]).into_response()
 }
 
 /// What a person who says no gives (PLATFORM 23.1).

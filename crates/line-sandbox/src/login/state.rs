@@ -13,6 +13,8 @@ const CODE_MS: i64 = 10 * 60_000;
 const REFRESH_MS: i64 = 90 * 24 * 3_600_000;
 /// PLATFORM 17: a link token is good for 10 minutes.
 const LINK_MS: i64 = 10 * 60_000;
+/// A login in a browser is forgotten after this; LINE publishes no figure.
+const SESSION_MS: i64 = 30 * 24 * 3_600_000;
 /// A page that nobody finishes is forgotten after this.
 const TICKET_MS: i64 = 3_600_000;
 /// What is over is swept whenever so many of a kind are kept.
@@ -198,6 +200,9 @@ impl State {
         scopes: &[String],
         now: i64,
     ) {
+        if self.refresh.len() >= SWEEP_AT {
+            self.refresh.retain(|_, refresh| refresh.issued_at + REFRESH_MS > now);
+        }
         let refresh =
             Refresh { channel: channel.to_owned(), person, scopes: scopes.to_owned(), issued_at: now };
         self.refresh.insert(text, refresh);
@@ -230,6 +235,9 @@ impl State {
     }
 
     pub(super) fn keep_session(&mut self, id: String, session: Session) {
+        if self.sessions.len() >= SWEEP_AT {
+            self.sessions.retain(|_, kept| kept.since + SESSION_MS > session.since);
+        }
         self.sessions.insert(id, session);
     }
 

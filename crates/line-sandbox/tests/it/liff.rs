@@ -162,6 +162,36 @@ async fn an_app_opens_in_a_frame() {
     assert!(script.text.contains("shareTargetPicker"));
 }
 
+/// PLATFORM 23.5: testers alone open the apps of a channel that is not published.
+#[tokio::test]
+async fn an_unpublished_app_opens_for_testers() {
+    let login = Login::new().await;
+    let id = login.app(json!({})).await;
+    login.set(json!({"published": false})).await;
+    let address = format!("/liff/{id}?sandbox_user={}", login.stage.user);
+    let refused = login.get(&login.get(&address).await.to.unwrap()).await;
+    assert_eq!(refused.status, 400);
+    login.set(json!({"testers": [login.stage.user]})).await;
+    assert!(login.enter(&address).await.text.contains("data-secret"));
+}
+
+/// With thousands of people the picker lists some of them, and one can name any.
+#[tokio::test]
+async fn a_picker_stays_small() {
+    let login = Login::new().await;
+    let id = login.app(json!({})).await;
+    for n in 0..120 {
+        login.stage.control("POST", "/users", json!({"displayName": format!("P{n}")})).await.ok();
+    }
+    let (access, _) = login.visit(&id, "").await;
+    let share = json!({"messages": [{"type": "text", "text": "Look"}]});
+    let path = text(&login.call("/liff/v2/dialogs", &access, share).await.json()["path"]).to_owned();
+    let picker = login.get(&path).await;
+    assert_eq!(picker.text.matches("class=\"login-target\"").count(), 101, "100 people and the account");
+    login.post(&path, &[("act", "send"), ("target", "u121")]).await;
+    assert_eq!(login.stage.items(&format!("/users/u121/timeline?with={}", login.stage.user)).await.len(), 1);
+}
+
 /// PLATFORM 23.3: an id token for LIFF is ES256 with a key of the JWKS, and the verify call takes it.
 #[tokio::test]
 async fn an_id_token_of_liff_is_proven_by_the_keys() {

@@ -199,7 +199,9 @@ fn text(value: &Value) -> &str {
 async fn a_person_logs_in_and_consents() {
     let login = Login::new().await;
     let user = login.stage.user.clone();
-    let page = login.open(&[]).await.to.unwrap();
+    let first = login.open(&[]).await;
+    assert_eq!(first.status, 302);
+    let page = first.to.unwrap();
     let who = login.get(&page).await;
     assert_eq!(who.status, 200);
     assert!(who.text.contains("小明") && who.text.contains("Members"));
