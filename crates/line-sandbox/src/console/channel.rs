@@ -12,7 +12,7 @@ use crate::Inner;
 use crate::clock::month;
 use crate::console::bridge::call;
 use crate::console::figures::{self, Statistic};
-use crate::console::{Frame, Place, Visit, missing};
+use crate::console::{Frame, Place, Visit, kind_name, missing};
 use crate::manager::{Responses, clock_text};
 use crate::phone::{Face, page};
 use crate::world::{Channel, Kind, Settings, World};
@@ -22,9 +22,10 @@ const FRIENDS_SHOWN: usize = 100;
 /// How many sends a page lists.
 const SENDS_SHOWN: usize = 50;
 
-/// The tabs by their name in the address; `true` where a Login channel has it too.
+/// The tabs of each kind of channel, by their names in the address.
 const MESSAGING: [&str; 6] = ["basics", "messaging", "keys", "responses", "plan", "friends"];
 const LOGIN: [&str; 4] = ["basics", "login", "liff", "keys"];
+const MODULE: [&str; 3] = ["basics", "messaging", "keys"];
 
 #[derive(Template)]
 #[template(path = "console_channel.html")]
@@ -57,7 +58,8 @@ struct TabLink {
 #[derive(Debug)]
 struct Shown {
     id: String,
-    login: bool,
+    kind: &'static str,
+    messaging: bool,
     name: String,
     face: Face,
     secret: String,
@@ -205,7 +207,11 @@ pub(super) async fn show(
     let apps = if tab == "liff" { apps(&inner, &id).await } else { Vec::new() };
     let world = inner.world();
     let found = world.channels.get(&id).and_then(|channel| {
-        let tabs: &[&'static str] = if channel.kind == Kind::Login { &LOGIN } else { &MESSAGING };
+        let tabs: &[&'static str] = match channel.kind {
+            Kind::Messaging => &MESSAGING,
+            Kind::Login => &LOGIN,
+            Kind::Module => &MODULE,
+        };
         Some((channel, tabs, tabs.iter().find(|known| **known == tab)?))
     });
     let Some((channel, tabs, tab)) = found else { return missing(visit) };
@@ -250,7 +256,8 @@ pub(super) async fn show(
 fn shown(world: &World, channel: &Channel) -> Shown {
     Shown {
         id: channel.id.clone(),
-        login: channel.kind == Kind::Login,
+        kind: kind_name(channel.kind),
+        messaging: channel.kind == Kind::Messaging,
         name: channel.name.clone(),
         face: Face::of_channel(channel),
         secret: channel.secret.clone(),

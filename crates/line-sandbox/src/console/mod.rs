@@ -96,7 +96,7 @@ impl Visit {
         let channels = world.channels.values().map(|channel| RailChannel {
             id: channel.id.clone(),
             face: Face::of_channel(channel),
-            login: channel.kind == Kind::Login,
+            kind: (channel.kind != Kind::Messaging).then(|| kind_name(channel.kind)),
         });
         let problem = self.asked("problem").map(str::to_owned);
         Frame {
@@ -125,6 +125,15 @@ fn missing(visit: Visit) -> Response {
     page(StatusCode::NOT_FOUND, &MissingPage { frame: visit })
 }
 
+/// LINE's name of a kind of channel.
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Messaging => "Messaging API",
+        Kind::Login => "LINE Login",
+        Kind::Module => "Module",
+    }
+}
+
 /// How many channels the navigation lists.
 const RAIL_CHANNELS: usize = 12;
 
@@ -151,7 +160,8 @@ struct Frame {
 struct RailChannel {
     id: String,
     face: Face,
-    login: bool,
+    /// Said beside the name of what is no account.
+    kind: Option<&'static str>,
 }
 
 impl Frame {

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::Inner;
 use crate::console::people::PersonRow;
-use crate::console::{Frame, Place, Visit, figures, missing};
+use crate::console::{Frame, Place, Visit, figures, kind_name, missing};
 use crate::phone::{Face, page};
 use crate::world::{Channel, Kind, World};
 
@@ -44,8 +44,10 @@ struct ProviderCard {
 struct ChannelCard {
     id: String,
     face: Face,
+    kind: &'static str,
+    messaging: bool,
     login: bool,
-    /// The account's name with `@`, empty on Login channels.
+    /// The account's name with `@`, empty on other kinds.
     basic_id: String,
     friends: usize,
     webhook_on: bool,
@@ -81,12 +83,14 @@ fn card(world: &World, id: &str) -> Option<ProviderCard> {
 }
 
 fn channel_card(world: &World, channel: &Channel) -> ChannelCard {
-    let login = channel.kind == Kind::Login;
+    let messaging = channel.kind == Kind::Messaging;
     ChannelCard {
         id: channel.id.clone(),
         face: Face::of_channel(channel),
-        login,
-        basic_id: if login { String::new() } else { channel.basic_id.clone() },
+        kind: kind_name(channel.kind),
+        messaging,
+        login: channel.kind == Kind::Login,
+        basic_id: if messaging { channel.basic_id.clone() } else { String::new() },
         friends: channel.bonds.values().filter(|bond| bond.following).count(),
         webhook_on: channel.settings.use_webhook && channel.endpoint.is_some(),
         published: channel.settings.published,

@@ -45,6 +45,12 @@ async fn all_pages(stage: &Stage) -> Vec<String> {
         ["/", "/console/people", "/console/people/u1", "/log", "/log?open=w1", "/log?open=a1", "/trouble"]
             .map(str::to_owned)
             .into();
+    let module = json!({"providerId": stage.provider, "type": "module", "name": "Bot"});
+    let module =
+        stage.control("POST", "/channels", module).await.ok()["channelId"].as_str().unwrap().to_owned();
+    for tab in ["basics", "messaging", "keys"] {
+        pages.push(format!("/console/channels/{module}/{tab}"));
+    }
     pages.push(format!("/console/providers/{}", stage.provider));
     for tab in ["basics", "messaging", "keys", "responses", "plan", "friends"] {
         pages.push(format!("/console/channels/{}/{tab}", stage.channel));
