@@ -9,7 +9,9 @@ const language = root.lang;
 
 // ---- times, by the sandbox's clock
 
-const ahead = Number(document.body.dataset.now) - Date.now();
+let ahead = 0;
+/** The page says what the sandbox's clock showed when it was drawn. */
+const setClock = () => { ahead = Number(document.querySelector('.page').dataset.now) - Date.now(); };
 const sandboxNow = () => Date.now() + ahead;
 const clockForm = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 const fullForm = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium', hour12: false });
@@ -83,17 +85,18 @@ const visit = async (address, keep) => {
   const again = focused?.id ? `#${CSS.escape(focused.id)}` : focused?.name && focused.form ? `[name="${CSS.escape(focused.name)}"]` : null;
   const index = again ? [...document.querySelectorAll(again)].indexOf(focused) : -1;
   const { scrollX, scrollY } = window;
-  const open = [...document.querySelectorAll('main details')].map((details) => details.open);
+  const open = document.querySelector('.more-form')?.open;
   document.querySelector('.page').replaceWith(document.adoptNode(fresh.querySelector('.page')));
   document.querySelector('.rail').replaceWith(document.adoptNode(fresh.querySelector('.rail')));
+  setClock();
   document.title = fresh.title;
   if (!keep) history.pushState(null, '', address);
   settle();
   if (keep) {
     if (index >= 0) document.querySelectorAll(again)[index]?.focus({ preventScroll: true });
     scrollTo(scrollX, scrollY);
-    const now = [...document.querySelectorAll('main details.more-form')];
-    if (open.length) now.forEach((details) => { details.open = details.open || open.some(Boolean); });
+    const form = document.querySelector('.more-form');
+    if (form && open) form.open = true;
   } else {
     byId('main').focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -264,5 +267,6 @@ const settle = () => {
   markRail();
   followLog();
 };
+setClock();
 settle();
 setInterval(showTimes, 1000);

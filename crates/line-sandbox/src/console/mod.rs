@@ -26,6 +26,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::Inner;
+use crate::clock::iso_8601;
 use crate::control::only_local;
 use crate::phone::{Face, page, protect};
 use crate::words::Words;
@@ -96,7 +97,8 @@ impl Visit {
         let channels = world.channels.values().map(|channel| RailChannel {
             id: channel.id.clone(),
             face: Face::of_channel(channel),
-            kind: (channel.kind != Kind::Messaging).then(|| kind_name(channel.kind)),
+            kind: (channel.kind != Kind::Messaging)
+                .then(|| kind_name(channel.kind).trim_start_matches("LINE ")),
         });
         let problem = self.asked("problem").map(str::to_owned);
         Frame {
@@ -165,6 +167,12 @@ struct RailChannel {
 }
 
 impl Frame {
+    /// A time (ms) for readers without scripts; scripts show it in the reader's zone.
+    fn moment(&self, at: &i64) -> String {
+        let text = iso_8601(*at);
+        format!("{} UTC", text.get(..19).unwrap_or_default().replace('T', " "))
+    }
+
     fn is(&self, place: Place) -> bool {
         self.place == place
     }

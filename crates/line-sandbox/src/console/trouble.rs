@@ -20,7 +20,6 @@ struct TroublePage {
     frame: Frame,
     presets: Vec<Preset>,
     faults: Vec<FaultRow>,
-    clock: String,
     /// By how many milliseconds the clock's buttons advance it, and their words.
     steps: [(u64, String); 4],
     seed: u64,
@@ -81,7 +80,6 @@ pub(super) async fn show(State(inner): State<Arc<Inner>>, visit: Visit) -> Respo
             (24 * 3_600_000, words.say("console-plus-day")),
             (30 * 24 * 3_600_000, words.say("console-plus-month")),
         ],
-        clock: crate::clock::iso_8601(inner.clock.now()),
         seed: inner.ids.seed(),
         counts,
         frame: visit.frame(&inner, &world, Place::Trouble),
