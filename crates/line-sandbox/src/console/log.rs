@@ -200,7 +200,7 @@ fn webhook_row(world: &World, delivery: &Delivery, words: &Words) -> Row {
         ok: figures::is_ok(delivery),
         title,
         who: name_of(world, &delivery.channel),
-        status: if delivery.status == 0 { delivery.reason.to_owned() } else { delivery.status.to_string() },
+        status: outcome(delivery),
         attempt: delivery.attempt,
         duration_ms: delivery.duration_ms,
     }
@@ -217,6 +217,16 @@ fn call_row(world: &World, entry: &Entry) -> Row {
         status: entry.status.map_or_else(|| "—".to_owned(), |status| status.to_string()),
         attempt: 1,
         duration_ms: entry.duration_ms,
+    }
+}
+
+/// How a webhook ended, in a word: the status, or why there is none.
+fn outcome(delivery: &Delivery) -> String {
+    match (delivery.status, delivery.reason) {
+        (0, "COULD_NOT_CONNECT") => "connect".to_owned(),
+        (0, "REQUEST_TIMEOUT") => "timeout".to_owned(),
+        (0, _) => "closed".to_owned(),
+        (status, _) => status.to_string(),
     }
 }
 
