@@ -221,7 +221,7 @@ describe('LINE Login and LIFF', () => {
     await app.locator('#shared', { hasText: 'said' }).waitFor();
     await app.locator('#share').click();
     const picker = app.frameLocator('iframe');
-    await picker.locator('.login-target', { hasText: 'Nok' }).click();
+    await picker.locator(`input[name=target][value=${nok.user}]`).check();
     await picker.locator('.dialog-foot button').click();
     await app.locator('#shared', { hasText: 'success' }).waitFor();
     await phone.locator('.chat-row', { hasText: 'Mina' }).click();

@@ -16,6 +16,7 @@ login-allow = Allow
 login-friend-title = Add this account?
 login-friend-lead = { $name } sends its news through this account.
 login-not-now = Not now
+login-to-console = Open the channel in the console
 login-again = Log in as somebody else
 login-to-chat = To the chat
 login-going-back = Going back to the app…

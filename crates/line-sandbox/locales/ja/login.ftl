@@ -16,6 +16,7 @@ login-allow = 許可する
 login-friend-title = このアカウントを友だち追加しますか？
 login-friend-lead = { $name }からのお知らせがこのアカウントから届きます。
 login-not-now = あとで
+login-to-console = コンソールでチャネルを開く
 login-again = 別の人でログイン
 login-to-chat = トークを開く
 login-going-back = アプリに戻っています…

@@ -16,6 +16,7 @@ login-allow = อนุญาต
 login-friend-title = เพิ่มบัญชีนี้เป็นเพื่อนหรือไม่
 login-friend-lead = { $name } จะส่งข่าวสารผ่านบัญชีนี้
 login-not-now = ไว้ทีหลัง
+login-to-console = เปิด Channel ในคอนโซล
 login-again = เข้าสู่ระบบเป็นคนอื่น
 login-to-chat = ไปที่แชท
 login-going-back = กำลังกลับไปที่แอป…

@@ -16,6 +16,7 @@ login-allow = 允許
 login-friend-title = 要加入這個帳號嗎？
 login-friend-lead = { $name }會透過這個帳號傳送最新消息。
 login-not-now = 暫時不要
+login-to-console = 在主控台開啟這個 Channel
 login-again = 換其他人登入
 login-to-chat = 前往聊天室
 login-going-back = 正在返回應用程式…

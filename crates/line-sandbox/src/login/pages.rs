@@ -95,6 +95,7 @@ struct FriendPage<'a> {
 struct UnwelcomePage<'a> {
     frame: &'a Shell,
     app: Face,
+    channel: &'a str,
 }
 
 #[derive(Template)]
@@ -187,7 +188,8 @@ pub(super) fn friend(shell: &Shell, channel: &Channel, offer: Option<Offer>) -> 
 }
 
 pub(super) fn unwelcome(shell: &Shell, channel: &Channel) -> Response {
-    draw(StatusCode::BAD_REQUEST, &UnwelcomePage { frame: shell, app: Face::of_channel(channel) })
+    let page = UnwelcomePage { frame: shell, app: Face::of_channel(channel), channel: &channel.id };
+    draw(StatusCode::BAD_REQUEST, &page)
 }
 
 /// A page that only says something.
