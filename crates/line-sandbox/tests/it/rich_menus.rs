@@ -426,6 +426,33 @@ async fn a_batch_moves_links() {
     check(json!({"operations": [{"type": "unlinkAll"}], "resumeRequestKey": "k-1"})).await.ok();
 }
 
+/// PLATFORM 10: within 14 days a resume key goes on with its batch, so that what is done is not done again.
+#[tokio::test]
+async fn a_resumed_batch_does_nothing_twice() {
+    let stage = Stage::new().await;
+    let long_lived =
+        stage.control("POST", &format!("/channels/{}/access-token", stage.channel), json!({})).await.ok();
+    let stage = Stage { token: long_lived["accessToken"].as_str().unwrap().to_owned(), ..stage };
+    let (a, b) = (ready(&stage, &[text("a")]).await, ready(&stage, &[text("b")]).await);
+    let to_a = format!("{}/{a}", of_user(&stage));
+    let batch = async || {
+        let body = json!({"operations": [{"type": "link", "from": a, "to": b}], "resumeRequestKey": "k-1"});
+        let accepted = stage.line("POST", "/v2/bot/richmenu/batch", body).await;
+        assert_eq!(accepted.status, 202);
+        stage.advance(3_000).await;
+        let id = accepted.header("x-line-request-id");
+        let progress = stage.get(&format!("/v2/bot/richmenu/progress/batch?requestId={id}")).await.ok();
+        assert_eq!(progress["phase"], "succeeded");
+        seen(&stage).await
+    };
+    stage.line("POST", &to_a, Value::Null).await.ok();
+    assert_eq!(batch().await, json!(b));
+    stage.line("POST", &to_a, Value::Null).await.ok();
+    assert_eq!(batch().await, json!(a));
+    stage.advance(14 * 24 * 3_600_000).await;
+    assert_eq!(batch().await, json!(b));
+}
+
 /// PLATFORM 5: 3 batches and 100 new menus an hour.
 #[tokio::test]
 async fn rates_hold() {

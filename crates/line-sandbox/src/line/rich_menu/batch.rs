@@ -64,6 +64,7 @@ pub(super) async fn start(
     let done_before = resume_key.as_ref().is_some_and(|wanted| {
         menus.jobs.iter().any(|job| {
             job.result == Some(true)
+                && job.accepted_at + KEPT_MS > now
                 && matches!(&job.work, Work::Batch { resume_key: Some(key), .. } if key == wanted)
         })
     });
