@@ -59,7 +59,6 @@ pub(super) async fn act(
     let to = fill(own("_to"), &answer);
     let by_script = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if !status.is_success() {
-        let answer = at_field(answer);
         if by_script {
             return (status, Json(answer)).into_response();
         }
@@ -81,14 +80,6 @@ pub(super) async fn act(
             page(StatusCode::OK, &OncePage { frame, value: value.to_owned(), back: local(&to) })
         }
         None => Redirect::to(&local(&to)).into_response(),
-    }
-}
-
-/// A refusal in LINE's form names its property in the first of its details; pages look for `field` and `message`.
-fn at_field(answer: Value) -> Value {
-    match answer.pointer("/details/0") {
-        Some(first) => json!({ "field": first.get("property"), "message": first.get("message") }),
-        None => answer,
     }
 }
 
