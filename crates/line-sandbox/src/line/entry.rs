@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request, State};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, OptionalFromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -101,7 +101,7 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
 
 /// Runs the call under the fault that strikes it, if any.
 async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next) -> Passage {
-    let Some(fault) = fault else { return Passage::Answer(next.run(request).await) };
+    let Some(fault) = fault else { return Passage::Answer(run(next, request).await) };
     match fault.kind {
         FaultKind::Status => Passage::Answer(made_up(&fault)),
         FaultKind::Delay => {
@@ -109,7 +109,7 @@ async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next)
                 () = tokio::time::sleep(fault.delay()) => {}
                 () = fault.released.cancelled() => {}
             }
-            Passage::Answer(next.run(request).await)
+            Passage::Answer(run(next, request).await)
         }
         FaultKind::Hang => {
             tokio::select! {
@@ -121,7 +121,7 @@ async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next)
         FaultKind::Reset => Passage::Break,
         FaultKind::LoseAnswer => {
             // On a task of its own, so that the work is done even if the client leaves first.
-            let work = tokio::spawn(async move { next.run(request).await });
+            let work = tokio::spawn(async move { run(next, request).await });
             if let Err(error) = work.await {
                 tracing::warn!(%error, "failed to do the work of a call whose answer is lost");
             }
@@ -129,9 +129,21 @@ async fn pass(inner: &Inner, fault: Option<Fault>, request: Request, next: Next)
         }
         // Not made for the API; the control refuses them.
         FaultKind::Duplicate | FaultKind::Reorder | FaultKind::Batch => {
-            Passage::Answer(next.run(request).await)
+            Passage::Answer(run(next, request).await)
         }
     }
+}
+
+/// Does the work. What the server itself refuses in plain text (a form of another type, a path that is no UTF-8) gets LINE's form: LINE's Java
+/// SDK cannot read anything else (PLATFORM 27).
+async fn run(next: Next, request: Request) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let plain = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/plain");
+    if status.is_client_error() && response.headers().get(header::CONTENT_TYPE).is_some_and(plain) {
+        return LineError::new(status, status.canonical_reason().unwrap_or("Error")).into_response();
+    }
+    response
 }
 
 /// The answer of a `status` fault; LINE's own text where LINE has one.
@@ -307,6 +319,18 @@ pub(crate) fn unauthorized(message: &str) -> LineError {
 /// A JSON body, refused as LINE refuses it (PLATFORM 5).
 #[derive(Debug, Clone)]
 pub(crate) struct JsonBody(pub(crate) Value);
+
+impl OptionalFromRequest<Arc<Inner>> for JsonBody {
+    type Rejection = LineError;
+
+    /// `None` without a body.
+    async fn from_request(request: Request, state: &Arc<Inner>) -> Result<Option<Self>, LineError> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<_>>::from_request(request, state).await.map(Some)
+    }
+}
 
 impl FromRequest<Arc<Inner>> for JsonBody {
     type Rejection = LineError;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod audiences;
+mod clients;
 mod console;
 mod content;
 mod control;

@@ -101,8 +101,8 @@ fn pages(inner: &Inner, caller: &Caller, query: &Query, owned: bool) -> Answer {
 /// A switch of the query, in any case: LINE's Python SDK writes `True`.
 fn flag(query: &Query, name: &str) -> Result<bool, LineError> {
     match query.get(name).map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
         Some(_) => Err(LineError::invalid_parameter(name)),
     }
 }

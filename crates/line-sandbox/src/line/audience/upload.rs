@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::create::{add, created, name, upload, upload_description};
 use super::{Accepted, enter, refused};
@@ -35,8 +35,11 @@ pub(super) async fn create_by_file(
     let mut world = inner.world();
     enter(&inner, &mut world, &caller)?;
     let name = name(&world, &caller, form.field("description"))?;
-    // LINE's Node SDK writes `undefined` for what was left out.
-    let is_ifa = form.field("isIfaAudience").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    let is_ifa = match form.field("isIfaAudience").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(LineError::invalid_property("isIfaAudience")),
+    };
     let description = upload_description(form.field("uploadDescription"))?;
     let audience = upload(&inner, &mut world, &caller, &name, is_ifa, &ids, description)?;
     Ok((StatusCode::ACCEPTED, Json(created(&audience))))
@@ -59,8 +62,8 @@ pub(super) async fn add_by_file(
 }
 
 impl Form {
-    /// Reads the form. The file must be `text/plain`, as it is when a part does not say. LINE's Go SDK calls every file
-    /// `application/octet-stream`, so that is taken too.
+    /// Reads the form. The file is text; a type that says nothing is taken too, since LINE's Go SDK sends `application/octet-stream`. A field
+    /// may be JSON: LINE's Java SDK writes texts in quotes.
     async fn read(form: Result<Multipart, MultipartRejection>) -> Result<Self, LineError> {
         let bad = || LineError::bad_request("Bad request");
         let mut form = form.map_err(|_| {
@@ -70,15 +73,17 @@ impl Form {
         while let Some(field) = form.next_field().await.map_err(|_| bad())? {
             let name = field.name().unwrap_or_default().to_owned();
             let kind = field.content_type().unwrap_or("text/plain").to_ascii_lowercase();
-            let plain =
-                ["text/plain", "application/octet-stream"].iter().any(|known| kind.starts_with(known));
-            if name == "file" && !plain {
+            let text = ["text/plain", "application/octet-stream"].iter().any(|known| kind.starts_with(known));
+            if name == "file" && !text {
                 let message = format!("The content type, {kind}, is not supported");
                 return Err(LineError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message));
             }
             let text = field.text().await.map_err(|_| bad())?;
             if name == "file" {
                 read.file = Some(text);
+            } else if kind.starts_with("application/json") {
+                let value: Value = serde_json::from_str(&text).map_err(|_| bad())?;
+                read.fields.insert(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             } else {
                 read.fields.insert(name, text);
             }
