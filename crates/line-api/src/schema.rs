@@ -59,6 +59,14 @@ impl Schema {
         LOADED.get_or_init(Self::read).clone()
     }
 
+    /// The folder of the files.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a helper of tests, which have no configuration")]
+    pub fn folder() -> PathBuf {
+        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/line/openapi");
+        std::env::var("LINE_OPENAPI_DIR").map_or_else(|_| PathBuf::from(default), PathBuf::from)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         clippy::panic,
@@ -66,8 +74,7 @@ impl Schema {
         reason = "a helper of tests, which have no configuration and fail by panicking"
     )]
     fn read() -> Option<Self> {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/line/openapi");
-        let folder = std::env::var("LINE_OPENAPI_DIR").map_or_else(|_| PathBuf::from(default), PathBuf::from);
+        let folder = Self::folder();
         let Ok(entries) = std::fs::read_dir(&folder) else {
             assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "no folder {}", folder.display());
             eprintln!("skipped: LINE's OpenAPI files are not in {}", folder.display());
@@ -105,6 +112,16 @@ impl Schema {
                 })
             })
             .collect()
+    }
+
+    /// The statuses that LINE's file lists for an operation, in order; none for what is no operation.
+    #[must_use]
+    pub fn statuses(&self, method: &str, path: &str) -> Vec<u16> {
+        let listed = self.operation(method, path).ok().map(|(_, operation)| member(operation, "responses"));
+        let listed = listed.and_then(Value::as_object).into_iter().flatten();
+        let mut statuses: Vec<u16> = listed.filter_map(|(status, _)| status.parse().ok()).collect();
+        statuses.sort_unstable();
+        statuses
     }
 
     /// Checks the body of a request; `null` where there is none. A form is given as an object of texts.

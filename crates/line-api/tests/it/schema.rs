@@ -44,6 +44,13 @@ fn webhooks_that_do_not_fit_are_refused() {
     assert!(schema.check_webhook(&json!({"destination": "U1", "events": []})).is_err());
 }
 
+#[test]
+fn operations_tell_the_statuses_that_the_file_lists() {
+    let Some(schema) = Schema::load() else { return };
+    assert_eq!(schema.statuses("POST", "/v2/bot/message/push"), [200, 400, 403, 409, 429]);
+    assert!(schema.statuses("POST", "/v2/bot/message/everyone").is_empty());
+}
+
 /// PLATFORM, appendix A.
 #[test]
 fn operations_are_those_of_the_files() {

@@ -203,8 +203,22 @@ impl Stage {
         // The door's own refusals and unknown paths belong to no operation; the 202 of content that is not ready stands
         // in the documentation only (PLATFORM 6, 28).
         let unready = answer.status == 202 && path.ends_with("/content");
-        if !unready && !matches!(answer.status, 404 | 411 | 413 | 415) {
-            schema.check_response(method, path, answer.status, &body).unwrap();
+        // LINE Login's answers on the paths that it shares with channel tokens stand in no file (PLATFORM 2).
+        if path.starts_with("/oauth2/v2.1/")
+            && (body.get("refresh_token").is_some() || body.get("scope").is_some())
+        {
+            return;
+        }
+        // The file says 200 here, the documentation 202 (PLATFORM 28).
+        let deleted =
+            method == "DELETE" && path.starts_with("/v2/bot/audienceGroup/") && answer.status == 202;
+        if !unready && !deleted && !matches!(answer.status, 404 | 411 | 413 | 415) {
+            let fits = schema.check_response(method, path, answer.status, &body);
+            // What LINE documents and no file has: LINE Login, templated notification messages.
+            assert!(
+                fits.as_ref().err().is_none_or(|why| why.starts_with("LINE has no operation")),
+                "{method} {path}: {fits:?}"
+            );
         }
     }
 

@@ -1,12 +1,10 @@
 #!/bin/sh
-# Runs LINE's official SDKs against a running sandbox: run.sh SANDBOX_URL WORK_DIR
-# Packages go to WORK_DIR. Ends with 77 (skipped) where python3, node or the packages cannot be had.
+# Puts LINE's official SDKs, and the generator of requests, into a folder: install.sh WORK_DIR
+# Ends with 77 (skipped) where python3, node or the packages cannot be had.
 set -eu
-url=${1:?usage: run.sh SANDBOX_URL WORK_DIR}
-work=${2:?usage: run.sh SANDBOX_URL WORK_DIR}
+work=${1:?usage: install.sh WORK_DIR}
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 mkdir -p "$work"
-work=$(CDPATH= cd -- "$work" && pwd)
 
 skip() {
   echo "skipped: $1" >&2
@@ -25,15 +23,10 @@ if ! cmp -s "$here/requirements.txt" "$work/venv/requirements.txt"; then
     || skip "the Python packages cannot be had"
   cp "$here/requirements.txt" "$work/venv/requirements.txt"
 fi
-if ! cmp -s "$here/package-lock.json" "$work/node/installed-lock.json"; then
+if ! cmp -s "$here/node/package-lock.json" "$work/node/installed-lock.json"; then
   rm -rf "$work/node"
   mkdir -p "$work/node"
-  cp "$here/package.json" "$here/package-lock.json" "$work/node/"
+  cp "$here/node/package.json" "$here/node/package-lock.json" "$work/node/"
   (cd "$work/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || skip "the Node packages cannot be had"
-  cp "$here/package-lock.json" "$work/node/installed-lock.json"
+  cp "$here/node/package-lock.json" "$work/node/installed-lock.json"
 fi
-# Node looks for packages beside the script.
-cp "$here/check.mjs" "$work/node/check.mjs"
-
-"$work/venv/bin/python" "$here/check.py" "$url"
-node "$work/node/check.mjs" "$url"
