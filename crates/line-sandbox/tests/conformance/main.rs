@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod bots;
 mod cases;
 #[expect(dead_code, reason = "shared with the tests in `it`, which use all of it")]
 #[path = "../it/crowd.rs"]
