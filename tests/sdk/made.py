@@ -17,14 +17,14 @@ SEED = "20260701"
 CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance,refuses_wrong,lines_form"
 # Random requests for each operation, beside those that try each keyword of the schema once: few where operations are many.
 FILES = {
-    "messaging-api": 8,
-    "manage-audience": 15,
-    "insight": 15,
-    "channel-access-token": 15,
-    "liff": 15,
-    "module": 15,
-    "module-attach": 15,
-    "shop": 15,
+    "messaging-api": 5,
+    "manage-audience": 10,
+    "insight": 10,
+    "channel-access-token": 10,
+    "liff": 10,
+    "module": 10,
+    "module-attach": 10,
+    "shop": 10,
 }
 
 
