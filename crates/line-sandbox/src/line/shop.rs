@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::post;
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Inner;
 use crate::line::entry::{Caller, JsonBody};
@@ -37,7 +37,7 @@ async fn give(
     Shared(inner): Shared<Arc<Inner>>,
     caller: Caller,
     JsonBody(body): JsonBody,
-) -> Result<StatusCode, LineError> {
+) -> Result<Json<Value>, LineError> {
     let mut world = inner.world();
     let channel = world.channels.get(&caller.channel).ok_or_else(LineError::forbidden)?;
     if channel.settings.mission_stickers.is_empty() {
@@ -56,5 +56,5 @@ async fn give(
     world.shop.given.entry(person).or_default().insert(product);
     drop(world);
     inner.changed(vec![person]);
-    Ok(StatusCode::OK)
+    Ok(Json(json!({})))
 }

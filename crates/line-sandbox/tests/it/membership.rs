@@ -79,7 +79,7 @@ async fn phones_meet_beacons() {
     stage.receiver.check(stage.schema.as_ref());
 }
 
-/// PLATFORM 14: mission stickers need a permission, and are answered with an empty body.
+/// PLATFORM 14: mission stickers need a permission, and are answered with an empty object.
 #[tokio::test]
 async fn mission_stickers_need_a_permission() {
     let stage = Stage::new().await;
@@ -96,7 +96,7 @@ async fn mission_stickers_need_a_permission() {
     give("x", "1234").await.refused(400, "invalid request");
     give(&stage.user_id, "1235").await.refused(404, "not found");
     let given = give(&stage.user_id, "1234").await;
-    assert_eq!((given.status, given.bytes.len(), given.header("x-line-request-id").len()), (200, 0, 36));
+    assert_eq!((given.status, given.bytes.len(), given.header("x-line-request-id").len()), (200, 2, 36));
     let stickers = stage.items(&format!("/users/{}/mission-stickers", stage.user)).await;
     assert_eq!(stickers, [json!({"productId": "1234"})]);
     let odd = json!({"to": stage.user_id, "productType": "EMOJI", "productId": "1234", "sendPresentMessage": false});

@@ -250,7 +250,7 @@ async fn one_channel_holds_a_chat() {
     let (active, standby) = (("active".to_owned(), true), ("standby".to_owned(), false));
     assert_eq!(mode(&stage.receiver.event(2).await), active);
     assert_eq!(mode(&first.receiver.event(2).await), standby);
-    first.control(&stage, "acquire", json!({"expired": true, "ttl": 60})).await.empty();
+    first.control(&stage, "acquire", json!({"expired": true, "ttl": 60})).await.nothing();
     let now = stage.control("GET", "/clock", Value::Null).await.ok()["now"].as_i64().unwrap();
     let event = first.receiver.event(3).await;
     let expires = event["chatControl"]["expireAt"].as_i64().unwrap();
@@ -265,17 +265,17 @@ async fn one_channel_holds_a_chat() {
     // Taken a moment ago by another.
     assert_eq!(second.control(&stage, "acquire", Value::Null).await.status, 423);
     stage.advance(3_000).await;
-    second.control(&stage, "acquire", json!({"expired": false})).await.empty();
+    second.control(&stage, "acquire", json!({"expired": false})).await.nothing();
     assert_eq!(first.receiver.event(5).await["type"], "deactivated");
     // From the second's own view: attached, one text on standby, another, then this.
     assert_eq!(second.receiver.event(4).await["type"], "activated");
-    second.control(&stage, "release", Value::Null).await.empty();
+    second.control(&stage, "release", Value::Null).await.nothing();
     assert_eq!(second.receiver.event(5).await["type"], "deactivated");
     stage.write("three").await;
     assert_eq!(mode(&stage.receiver.event(4).await), active);
     // A hold ends by itself, without an event.
     stage.advance(3_000).await;
-    first.control(&stage, "acquire", json!({"ttl": 5})).await.empty();
+    first.control(&stage, "acquire", json!({"ttl": 5})).await.nothing();
     stage.advance(5_000).await;
     stage.write("four").await;
     assert_eq!(mode(&stage.receiver.event(5).await), active);
@@ -312,7 +312,7 @@ async fn a_default_active_module_holds_all_chats() {
     assert_eq!((&event["mode"], &event["message"]["text"]), (&json!("active"), &json!("hello")));
     let body: Value = serde_json::from_slice(&module.receiver.got.lock().unwrap()[1].1).unwrap();
     assert_eq!(body["destination"], json!(stage.bot));
-    module.control(&stage, "release", Value::Null).await.empty();
+    module.control(&stage, "release", Value::Null).await.nothing();
     stage.write("again").await;
     assert_eq!(module.receiver.event(4).await["mode"], "standby");
     // The account is suspended, comes back, and is deleted.

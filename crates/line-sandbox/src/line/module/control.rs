@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -29,7 +30,7 @@ pub(super) async fn acquire(
     caller: Caller,
     Path(chat_id): Path<String>,
     body: Bytes,
-) -> Result<StatusCode, LineError> {
+) -> Result<Json<Value>, LineError> {
     let module = caller.module.ok_or_else(LineError::forbidden)?;
     let now = inner.clock.now();
     let until = until(&body, now)?;
@@ -53,7 +54,7 @@ pub(super) async fn acquire(
     }
     let fields = json!({ "chatControl": { "expireAt": until.unwrap_or(NEVER_MS) } });
     inner.tell_module(&mut world, (&caller.channel, &module), Some(origin), "activated", fields);
-    Ok(StatusCode::OK)
+    Ok(Json(json!({})))
 }
 
 /// The chat returns to the account's own channel. What a module does not hold it cannot return: nothing happens (not published).
@@ -61,7 +62,7 @@ pub(super) async fn release(
     State(inner): State<Arc<Inner>>,
     caller: Caller,
     Path(chat_id): Path<String>,
-) -> Result<StatusCode, LineError> {
+) -> Result<Json<Value>, LineError> {
     let module = caller.module.ok_or_else(LineError::forbidden)?;
     let now = inner.clock.now();
     let mut world = inner.world();
@@ -71,7 +72,7 @@ pub(super) async fn release(
         world.modules.held.insert(key, Hold { channel: caller.channel.clone(), since: now, until: None });
         inner.tell_module(&mut world, (&caller.channel, &module), Some(origin), "deactivated", json!({}));
     }
-    Ok(StatusCode::OK)
+    Ok(Json(json!({})))
 }
 
 /// When the hold that the body asks for ends.
