@@ -8,8 +8,6 @@ use crate::messages::Message;
 use crate::webhook::{Parcel, REPLY_TOKEN_MS};
 use crate::world::{Chat, ReplyToken, World};
 
-/// Expired reply tokens are swept once this many are kept.
-const REPLY_TOKENS_KEPT: usize = 50_000;
 /// No reply token outlives its event longer than this (PLATFORM 17).
 const REPLY_TOKEN_FORGOTTEN_MS: i64 = 20 * 60_000;
 
@@ -123,13 +121,11 @@ impl Inner {
         let parcel = Parcel { event, reply_token: reply_token.clone(), destination };
         let sent = channel.outgoing.send(parcel).is_ok();
         if let (Some(token), Some(origin)) = (reply_token, origin) {
-            if world.reply_tokens.len() >= REPLY_TOKENS_KEPT {
-                world.reply_tokens.retain(|_, token| token.event_at + REPLY_TOKEN_FORGOTTEN_MS > now);
-            }
             let (channel, chat) = (to.account.clone(), origin.chat);
             let valid_until = now + REPLY_TOKEN_MS;
             let kept = ReplyToken { channel, chat, event_at: now, valid_until, used: false };
-            world.reply_tokens.insert(token, kept);
+            let lives = |token: &ReplyToken| token.event_at + REPLY_TOKEN_FORGOTTEN_MS > now;
+            world.reply_tokens.keep(token, kept, lives);
         }
         Queued { event_id: Some(event_id), delivered: sent }
     }

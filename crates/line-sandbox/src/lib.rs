@@ -19,6 +19,7 @@ mod console;
 mod control;
 mod disk;
 mod events;
+mod fading;
 mod faults;
 mod ids;
 mod jwt;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::fading::Fading;
 use crate::faults::Fault;
 use crate::line::{coupon, membership, module, rich_menu, shop, tokens};
 use crate::messages::Messages;
@@ -30,9 +31,9 @@ pub(crate) struct World {
     pub(crate) tokens: tokens::State,
     pub(crate) login: login::State,
     pub(crate) liff: liff::State,
-    pub(crate) reply_tokens: HashMap<String, ReplyToken>,
+    pub(crate) reply_tokens: Fading<String, ReplyToken>,
     /// Accepted pushes by (channel, retry key).
-    pub(crate) retry_keys: HashMap<(String, String), Accepted>,
+    pub(crate) retry_keys: Fading<(String, String), Accepted>,
     #[serde(skip)]
     pub(crate) buckets: HashMap<(String, String), Bucket>,
     #[serde(skip)]

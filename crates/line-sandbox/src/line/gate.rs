@@ -14,8 +14,6 @@ use crate::world::{Accepted, Chat, World};
 const RULES: Rules = Rules { loopback_http: true };
 /// How long a retry key is remembered (PLATFORM 18).
 const RETRY_KEY_MS: i64 = 24 * 3_600_000;
-/// Old retry keys are swept once this many are kept.
-const RETRY_KEYS_KEPT: usize = 100_000;
 
 /// The calls that take a retry key (PLATFORM 18).
 pub(super) const RETRYABLE: [&str; 4] = [
@@ -57,11 +55,8 @@ impl RetryKey {
     /// Remembers the key of an accepted call. `sent` is the `sentMessages` of a push.
     pub(super) fn accept(self, world: &mut World, now: i64, request_id: &str, sent: &[Value]) {
         let Some(key) = self.0 else { return };
-        if world.retry_keys.len() >= RETRY_KEYS_KEPT {
-            world.retry_keys.retain(|_, accepted| accepted.at + RETRY_KEY_MS > now);
-        }
         let accepted = Accepted { at: now, request_id: request_id.to_owned(), sent: sent.to_vec() };
-        world.retry_keys.insert(key, accepted);
+        world.retry_keys.keep(key, accepted, |accepted| accepted.at + RETRY_KEY_MS > now);
     }
 }
 

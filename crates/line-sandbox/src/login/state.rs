@@ -1,9 +1,10 @@
 //! What Login remembers: codes, people's tokens, what they allowed, and who is logged in in which browser.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fading::Fading;
 use crate::login::flow::Ticket;
 use crate::world::Chat;
 
@@ -17,22 +18,20 @@ const LINK_MS: i64 = 10 * 60_000;
 const SESSION_MS: i64 = 30 * 24 * 3_600_000;
 /// A page that nobody finishes is forgotten after this.
 const TICKET_MS: i64 = 3_600_000;
-/// What is over is swept whenever so many of a kind are kept.
-const SWEEP_AT: usize = 10_000;
 
 /// All of Login's memory.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     /// Open pages. They do not outlive the process.
     #[serde(skip)]
-    tickets: HashMap<String, Ticket>,
-    codes: HashMap<String, Code>,
-    tokens: HashMap<String, UserToken>,
-    refresh: HashMap<String, Refresh>,
+    tickets: Fading<String, Ticket>,
+    codes: Fading<String, Code>,
+    tokens: Fading<String, UserToken>,
+    refresh: Fading<String, Refresh>,
     /// The scopes a person allowed, by channel.
     grants: BTreeMap<String, BTreeMap<u64, BTreeSet<String>>>,
-    sessions: HashMap<String, Session>,
-    links: HashMap<String, Link>,
+    sessions: Fading<String, Session>,
+    links: Fading<String, Link>,
 }
 
 /// An authorization code: what its exchange gives.
@@ -144,8 +143,7 @@ pub(crate) struct Link {
 
 impl State {
     pub(super) fn keep_ticket(&mut self, id: String, ticket: Ticket, now: i64) {
-        self.tickets.retain(|_, ticket| ticket.at + TICKET_MS > now);
-        self.tickets.insert(id, ticket);
+        self.tickets.keep(id, ticket, |ticket| ticket.at + TICKET_MS > now);
     }
 
     pub(super) fn ticket(&mut self, id: &str) -> Option<&mut Ticket> {
@@ -157,10 +155,8 @@ impl State {
     }
 
     pub(super) fn keep_code(&mut self, text: String, code: Code) {
-        if self.codes.len() >= SWEEP_AT {
-            self.codes.retain(|_, kept| kept.at + CODE_MS > code.at);
-        }
-        self.codes.insert(text, code);
+        let now = code.at;
+        self.codes.keep(text, code, |kept| kept.at + CODE_MS > now);
     }
 
     /// Uses a code up, also when the exchange fails afterwards; `None` when it is unknown, used or too old.
@@ -169,10 +165,7 @@ impl State {
     }
 
     pub(crate) fn keep_token(&mut self, text: String, token: UserToken, now: i64) {
-        if self.tokens.len() % SWEEP_AT == SWEEP_AT - 1 {
-            self.tokens.retain(|_, token| token.expires_at + 24 * 3_600_000 > now);
-        }
-        self.tokens.insert(text, token);
+        self.tokens.keep(text, token, |token| token.expires_at + 24 * 3_600_000 > now);
     }
 
     /// A token by its text, live or not.
@@ -200,12 +193,9 @@ impl State {
         scopes: &[String],
         now: i64,
     ) {
-        if self.refresh.len() >= SWEEP_AT {
-            self.refresh.retain(|_, refresh| refresh.issued_at + REFRESH_MS > now);
-        }
         let refresh =
             Refresh { channel: channel.to_owned(), person, scopes: scopes.to_owned(), issued_at: now };
-        self.refresh.insert(text, refresh);
+        self.refresh.keep(text, refresh, |refresh| refresh.issued_at + REFRESH_MS > now);
     }
 
     pub(super) fn refresh(&self, text: &str, now: i64) -> Option<&Refresh> {
@@ -235,10 +225,7 @@ impl State {
     }
 
     pub(super) fn keep_session(&mut self, id: String, session: Session) {
-        if self.sessions.len() >= SWEEP_AT {
-            self.sessions.retain(|_, kept| kept.since + SESSION_MS > session.since);
-        }
-        self.sessions.insert(id, session);
+        self.sessions.keep(id, session, |kept| kept.since + SESSION_MS > session.since);
     }
 
     pub(super) fn session(&self, id: &str) -> Option<Session> {
@@ -246,8 +233,7 @@ impl State {
     }
 
     pub(super) fn keep_link(&mut self, text: String, channel: String, person: u64, now: i64) {
-        self.links.retain(|_, link| link.at + LINK_MS > now);
-        self.links.insert(text, Link { channel, person, at: now });
+        self.links.keep(text, Link { channel, person, at: now }, |link| link.at + LINK_MS > now);
     }
 
     pub(super) fn link(&self, text: &str, now: i64) -> Option<&Link> {

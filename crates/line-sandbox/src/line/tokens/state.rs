@@ -1,17 +1,14 @@
 //! The channel access tokens that exist, and how long each kind lives (PLATFORM 4).
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::fading::Fading;
 use crate::ids::Ids;
 
 /// PLATFORM 4: short-lived and v2.1 tokens, at most so many valid ones of each kind per channel.
 pub(super) const KEPT: usize = 30;
 /// An expired or revoked token is remembered so long, so that a verification can say what became of it.
 const REMEMBERED_MS: i64 = 3_600_000;
-/// What is over is first swept when so many tokens are kept.
-const SWEEP_AT: usize = 1_024;
 
 /// The four kinds of channel access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +44,7 @@ impl AccessToken {
 /// All channel access tokens, by their text.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct State {
-    by_text: HashMap<String, AccessToken>,
-    /// The next sweep is due at this many.
-    #[serde(skip)]
-    sweep_at: usize,
+    by_text: Fading<String, AccessToken>,
 }
 
 impl State {
@@ -75,11 +69,8 @@ impl State {
             revoked: false,
             key_id: (kind == Kind::V21).then(|| ids.token(2)),
         };
-        if self.by_text.len() >= self.sweep_at.max(SWEEP_AT) {
-            self.by_text.retain(|_, token| token.expires_at.is_none_or(|end| end + REMEMBERED_MS > now));
-            self.sweep_at = self.by_text.len() * 2;
-        }
-        self.by_text.insert(text.clone(), token.clone());
+        let lives = |token: &AccessToken| token.expires_at.is_none_or(|end| end + REMEMBERED_MS > now);
+        self.by_text.keep(text.clone(), token.clone(), lives);
         (text, token)
     }
 
