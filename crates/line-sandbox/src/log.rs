@@ -54,7 +54,11 @@ impl Entry {
             .iter()
             .map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                let text = if name == "authorization" { mask_authorization(&text) } else { text };
+                let text = match name.as_str() {
+                    "authorization" => mask_authorization(&text),
+                    "cookie" => MASK.to_owned(),
+                    _ => text,
+                };
                 (name.as_str().to_owned(), Value::String(text))
             })
             .collect();
@@ -90,6 +94,7 @@ fn readable(bytes: &[u8]) -> Value {
 }
 
 const MASK: &str = "***";
+/// Names of secrets, in JSON at any depth and in forms.
 const SECRETS: [&str; 8] = [
     "access_token",
     "client_secret",
@@ -100,6 +105,8 @@ const SECRETS: [&str; 8] = [
     "userAccessToken",
     "linkToken",
 ];
+/// Only in forms and queries: in JSON it is a code of anything.
+const CODE: &str = "code";
 
 fn mask_authorization(text: &str) -> String {
     match text.split_once(' ') {
@@ -114,18 +121,20 @@ fn mask_json(value: Value) -> Value {
             object
                 .into_iter()
                 .map(|(name, value)| {
-                    let value = if SECRETS.contains(&name.as_str()) { Value::from(MASK) } else { value };
+                    let secret = SECRETS.contains(&name.as_str()) && !value.is_null();
+                    let value = if secret { Value::from(MASK) } else { mask_json(value) };
                     (name, value)
                 })
                 .collect(),
         ),
+        Value::Array(items) => Value::Array(items.into_iter().map(mask_json).collect()),
         other => other,
     }
 }
 
 fn mask_form(text: &str) -> String {
     let masked = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if SECRETS.contains(&name) => format!("{name}={MASK}"),
+        Some((name, _)) if SECRETS.contains(&name) || name == CODE => format!("{name}={MASK}"),
         _ => pair.to_owned(),
     };
     text.split('&').map(masked).collect::<Vec<_>>().join("&")
@@ -144,5 +153,12 @@ mod tests {
             json!({"access_token": "***", "expires_in": 1})
         );
         assert_eq!(readable(b""), Value::Null);
+        // A code gives whoever has it the person's tokens (PLATFORM 23.2).
+        assert_eq!(
+            mask_form("grant_type=authorization_code&code=x"),
+            "grant_type=authorization_code&code=***"
+        );
+        let nested = br#"{"code":null,"items":[{"linkToken":"x","a":1}]}"#;
+        assert_eq!(readable(nested), json!({"code": null, "items": [{"linkToken": "***", "a": 1}]}));
     }
 }
