@@ -14,7 +14,7 @@ pub(crate) use self::reactions::{Act, Reaction, Tally};
 pub(crate) use self::standing::Standing;
 use crate::clock::day;
 
-/// Campaigns beyond this are forgotten, oldest first.
+/// Campaigns beyond this are forgotten, oldest first, but none that is still under way.
 const CAMPAIGNS_KEPT: usize = 10_000;
 /// Names of aggregation units that count in a month (PLATFORM 8).
 const UNITS_A_MONTH: usize = 1_000;
@@ -62,10 +62,10 @@ impl State {
         self.campaigns.insert(number, campaign);
         self.index(number);
         while self.campaigns.len() > CAMPAIGNS_KEPT
-            && let Some((number, gone)) = self.campaigns.pop_first()
+            && let Some(oldest) = self.campaigns.keys().find(|number| !self.running.contains(number)).copied()
         {
-            self.running.remove(&number);
-            self.by_message.remove(&gone.first_message.unwrap_or_default());
+            let gone = self.campaigns.remove(&oldest).and_then(|gone| gone.first_message);
+            self.by_message.remove(&gone.unwrap_or_default());
         }
         number
     }
@@ -144,6 +144,20 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrowcast_under_way_outlives_what_is_sent_meanwhile() {
+        let mut state = State::default();
+        let push = || Campaign::done("r", "1", Kind::Push, 0, &[]);
+        let first = state.add(push());
+        let running = state.add(Campaign { phase: Phase::Waiting, kind: Kind::Narrowcast, ..push() });
+        for _ in 0..CAMPAIGNS_KEPT {
+            state.add(push());
+        }
+        assert!(state.get(first).is_none());
+        assert_eq!(state.running(), [running]);
+        assert!(state.get(running).is_some());
+    }
 
     /// PLATFORM 8: 1,000 names a month; the 1,001st is not recorded, a known one is.
     #[test]
