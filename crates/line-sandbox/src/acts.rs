@@ -185,8 +185,12 @@ impl Inner {
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "message": content });
-        let queued =
-            self.emit(&mut world, &channel, origin, Kind { name: "messageEdited", replyable: true, fields });
+        let queued = self.emit_where_heard(
+            &mut world,
+            &channel,
+            origin,
+            Kind { name: "messageEdited", replyable: true, fields },
+        );
         drop(world);
         self.changed(viewers);
         Ok(queued)
@@ -242,11 +246,25 @@ impl Inner {
         let viewers = world.viewers(&chat);
         let origin = Origin { chat, person: Some(person) };
         let fields = json!({ "unsend": { "messageId": message_id } });
-        let queued =
-            self.emit(&mut world, &channel, origin, Kind { name: "unsend", replyable: false, fields });
+        let queued = self.emit_where_heard(
+            &mut world,
+            &channel,
+            origin,
+            Kind { name: "unsend", replyable: false, fields },
+        );
         drop(world);
         self.changed(viewers);
         Ok(queued)
+    }
+
+    /// Tells the account, unless it has left the group: what happens there is nothing to it any more.
+    fn emit_where_heard(&self, world: &mut World, channel: &str, origin: Origin, kind: Kind) -> Queued {
+        match &origin.chat {
+            Chat::Group(id) if world.groups.get(id).is_none_or(|group| !group.bot_inside) => {
+                Queued::nothing()
+            }
+            _ => self.emit(world, channel, origin, kind),
+        }
     }
 
     /// Opens the chat: the account's messages count as read. LINE has no event for it. Gives how many were unread.

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::Inner;
 use crate::faults::{Fault, Kind, On};
-use crate::world::Delivery;
+use crate::world::{Delivery, World};
 
 /// How long the account's server may take (PLATFORM 15).
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -222,9 +222,7 @@ impl Inner {
             let destination = parcels.first().map(|parcel| parcel.destination.clone())?;
             let target = (found.endpoint.clone()?, found.secret.clone(), destination);
             for token in parcels.iter().filter_map(|parcel| parcel.reply_token.as_ref()) {
-                if let Some(token) = world.reply_tokens.get_mut(token) {
-                    token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
-                }
+                renew(&mut world, token, now);
             }
             target
         };
@@ -354,12 +352,16 @@ impl Inner {
     /// number is found at `deliveries`. `None` when the delivery is not kept or its channel has no address.
     pub(crate) async fn send_again(&self, id: u64) -> Option<Outcome> {
         let (channel, url, secret, body, attempt) = {
-            let world = self.world();
-            let delivery = world.deliveries.iter().rev().find(|delivery| delivery.id == id)?;
+            let now = self.clock.now();
+            let mut world = self.world();
+            let delivery = world.deliveries.iter().rev().find(|delivery| delivery.id == id)?.clone();
             let channel = world.channels.get(&delivery.channel)?;
-            let url = channel.endpoint.clone()?;
+            let (url, secret) = (channel.endpoint.clone()?, channel.secret.clone());
             let mut value: Value = serde_json::from_str(&delivery.body).ok()?;
             for event in value.get_mut("events").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(token) = event.get("replyToken").and_then(Value::as_str) {
+                    renew(&mut world, token, now);
+                }
                 if let Some(context) = event.get_mut("deliveryContext") {
                     *context = json!({ "isRedelivery": true });
                 }
@@ -367,11 +369,18 @@ impl Inner {
             let events = value.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
             let destination = value.get("destination").and_then(Value::as_str).unwrap_or_default();
             let body = body(destination, &events);
-            (delivery.channel.clone(), url, channel.secret.clone(), body, delivery.attempt + 1)
+            (delivery.channel, url, secret, body, delivery.attempt + 1)
         };
         let path = Url::parse(&url).map(|url| url.path().to_owned()).unwrap_or_default();
         let fault = self.strike(On::Webhook, "POST", &path);
         Some(self.post(&channel, &url, &secret, body, attempt, fault).await)
+    }
+}
+
+/// A reply token counts from when its webhook goes out, also again, but ends 20 minutes after its event (PLATFORM 17).
+fn renew(world: &mut World, token: &str, now: i64) {
+    if let Some(token) = world.reply_tokens.get_mut(token) {
+        token.valid_until = (now + REPLY_TOKEN_MS).min(token.event_at + REPLY_TOKEN_LIMIT_MS);
     }
 }
 

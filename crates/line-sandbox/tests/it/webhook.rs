@@ -254,3 +254,42 @@ async fn the_address_is_checked() {
     let test = stage.line("POST", "/v2/bot/channel/webhook/test", json!({})).await;
     test.refused(404, "Webhook endpoint not found");
 }
+
+/// PLATFORM 17: a webhook sent again by hand renews its reply token for a minute, until 20 minutes after the event.
+#[tokio::test]
+async fn a_redelivery_by_hand_renews_the_reply_token() {
+    let stage = Stage::new().await;
+    stage.write("hello").await;
+    let token = stage.receiver.event(2).await["replyToken"].as_str().unwrap().to_owned();
+    let id = deliveries(&stage, 2).await[1]["id"].clone();
+    let again = async || stage.control("POST", &format!("/deliveries/{id}/redeliver"), json!({})).await.ok();
+    stage.advance(61_000).await;
+    stage.reply(&token, "late").await.refused(400, "Invalid reply token");
+    again().await;
+    stage.reply(&token, "in time").await.ok();
+    stage.reply(&token, "twice").await.refused(400, "Invalid reply token");
+    stage.write("again").await;
+    let token = stage.receiver.event(4).await["replyToken"].as_str().unwrap().to_owned();
+    stage.advance(20 * 60_000 + 1).await;
+    let last = deliveries(&stage, 4).await[3]["id"].clone();
+    stage.control("POST", &format!("/deliveries/{last}/redeliver"), json!({})).await.ok();
+    let access = stage.stateless_token(&stage.channel, &stage.secret).await.ok()["access_token"].clone();
+    let stage = Stage { token: access.as_str().unwrap().to_owned(), ..stage };
+    stage.reply(&token, "too late").await.refused(400, "Invalid reply token");
+}
+
+/// PLATFORM 16: after `leave` the account hears nothing of the group, neither of edits nor of messages taken back.
+#[tokio::test]
+async fn an_account_hears_nothing_of_a_group_it_has_left() {
+    let stage = Stage::new().await;
+    let body = json!({"name": "Team", "channelId": stage.channel, "members": [stage.user]});
+    let group = stage.control("POST", "/groups", body).await.ok()["groupId"].as_str().unwrap().to_owned();
+    let body = json!({"message": {"type": "text", "text": "frist"}, "group": group});
+    let said = stage.act("messages", body).await["messageId"].clone();
+    stage.line("POST", &format!("/v2/bot/group/{group}/leave"), json!({})).await.ok();
+    let edit = json!({"messageId": said, "message": {"type": "text", "text": "first"}});
+    for (act, body) in [("edits", edit), ("unsend", json!({"messageId": said}))] {
+        let queued = stage.act(act, body).await;
+        assert_eq!((&queued["delivered"], &queued["webhookEventId"]), (&json!(false), &Value::Null), "{act}");
+    }
+}
