@@ -70,6 +70,10 @@ impl FromRequest<Arc<Inner>> for Fields {
             .await
             .map_err(|error| Problem::new(error.status(), None, error.body_text()))?;
         let bad = |message: String| Problem::new(StatusCode::BAD_REQUEST, None, message);
+        if bytes.is_empty() {
+            // Such as a press of the console's button for an access token: nothing has to be said.
+            return Ok(Self::default());
+        }
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(bad("the body must be a JSON object".into())),

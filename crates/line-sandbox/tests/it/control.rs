@@ -173,3 +173,12 @@ async fn foreign_hosts_and_origins_are_refused() {
         }
     }
 }
+
+/// CONTRACT 2: the console's button for an access token says nothing more; so need a program's call.
+#[tokio::test]
+async fn an_empty_body_is_an_empty_object() {
+    let stage = Stage::new().await;
+    let url = format!("{}/sandbox/v1/channels/{}/access-token", stage.base, stage.channel);
+    let answer = stage.send(stage.http.post(url)).await.unwrap().ok();
+    assert!(answer["accessToken"].is_string());
+}
