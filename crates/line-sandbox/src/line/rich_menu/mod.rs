@@ -196,19 +196,26 @@ impl Menus {
         if self.due(now).is_empty() {
             return;
         }
-        let named = self.jobs.iter().flat_map(|job| match &job.work {
-            Work::Link { people, .. } | Work::Unlink { people } => people.iter().copied().collect(),
-            Work::Batch { .. } => Vec::new(),
-        });
-        let people: BTreeSet<u64> = self.links.keys().copied().chain(named).collect();
-        let links =
-            people.into_iter().filter_map(|person| Some((person, self.link_of(person, now)?.to_owned())));
-        let links = links.collect();
-        let known: BTreeSet<String> = self.menus.iter().map(|menu| menu.id.clone()).collect();
-        for job in self.jobs.iter_mut().filter(|job| job.result.is_none() && job.due <= now) {
+        // Only those whom a job moves are looked at: with many people and many bulk calls the rest would be most of the work.
+        let known: BTreeSet<&str> =
+            self.menus.iter().filter(|menu| !menu.by_manager).map(|menu| menu.id.as_str()).collect();
+        let mut due: Vec<&mut Job> =
+            self.jobs.iter_mut().filter(|job| job.result.is_none() && job.due <= now).collect();
+        due.sort_by_key(|job| job.due);
+        for job in due {
+            let moved: Vec<u64> = match &job.work {
+                Work::Link { people, .. } | Work::Unlink { people } => people.iter().copied().collect(),
+                Work::Batch { .. } => self.links.keys().copied().collect(),
+            };
+            for person in moved {
+                let link = job.work.applied(person, self.links.get(&person).map(String::as_str));
+                match link.filter(|id| known.contains(id)).map(str::to_owned) {
+                    Some(id) => self.links.insert(person, id),
+                    None => self.links.remove(&person),
+                };
+            }
             job.result = Some(job.work.targets().all(|id| known.contains(id)));
         }
-        self.links = links;
         self.jobs.retain(|job| {
             job.result.is_none()
                 || (matches!(job.work, Work::Batch { .. }) && job.accepted_at + batch::KEPT_MS > now)
