@@ -51,6 +51,8 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
     let limit = if uri.path() == "/v2/bot/audienceGroup/upload/byFile" { UPLOAD_LIMIT } else { BODY_LIMIT };
     let (bytes, passage) = if announced.is_some_and(|length| length > limit) {
         (Bytes::new(), Passage::Answer(too_large()))
+    } else if is_elsewhere(&headers, uri.path()) {
+        (Bytes::new(), Passage::Answer(LineError::not_found().into_response()))
     } else if method == Method::POST
         && announced.is_none()
         && !headers.contains_key(header::TRANSFER_ENCODING)
@@ -80,6 +82,8 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
             (response, Some(status), answer)
         }
     };
+    let picture =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"image/"));
     inner.record(Entry {
         id: 0,
         at,
@@ -87,7 +91,10 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         path: uri.path().to_owned(),
         query: uri.query().map(str::to_owned),
         headers,
-        body: if bytes.len() > BODY_LIMIT {
+        body: if picture {
+            // As for answers, only the length: ten thousand pictures would be gigabytes.
+            serde_json::json!({ "bytes": bytes.len() }).to_string().into()
+        } else if bytes.len() > BODY_LIMIT {
             Bytes::copy_from_slice(bytes.get(..LOGGED).unwrap_or_default())
         } else {
             bytes
@@ -97,6 +104,21 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     response
+}
+
+/// Tells whether a call by one of LINE's two names asks for a path of the other (PLATFORM 2, GOTCHAS G3): content lives on the data host alone.
+/// Who points a client at `api.localhost` and `api-data.localhost` is held to it; every other name serves all paths. What LINE answers is
+/// UNCONFIRMED, 404 expected.
+fn is_elsewhere(headers: &HeaderMap, path: &str) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let on_data = match host.split(':').next() {
+        Some("api.localhost" | "api.line.me") => false,
+        Some("api-data.localhost" | "api-data.line.me") => true,
+        _ => return false,
+    };
+    let content = (path.starts_with("/v2/bot/message/") || path.starts_with("/v2/bot/richmenu/"))
+        && path.split('/').nth(5) == Some("content");
+    on_data != (content || path == "/v2/bot/audienceGroup/upload/byFile")
 }
 
 /// Runs the call under the fault that strikes it, if any.

@@ -146,3 +146,25 @@ async fn loading_has_limits() {
     let group = json!({"chatId": format!("C{}", "0".repeat(32))});
     assert_eq!(stage.line("POST", "/v2/bot/chat/loading/start", group).await.status, 400);
 }
+
+/// GOTCHAS G3, PLATFORM 2: content is on LINE's data host alone. By the names that tell the two apart the sandbox is as strict.
+#[tokio::test]
+async fn names_of_hosts_tell_content_from_the_rest() {
+    let stage = Stage::new().await;
+    let image = send_media(&stage, json!({"type": "image"})).await;
+    let content = format!("/v2/bot/message/{image}/content");
+    let preview = format!("{content}/preview");
+    let status = async |host: &str, path: &str| {
+        let request = stage.http.get(format!("{}{path}", stage.base)).bearer_auth(&stage.token);
+        stage.send(request.header("host", host)).await.unwrap().status
+    };
+    for (host, data, other) in [
+        ("127.0.0.1", 200, 200),
+        ("localhost:8090", 200, 200),
+        ("api.localhost:8090", 404, 200),
+        ("api-data.localhost:8090", 200, 404),
+    ] {
+        let got = (status(host, &content).await, status(host, &preview).await);
+        assert_eq!((got, status(host, "/v2/bot/info").await), ((data, data), other), "{host}");
+    }
+}

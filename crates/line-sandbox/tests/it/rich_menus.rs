@@ -568,3 +568,13 @@ async fn insight_counts_views_and_taps() {
     );
     stage.get(&path("summary", &period).replace(&id, "richmenu-0")).await.refused(404, "Not found");
 }
+
+#[tokio::test]
+async fn the_log_keeps_the_length_of_a_picture_alone() {
+    let stage = Stage::new().await;
+    ready(&stage, &[text("a")]).await;
+    let calls = stage.items("/requests").await;
+    let upload = calls.iter().find(|call| call["path"].as_str().unwrap().ends_with("/content")).unwrap();
+    let length: u64 = upload["headers"]["content-length"].as_str().unwrap().parse().unwrap();
+    assert_eq!(upload["body"], json!({"bytes": length}));
+}
