@@ -127,9 +127,7 @@ fn send(
     way: Counted,
 ) -> Answer {
     let to = text(body, "to", "to", usize::MAX)?;
-    if to.len() != 64 || !to.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(LineError::invalid_property("to"));
-    }
+    let wanted = hash(&to).ok_or_else(|| LineError::invalid_property("to"))?;
     let tag = headers.get("x-line-delivery-tag").map(|tag| tag.to_str().unwrap_or_default());
     if tag.is_some_and(|tag| !(16..=100).contains(&tag.len())) {
         return Err(LineError::bad_request("The value for the 'X-Line-Delivery-Tag' header is invalid"));
@@ -139,7 +137,13 @@ fn send(
     let person = world
         .people
         .values()
-        .find(|person| person.traits.phone.as_ref().is_some_and(|phone| hashes_to(phone, &to)))
+        .find(|person| {
+            person
+                .traits
+                .phone
+                .as_ref()
+                .is_some_and(|phone| digest::digest(&digest::SHA256, phone.as_bytes()).as_ref() == wanted)
+        })
         .map(|person| person.number)
         .filter(|person| !world.bond(&caller.channel, *person).blocked)
         .ok_or_else(|| LineError::new(StatusCode::UNPROCESSABLE_ENTITY, "Failed to send messages"))?;
@@ -158,9 +162,10 @@ fn send(
     Ok(Json(json!({})))
 }
 
-/// Tells whether `hash` is the SHA-256 of the phone number, in hexadecimal.
-fn hashes_to(phone: &str, hash: &str) -> bool {
-    let digest = digest::digest(&digest::SHA256, phone.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.eq_ignore_ascii_case(hash)
+/// The bytes of a SHA-256 in hexadecimal.
+fn hash(hex: &str) -> Option<Vec<u8>> {
+    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..64).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
 }
