@@ -175,7 +175,12 @@ const askDate = async (action) => {
   const form = (text) => (text ?? '').replace('t', 'T');
   input.min = form(action.min);
   input.max = form(action.max);
-  input.value = form(action.initial);
+  // Without an initial value a phone offers this moment, within what is allowed.
+  const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString();
+  const moment = { date: now.slice(0, 10), time: now.slice(11, 16), datetime: now.slice(0, 16) }[action.mode];
+  if (action.initial) input.value = form(action.initial);
+  else if (input.min && moment < input.min) input.value = input.min;
+  else input.value = input.max && moment > input.max ? input.max : moment;
   return await ask(byId('date-dialog')) && input.value ? input.value : null;
 };
 
