@@ -82,7 +82,9 @@ pub(crate) fn region_hours(country: &str) -> i64 {
 
 /// The month of a time (`2026-11`) in an account's region, by which quotas are counted (PLATFORM 22).
 pub(crate) fn month(ms: i64, country: &str) -> String {
-    iso_8601(ms + region_hours(country) * 3_600_000).get(..7).unwrap_or_default().to_owned()
+    let time = jiff::Timestamp::from_millisecond(ms + region_hours(country) * 3_600_000).unwrap_or_default();
+    let date = jiff::tz::Offset::UTC.to_datetime(time);
+    format!("{:04}-{:02}", date.year(), date.month())
 }
 
 /// Length of a day in ms.

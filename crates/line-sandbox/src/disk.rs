@@ -166,7 +166,7 @@ impl Disk {
 
     /// Writes what changed. The world is locked while it is copied out, not while it is written.
     fn save(&mut self, inner: &Inner) -> io::Result<()> {
-        let mut world = inner.world();
+        let mut world = inner.world_as_it_is();
         let anew = world.resets != self.resets;
         let from = if anew { 0 } else { self.written };
         let changed = world.messages.take_changed();

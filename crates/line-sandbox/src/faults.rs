@@ -1,5 +1,6 @@
 //! Faults on demand: calls that fail, wait, hang or break, on LINE's API or on the webhook (CONTRACT 2).
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -114,12 +115,20 @@ pub(crate) fn strike(faults: &mut [Fault], ids: &Ids, on: On, method: &str, path
 }
 
 impl Inner {
+    /// Changes the faults in force.
+    pub(crate) fn change_faults<T>(&self, change: impl FnOnce(&mut Vec<Fault>) -> T) -> T {
+        let mut world = self.world();
+        let result = change(&mut world.faults);
+        self.faulty.store(!world.faults.is_empty(), Ordering::Release);
+        result
+    }
+
     /// The fault that strikes a call, if any.
     pub(crate) fn strike(&self, on: On, method: &str, path: &str) -> Option<Fault> {
-        let mut world = self.world();
-        if world.faults.is_empty() {
+        if !self.faulty.load(Ordering::Acquire) {
             return None;
         }
+        let mut world = self.world();
         strike(&mut world.faults, &self.ids, on, method, path)
     }
 }

@@ -47,9 +47,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -94,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     /// Something may have changed since the last save.
     pub(crate) touched: AtomicBool,
+    /// Whether any fault is in force, so that calls need not look.
+    pub(crate) faulty: AtomicBool,
     /// Whether the sandbox is kept on disk.
     pub(crate) keeps: bool,
     public_url: Option<Url>,
@@ -141,7 +140,6 @@ impl Sandbox {
             .merge(login::page_routes(&self.inner))
             .merge(liff::page_routes(&self.inner))
             .merge(line::routes(&self.inner))
-            .layer(middleware::from_fn_with_state(Arc::clone(&self.inner), touch))
     }
 
     /// Serves until `shutdown` is done; then open event streams and hanging calls are released.
@@ -194,13 +192,6 @@ impl Sandbox {
     }
 }
 
-/// Notes that something may have changed.
-async fn touch(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    inner.touched.store(true, Ordering::Release);
-    response
-}
-
 impl Inner {
     fn new(config: Config, keeps: bool) -> Self {
         Self {
@@ -212,6 +203,7 @@ impl Inner {
             http: webhook::client(),
             stop: CancellationToken::new(),
             touched: AtomicBool::new(false),
+            faulty: AtomicBool::new(false),
             keeps,
             public_url: config.public_url,
             address: OnceLock::new(),
@@ -227,8 +219,14 @@ impl Inner {
         }
     }
 
-    /// The world, locked. Never keep the guard across an await.
+    /// The world, locked, and to be saved. Never keep the guard across an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.touched.store(true, Ordering::Relaxed);
+        self.world_as_it_is()
+    }
+
+    /// The world, locked, for who only looks.
+    pub(crate) fn world_as_it_is(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,7 +237,9 @@ impl Inner {
 
     /// Wakes the phones of the given people (all when empty).
     pub(crate) fn changed(&self, people: Vec<u64>) {
-        // Nobody listening is the usual case, not a failure.
+        if self.changes.receiver_count() == 0 {
+            return;
+        }
         let _ = self.changes.send(Change { people });
     }
 

@@ -1,6 +1,6 @@
 //! The last API calls received, as `/sandbox/v1/requests` shows them, with secrets and tokens masked.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value, json};
 
 use crate::Inner;
@@ -22,9 +22,8 @@ pub(crate) struct Entry {
     /// Counts up from 1.
     pub(crate) id: u64,
     pub(crate) at: i64,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: bytes::Bytes,
     /// `None` when the connection was broken instead of an answer.
@@ -38,10 +37,11 @@ impl Inner {
     pub(crate) fn record(&self, mut entry: Entry) {
         let mut log = self.log();
         entry.id = log.back().map_or(1, |last| last.id + 1);
-        if log.len() >= KEPT {
-            log.pop_front();
-        }
+        let oldest = if log.len() >= KEPT { log.pop_front() } else { None };
         log.push_back(entry);
+        drop(log);
+        // Freed without holding up the others.
+        drop(oldest);
     }
 }
 
@@ -69,9 +69,9 @@ impl Entry {
         json!({
             "id": self.id,
             "at": self.at,
-            "method": self.method,
-            "path": self.path,
-            "query": self.query.as_deref().map(mask_form),
+            "method": self.method.as_str(),
+            "path": self.uri.path(),
+            "query": self.uri.query().map(mask_form),
             "headers": headers,
             "body": readable(&self.body),
             "retryKey": header("x-line-retry-key"),

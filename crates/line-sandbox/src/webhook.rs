@@ -2,12 +2,12 @@
 //! redelivery when it is switched on.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use url::Url;
 
 use crate::Inner;
@@ -102,48 +102,72 @@ struct Load {
     fault: Option<Fault>,
 }
 
+/// A channel's requests that wait, by the chat they belong to.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// What waits behind a request of its chat that is ready or under way; a chat is here as long as it has one.
+    behind: HashMap<String, VecDeque<Load>>,
+    /// The next request of each chat that has none under way.
+    ready: VecDeque<(String, Load)>,
+    workers: usize,
+}
+
+impl Lanes {
+    /// Puts a request at the end of its chat. True when one more worker has to take part.
+    fn put(&mut self, lane: &str, load: Load) -> bool {
+        if let Some(behind) = self.behind.get_mut(lane) {
+            behind.push_back(load);
+            return false;
+        }
+        self.behind.insert(lane.to_owned(), VecDeque::new());
+        self.ready.push_back((lane.to_owned(), load));
+        let more = self.workers < IN_FLIGHT;
+        self.workers += usize::from(more);
+        more
+    }
+
+    /// Ends the request of a chat and gives the next one of any; `None` sends the worker home.
+    fn next(&mut self, done: Option<String>) -> Option<(String, Load)> {
+        if let Some(lane) = done {
+            match self.behind.get_mut(&lane).and_then(VecDeque::pop_front) {
+                Some(load) => self.ready.push_back((lane, load)),
+                None => drop(self.behind.remove(&lane)),
+            }
+        }
+        let next = self.ready.pop_front();
+        self.workers -= usize::from(next.is_none());
+        next
+    }
+}
+
 /// Sends one channel's webhooks until the channel or the sandbox is gone: those of one chat one after another, those of different
 /// chats side by side, so that a slow answer holds up nobody else (LINE promises no order at all, PLATFORM 15).
 async fn run(sandbox: Weak<Inner>, channel: String, mut queue: mpsc::UnboundedReceiver<Parcel>) {
-    // A lane is there while one of its loads is under way; the loads in it wait.
-    let mut lanes: HashMap<String, VecDeque<Load>> = HashMap::new();
-    let mut sending: JoinSet<String> = JoinSet::new();
-    let start = |sending: &mut JoinSet<String>, lane: String, load: Load| {
-        let (sandbox, channel) = (sandbox.clone(), channel.clone());
-        sending.spawn(async move {
-            if let Some(inner) = sandbox.upgrade() {
-                inner.deliver(&channel, load).await;
-            }
-            lane
-        });
-    };
-    loop {
-        tokio::select! {
-            Some(done) = sending.join_next() => {
-                let Ok(lane) = done else { continue };
-                match lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
-                    Some(load) => start(&mut sending, lane, load),
-                    None => drop(lanes.remove(&lane)),
-                }
-            }
-            received = queue.recv(), if sending.len() < IN_FLIGHT => {
-                let Some(parcel) = received else { return };
-                let Some(inner) = sandbox.upgrade() else { return };
-                let Some(url) = inner.webhook_address(&channel) else { continue };
-                let fault = inner.strike(On::Webhook, "POST", url.path());
-                drop(inner);
-                let lane = parcel.lane();
-                for load in pack(parcel, fault, &mut queue).await {
-                    match lanes.get_mut(&lane) {
-                        Some(waiting) => waiting.push_back(load),
-                        None => {
-                            lanes.insert(lane.clone(), VecDeque::new());
-                            start(&mut sending, lane.clone(), load);
-                        }
-                    }
-                }
+    let lanes: Arc<Mutex<Lanes>> = Arc::default();
+    let channel: Arc<str> = channel.into();
+    while let Some(parcel) = queue.recv().await {
+        let Some(inner) = sandbox.upgrade() else { return };
+        let fault = inner.webhook_fault(&channel);
+        drop(inner);
+        let lane = parcel.lane();
+        for load in pack(parcel, fault, &mut queue).await {
+            let more = lanes.lock().unwrap_or_else(PoisonError::into_inner).put(&lane, load);
+            if more {
+                tokio::spawn(work(sandbox.clone(), Arc::clone(&channel), Arc::clone(&lanes)));
             }
         }
+    }
+}
+
+/// Sends what is ready until nothing is.
+async fn work(sandbox: Weak<Inner>, channel: Arc<str>, lanes: Arc<Mutex<Lanes>>) {
+    let mut done = None;
+    loop {
+        let next = lanes.lock().unwrap_or_else(PoisonError::into_inner).next(done.take());
+        let Some((lane, load)) = next else { return };
+        let Some(inner) = sandbox.upgrade() else { return };
+        inner.deliver(&channel, load).await;
+        done = Some(lane);
     }
 }
 
@@ -187,6 +211,15 @@ async fn pack(
 }
 
 impl Inner {
+    /// The fault that strikes the next webhook of a channel, if any.
+    fn webhook_fault(&self, channel: &str) -> Option<Fault> {
+        if !self.faulty.load(Ordering::Acquire) {
+            return None;
+        }
+        let url = self.webhook_address(channel)?;
+        self.strike(On::Webhook, "POST", url.path())
+    }
+
     /// The webhook's address, when the channel exists, has one, and "Use webhook" is on.
     fn webhook_address(&self, channel: &str) -> Option<Url> {
         let world = self.world();
@@ -226,17 +259,13 @@ impl Inner {
             }
             target
         };
-        let events: Vec<Value> = parcels
-            .iter()
-            .map(|parcel| {
-                let mut event = parcel.event.clone();
-                if let Some(context) = event.get_mut("deliveryContext").filter(|_| attempt > 1) {
-                    *context = json!({ "isRedelivery": true });
-                }
-                event
-            })
-            .collect();
-        let body = body(&destination, &events);
+        let body = match attempt {
+            1 => body(&destination, parcels.iter().map(|parcel| &parcel.event)),
+            _ => {
+                let again: Vec<Value> = parcels.iter().map(|parcel| redelivered(&parcel.event)).collect();
+                body(&destination, &again)
+            }
+        };
         Some(self.post(channel, &url, &secret, body, attempt, fault).await)
     }
 
@@ -272,10 +301,12 @@ impl Inner {
             detail: outcome.detail.clone(),
             duration_ms,
         };
-        if world.deliveries.len() >= DELIVERIES_KEPT {
-            world.deliveries.pop_front();
-        }
+        let kept = world.deliveries.len();
+        let oldest = if kept >= DELIVERIES_KEPT { world.deliveries.pop_front() } else { None };
         world.deliveries.push_back(delivery);
+        drop(world);
+        // Freed without holding up the others.
+        drop(oldest);
         outcome
     }
 
@@ -404,9 +435,23 @@ async fn redeliver(sandbox: Weak<Inner>, channel: String, parcels: Vec<Parcel>, 
     }
 }
 
+/// The event as it comes again.
+fn redelivered(event: &Value) -> Value {
+    let mut event = event.clone();
+    if let Some(context) = event.get_mut("deliveryContext") {
+        *context = json!({ "isRedelivery": true });
+    }
+    event
+}
+
 /// The body of a webhook, characters outside the BMP escaped as LINE does (PLATFORM 15).
-pub(crate) fn body(destination: &str, events: &[Value]) -> String {
-    let plain = json!({ "destination": destination, "events": events }).to_string();
+pub(crate) fn body<'e>(destination: &str, events: impl IntoIterator<Item = &'e Value>) -> String {
+    let mut plain = format!("{{\"destination\":{},\"events\":[", Value::from(destination));
+    for (place, event) in events.into_iter().enumerate() {
+        plain.push_str(if place > 0 { "," } else { "" });
+        plain.push_str(&event.to_string());
+    }
+    plain.push_str("]}");
     if plain.chars().all(|c| c <= '\u{FFFF}') {
         return plain;
     }

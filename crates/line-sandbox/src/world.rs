@@ -23,8 +23,8 @@ pub(crate) struct World {
     pub(crate) providers: BTreeMap<String, String>,
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) people: BTreeMap<u64, Person>,
-    /// From (provider, user ID) to the person's number.
-    pub(crate) user_ids: HashMap<(String, String), u64>,
+    /// From provider and user ID to the person's number.
+    pub(crate) user_ids: HashMap<String, HashMap<String, u64>>,
     pub(crate) groups: BTreeMap<String, Group>,
     #[serde(skip)]
     pub(crate) messages: Messages,
@@ -35,7 +35,8 @@ pub(crate) struct World {
     /// Accepted pushes by (channel, retry key).
     pub(crate) retry_keys: Fading<(String, String), Accepted>,
     #[serde(skip)]
-    pub(crate) buckets: HashMap<(String, String), Bucket>,
+    /// By a hash of channel, method and path template.
+    pub(crate) buckets: HashMap<u64, Bucket>,
     #[serde(skip)]
     pub(crate) faults: Vec<Fault>,
     #[serde(skip)]
@@ -282,9 +283,16 @@ impl World {
         self.people.get(&number)
     }
 
+    /// Notes under which user IDs a person is known.
+    pub(crate) fn know(&mut self, person: &Person) {
+        for (provider, id) in &person.user_ids {
+            self.user_ids.entry(provider.clone()).or_default().insert(id.clone(), person.number);
+        }
+    }
+
     /// The person behind a user ID as a provider's channels see it.
     pub(crate) fn person_by_id(&self, provider: &str, user_id: &str) -> Option<u64> {
-        self.user_ids.get(&(provider.to_owned(), user_id.to_owned())).copied()
+        self.user_ids.get(provider)?.get(user_id).copied()
     }
 
     /// The bond between a channel and a person; a stranger's when none is stored.

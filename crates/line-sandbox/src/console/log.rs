@@ -212,7 +212,7 @@ fn call_row(world: &World, entry: &Entry) -> Row {
         webhook: false,
         at: entry.at,
         ok: entry.status.is_some_and(|status| status < 400),
-        title: format!("{} {}", entry.method, entry.path),
+        title: format!("{} {}", entry.method, entry.uri.path()),
         who: name_of(world, &channel_of(world, entry)),
         status: entry.status.map_or_else(|| "—".to_owned(), |status| status.to_string()),
         attempt: 1,
@@ -288,7 +288,11 @@ fn call_detail(world: &World, entry: &Entry) -> Detail {
         row: call_row(world, entry),
         delivery: None,
         words: String::new(),
-        url: if query.is_empty() { entry.path.clone() } else { format!("{}?{query}", entry.path) },
+        url: if query.is_empty() {
+            entry.uri.path().to_owned()
+        } else {
+            format!("{}?{query}", entry.uri.path())
+        },
         headers: headers.collect(),
         body: part("body"),
         answer: part("answer"),

@@ -1,5 +1,6 @@
 //! Providers and channels, as LINE's consoles make and set them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -20,15 +21,13 @@ pub(super) async fn create_provider(
     let name = body.text("name")?;
     let id = inner.ids.provider_id();
     let mut world = inner.world();
+    let mut known = HashMap::new();
     for person in world.people.values_mut() {
-        person.user_ids.insert(id.clone(), inner.ids.user_id(&id, &person.user()));
+        let user_id = inner.ids.user_id(&id, &person.user());
+        known.insert(user_id.clone(), person.number);
+        person.user_ids.insert(id.clone(), user_id);
     }
-    let known: Vec<_> = world
-        .people
-        .values()
-        .filter_map(|person| Some(((id.clone(), person.user_ids.get(&id)?.clone()), person.number)))
-        .collect();
-    world.user_ids.extend(known);
+    world.user_ids.insert(id.clone(), known);
     world.providers.insert(id.clone(), name);
     Ok(Json(json!({ "providerId": id })))
 }

@@ -130,21 +130,22 @@ pub(super) async fn create_fault(State(inner): State<Arc<Inner>>, body: Fields) 
         released: CancellationToken::new(),
     };
     let answer = fault.to_json();
-    inner.world().faults.push(fault);
+    inner.change_faults(|faults| faults.push(fault));
     Ok(Json(answer))
 }
 
 /// Deletes every fault; what hangs is released with a reset.
 pub(super) async fn delete_faults(State(inner): State<Arc<Inner>>) -> Json<Value> {
-    let faults = std::mem::take(&mut inner.world().faults);
+    let faults = inner.change_faults(std::mem::take);
     Json(json!({ "deleted": release(&faults) }))
 }
 
 pub(super) async fn delete_fault(State(inner): State<Arc<Inner>>, Path(id): Path<String>) -> Answer {
-    let mut world = inner.world();
-    let (gone, kept) =
-        std::mem::take(&mut world.faults).into_iter().partition::<Vec<_>, _>(|fault| fault.id == id);
-    world.faults = kept;
+    let gone = inner.change_faults(|faults| {
+        let (gone, kept) = std::mem::take(faults).into_iter().partition::<Vec<_>, _>(|fault| fault.id == id);
+        *faults = kept;
+        gone
+    });
     match release(&gone) {
         0 => Err(Problem::not_found(format!("there is no fault {id}"))),
         deleted => Ok(Json(json!({ "deleted": deleted }))),
@@ -184,6 +185,7 @@ pub(super) async fn reset(State(inner): State<Arc<Inner>>) -> Json<Value> {
         }
         std::mem::replace(&mut *world, empty)
     };
+    inner.change_faults(Vec::clear);
     release(&before.faults);
     inner.log().clear();
     inner.clock.reset();

@@ -30,9 +30,7 @@ pub(super) async fn create_user(State(inner): State<Arc<Inner>>, body: Fields) -
     for provider in world.providers.keys() {
         person.user_ids.insert(provider.clone(), inner.ids.user_id(provider, &person.user()));
     }
-    let known: Vec<_> =
-        person.user_ids.iter().map(|(provider, id)| ((provider.clone(), id.clone()), number)).collect();
-    world.user_ids.extend(known);
+    world.know(&person);
     let answer = describe(&person);
     world.people.insert(number, person);
     drop(world);

@@ -87,9 +87,8 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
     inner.record(Entry {
         id: 0,
         at,
-        method: method.to_string(),
-        path: uri.path().to_owned(),
-        query: uri.query().map(str::to_owned),
+        method,
+        uri,
         headers,
         body: if picture {
             // As for answers, only the length: ten thousand pictures would be gigabytes.

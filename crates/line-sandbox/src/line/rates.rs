@@ -1,5 +1,7 @@
 //! LINE's rate limits: a token bucket per channel and endpoint, on the sandbox's clock (PLATFORM 5).
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use crate::world::{Bucket, World};
 
 const SECOND: f64 = 1_000.0;
@@ -39,7 +41,9 @@ impl World {
     /// Takes one call out of the bucket; false when it is empty.
     pub(crate) fn take_turn(&mut self, channel: &str, method: &str, template: &str, now: i64) -> bool {
         let (count, window) = limit(method, template);
-        let key = (channel.to_owned(), format!("{method} {template}"));
+        let mut hasher = DefaultHasher::new();
+        (channel, method, template).hash(&mut hasher);
+        let key = hasher.finish();
         let bucket = self.buckets.entry(key).or_insert(Bucket { tokens: count, at: now });
         let elapsed = u32::try_from((now - bucket.at).max(0)).map_or(window, f64::from);
         bucket.tokens = (bucket.tokens + elapsed * count / window).min(count);
