@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use crate::Inner;
@@ -50,6 +51,9 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let limit = if uri.path() == "/v2/bot/audienceGroup/upload/byFile" { UPLOAD_LIMIT } else { BODY_LIMIT };
     let (bytes, passage) = if announced.is_some_and(|length| length > limit) {
+        if !headers.contains_key(header::EXPECT) {
+            drain(body).await;
+        }
         (Bytes::new(), Passage::Answer(too_large()))
     } else if is_elsewhere(&headers, uri.path()) {
         (Bytes::new(), Passage::Answer(LineError::not_found().into_response()))
@@ -195,6 +199,18 @@ fn broken() -> Response {
         ))
     });
     Response::new(Body::from_stream(failure))
+}
+
+/// Reads a body away, so that a client that writes all of it first gets to see the refusal; closing on it would break its connection.
+async fn drain(body: Body) {
+    let mut left = UPLOAD_LIMIT;
+    let mut chunks = body.into_data_stream();
+    while let Some(Ok(chunk)) = chunks.next().await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 fn too_large() -> Response {

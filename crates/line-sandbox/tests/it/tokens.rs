@@ -320,3 +320,25 @@ async fn a_login_channel_has_no_account() {
     stage.token = text(&stage.stateless_token(&id, &secret).await.ok()["access_token"]);
     stage.get("/v2/bot/info").await.refused(403, "Access to this API is not available for your account");
 }
+
+/// PLATFORM 5: a body of more than 2 MB is refused by 413, which also a client sees that writes all of it before it reads.
+#[tokio::test]
+async fn who_sends_too_much_is_told_so() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let stage = Stage::new().await;
+    let host = stage.base.trim_start_matches("http://");
+    let mut line = tokio::net::TcpStream::connect(host).await.unwrap();
+    let body = vec![b'x'; 16 * 1024 * 1024];
+    let head = format!(
+        "POST /v2/bot/message/push HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        stage.token,
+        body.len()
+    );
+    line.write_all(head.as_bytes()).await.unwrap();
+    line.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    line.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("x-line-request-id"), "{answer}");
+}
