@@ -429,7 +429,12 @@ impl Draft {
         let content_type = content_type(kind, file_name, &bytes).to_owned();
         let preparing = fields.whole("preparingMs")?.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
         let fails = fields.boolean("preparingFails")?.unwrap_or(false);
-        Ok(Some(Content { bytes: bytes.into(), content_type, ready_at: now + preparing, fails }))
+        Ok(Some(Content {
+            bytes: bytes.into(),
+            content_type,
+            ready_at: now.saturating_add(preparing),
+            fails,
+        }))
     }
 }
 

@@ -315,7 +315,7 @@ fn read_clock(fields: &Fields, field: &str) -> Result<i64, Problem> {
     let minutes = text.split_once(':').and_then(|(hours, minutes)| {
         let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
         let sound = (0..=24).contains(&hours) && (0..60).contains(&minutes);
-        Some(hours * 60 + minutes).filter(|all| sound && *all <= 24 * 60)
+        sound.then(|| hours * 60 + minutes).filter(|all| *all <= 24 * 60)
     });
     minutes.ok_or_else(|| Problem::field(field, "must be a time of day, HH:MM"))
 }

@@ -70,7 +70,7 @@ fn side(members: &Map<String, Value>, name: &str) -> Option<i64> {
 
 fn wide_enough(checker: &mut Checker, size: &Map<String, Value>, at: &At<'_>) {
     if let (Some(width), Some(height)) = (side(size, "width"), side(size, "height"))
-        && width * 100 < height.saturating_mul(145)
+        && width.saturating_mul(100) < height.saturating_mul(145)
     {
         checker.say(at, Fault::Invalid);
     }

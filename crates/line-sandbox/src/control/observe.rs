@@ -67,6 +67,9 @@ pub(super) async fn list_faults(State(inner): State<Arc<Inner>>) -> Json<Value> 
     items(inner.world().faults.iter().map(Fault::to_json).collect())
 }
 
+/// Longer than anybody waits; times without a bound overflow.
+const FAULT_LIMIT_MS: u64 = 24 * 3_600_000;
+
 pub(super) async fn create_fault(State(inner): State<Arc<Inner>>, body: Fields) -> Answer {
     let on = match body.word("on", &["api", "webhook"])?.as_deref() {
         Some("api") => On::Api,
@@ -111,6 +114,9 @@ pub(super) async fn create_fault(State(inner): State<Arc<Inner>>, body: Fields) 
         }
     }
     let ms = body.whole("ms")?.unwrap_or(0);
+    if ms > FAULT_LIMIT_MS {
+        return Err(Problem::field("ms", "must not be longer than a day"));
+    }
     if kind == Kind::Delay && ms == 0 {
         return Err(Problem::field("ms", "is missing"));
     }

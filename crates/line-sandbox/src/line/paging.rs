@@ -43,7 +43,7 @@ impl Page {
 
     /// The token of the next page, when there is one in a list of `length`.
     pub(super) fn next(&self, list: &str, length: usize, now: i64) -> Option<String> {
-        let from = self.from + self.limit;
+        let from = self.from.saturating_add(self.limit);
         (from < length).then(|| URL_SAFE_NO_PAD.encode(format!("{from}/{now}/{list}")))
     }
 }
@@ -53,7 +53,7 @@ fn opened(token: &str, list: &str, now: i64) -> Option<usize> {
     let mut parts = text.splitn(3, '/');
     let from = parts.next()?.parse().ok()?;
     let made: i64 = parts.next()?.parse().ok()?;
-    (parts.next()? == list && now < made + TOKEN_MS).then_some(from)
+    (parts.next()? == list && now < made.saturating_add(TOKEN_MS)).then_some(from)
 }
 
 #[cfg(test)]
@@ -70,6 +70,9 @@ mod tests {
         assert!(Page::read((Some(&token), None), "a/1", (2, 10), TOKEN_MS).is_err());
         assert!(Page::read((Some(&token), None), "a/2", (2, 10), 0).is_err());
         assert!(Page::read((Some("x"), None), "a/1", (2, 10), 0).is_err());
+        // Whoever makes a token up gets an empty page at most.
+        let made_up = URL_SAFE_NO_PAD.encode(format!("{}/{}/a/1", usize::MAX, i64::MAX));
+        assert!(Page::read((Some(&made_up), None), "a/1", (2, 10), 0).unwrap().next("a/1", 3, 0).is_none());
         for limit in ["0", "11", "x", "-1"] {
             assert!(Page::read((None, Some(limit)), "a/1", (2, 10), 0).is_err(), "{limit}");
         }

@@ -50,6 +50,7 @@ async fn a_video_can_take_its_time() {
     stage.advance(30_000).await;
     assert_eq!(stage.get(&state).await.ok()["status"], "succeeded");
     assert_eq!(stage.get(&format!("/v2/bot/message/{video}/content")).await.status, 200);
+    send_media(&stage, json!({"type": "video", "preparingMs": i64::MAX})).await;
     let failing = json!({"type": "audio", "preparingMs": 5, "preparingFails": true});
     let audio = send_media(&stage, failing).await;
     stage.advance(5).await;

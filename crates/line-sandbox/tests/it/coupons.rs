@@ -101,6 +101,12 @@ async fn bad_coupons_are_refused() {
             "maxUseCountPerTicket",
         ),
         (with("/endTimestamp", past), "", "endTimestamp"),
+        // Beyond it milliseconds would overflow.
+        (
+            with("/endTimestamp", json!(i64::MAX)),
+            "Must be less than or equal to 253402300799",
+            "endTimestamp",
+        ),
         (with("/imageUrl", json!("http://shop.example/tea.png")), "invalid uri scheme", "imageUrl"),
         (with("/couponCode", json!("x".repeat(17))), "Size must be between 0 and 16", "couponCode"),
         (

@@ -179,3 +179,12 @@ async fn a_slow_answer_holds_up_its_own_chat_only() {
         stage.receiver.events().iter().skip(1).map(|event| event["message"]["text"].clone()).collect();
     assert_eq!(texts, ["slow", "beside it", "behind it"]);
 }
+
+/// A time without a bound would stop the queue for good.
+#[tokio::test]
+async fn faults_last_a_day_at_most() {
+    let stage = Stage::new().await;
+    let body = json!({"on": "webhook", "kind": "batch", "ms": u64::MAX});
+    let answer = stage.control("POST", "/faults", body).await;
+    assert_eq!((answer.status, &answer.json()["field"]), (422, &json!("ms")));
+}

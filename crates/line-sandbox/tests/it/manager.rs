@@ -102,6 +102,10 @@ async fn wrong_response_settings_are_refused_whole() {
         (json!({"responseHours": {"days": [8], "from": "09:00", "to": "18:00"}}), "responseHours.days"),
         (json!({"responseHours": {"days": [1], "from": "18:00", "to": "09:00"}}), "responseHours.to"),
         (json!({"responseHours": {"days": [1], "from": "9", "to": "18:00"}}), "responseHours.from"),
+        (
+            json!({"responseHours": {"days": [1], "from": "9000000000000000000:00", "to": "18:00"}}),
+            "responseHours.from",
+        ),
         (json!({"autoReplyWhen": "never"}), "autoReplyWhen"),
     ] {
         let answer = stage.control("PATCH", &path, body.clone()).await;

@@ -578,3 +578,12 @@ async fn the_log_keeps_the_length_of_a_picture_alone() {
     let length: u64 = upload["headers"]["content-length"].as_str().unwrap().parse().unwrap();
     assert_eq!(upload["body"], json!({"bytes": length}));
 }
+
+/// Numbers that no menu has are refused like any other, not reckoned with.
+#[tokio::test]
+async fn absurd_sizes_are_refused() {
+    let stage = Stage::new().await;
+    let size = json!({"width": i64::MAX, "height": i64::MAX});
+    let menu = json!({"size": size, "selected": false, "name": "n", "chatBarText": "t", "areas": []});
+    assert_eq!(stage.line("POST", "/v2/bot/richmenu/validate", menu).await.status, 400);
+}

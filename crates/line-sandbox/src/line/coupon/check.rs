@@ -48,6 +48,9 @@ const TIMEZONES: [&str; 34] = [
     "PACIFIC_TONGATAPU",
 ];
 
+/// The last second of the year 9999; LINE publishes no end.
+const LATEST: i64 = 253_402_300_799;
+
 /// Checks the body of a creation at `now` (ms) and names everything that is wrong with it.
 pub(crate) fn check(body: &Value, now: i64) -> Result<(), LineError> {
     let mut findings = Findings::default();
@@ -66,7 +69,9 @@ pub(crate) fn check(body: &Value, now: i64) -> Result<(), LineError> {
     }
     let start = findings.number(body, "startTimestamp", "startTimestamp");
     let end = findings.number(body, "endTimestamp", "endTimestamp");
-    if end.is_some_and(|end| end.saturating_mul(1_000) <= now) {
+    if end.is_some_and(|end| end > LATEST) {
+        findings.note("endTimestamp", &format!("Must be less than or equal to {LATEST}"));
+    } else if end.is_some_and(|end| end.saturating_mul(1_000) <= now) {
         findings.note("endTimestamp", "Must not be in the past");
     } else if start.zip(end).is_some_and(|(start, end)| end <= start) {
         findings.note("endTimestamp", "Must be after startTimestamp");
