@@ -163,7 +163,9 @@ const send = async (form, button) => {
     if (result.to !== here && samePage) history.replaceState(null, '', result.to);
     await visit(result.to, samePage);
     if (shown) showOnce(shown);
-    else if (!form.classList.contains('verify')) toast(byId('toast').dataset.saved);
+    else if (!form.classList.contains('verify')) {
+      toast(byId('toast').dataset[form.elements._method?.value === 'PATCH' ? 'saved' : 'done']);
+    }
   } catch {
     toast(byId('toast').dataset.gone, true);
   } finally {

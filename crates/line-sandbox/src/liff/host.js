@@ -3,6 +3,8 @@
 {
   const frame = document.querySelector('iframe[data-src]');
   const close = () => location.assign(document.body.dataset.back);
+  const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+  document.querySelector('#clock').textContent = time.format();
   // What stands after `#` in a LIFF address never reaches a server, so it joins here (PLATFORM 24.2).
   const url = new URL(frame.dataset.src);
   if (location.hash) url.searchParams.set('liff.state', (url.searchParams.get('liff.state') ?? '') + location.hash);
