@@ -408,19 +408,23 @@ async fn weigh(options: &Options) -> anyhow::Result<String> {
     let line = Child::start(&["sandbox", "--listen", "127.0.0.1:0"]).await?;
     let control = Client::sandbox(&line.origin)?;
     let provider = provider(&control).await?;
-    let (channel, token) = channel(&control, &provider).await?;
+    // More than one, because each may push 2,000 times a second.
+    let mut channels = Vec::new();
+    for _ in 0..8 {
+        let (id, token) = channel(&control, &provider).await?;
+        channels.push((id, Client::line(&line.origin, token)?));
+    }
     let empty = line.memory()?;
     let count = options.people;
-    let mut ids: Vec<String> = Vec::new();
-    for number in 0..count {
+    let mut people: Vec<(&Client, String)> = Vec::new();
+    for (number, (channel, client)) in (0..count).zip(channels.iter().cycle()) {
         let made = control.post("/users", json!({ "displayName": format!("friend {number}") })).await?;
         let user = text(&made, "/user")?;
         control.post(&format!("/users/{user}/follow"), json!({ "channelId": channel })).await?;
-        ids.push(text(&made, &format!("/userId/{provider}"))?);
+        people.push((client, text(&made, &format!("/userId/{provider}"))?));
     }
-    let people = line.memory()?;
-    let client = Client::line(&line.origin, token)?;
-    for (number, id) in ids.iter().enumerate() {
+    let with_people = line.memory()?;
+    for (number, (client, id)) in people.iter().enumerate() {
         for part in 0..2 {
             let messages: Vec<Value> = (0..5)
                 .map(|n| json!({ "type": "text", "text": format!("{number} {part} {n}: your order is ready, come by") }))
@@ -429,7 +433,7 @@ async fn weigh(options: &Options) -> anyhow::Result<String> {
         }
     }
     Ok(format!(
-        "Memory: {empty:.0} MiB empty, {people:.0} MiB with {count} people who are friends, {:.0} MiB with ten messages for each ({} messages).",
+        "Memory: {empty:.0} MiB empty, {with_people:.0} MiB with {count} people who are friends, {:.0} MiB with ten messages for each ({} messages).",
         line.memory()?,
         count * 10,
     ))
