@@ -1,6 +1,6 @@
 //! The last API calls received, as `/sandbox/v1/requests` shows them, with secrets and tokens masked.
 
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
 use crate::Inner;
@@ -16,6 +16,32 @@ pub(crate) enum Answer {
     Binary(usize),
 }
 
+/// The headers of a call in one text, a line each. A copy: the connection's buffer, in which they came, is free for the next call.
+#[derive(Debug, Clone)]
+pub(crate) struct Headers(String);
+
+impl Headers {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut text = String::with_capacity(256);
+        for (name, value) in headers {
+            text.push_str(name.as_str());
+            text.push(':');
+            text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+            text.push('\n');
+        }
+        Self(text)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.lines().filter_map(|line| line.split_once(':'))
+    }
+
+    /// The first value of a header, named in small letters.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
 /// One API call with its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -23,8 +49,9 @@ pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) at: i64,
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: Headers,
     pub(crate) body: bytes::Bytes,
     /// `None` when the connection was broken instead of an answer.
     pub(crate) status: Option<u16>,
@@ -48,18 +75,16 @@ impl Inner {
 impl Entry {
     /// The item shown by `/sandbox/v1/requests`.
     pub(crate) fn to_json(&self) -> Value {
-        let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
         let headers: Map<String, Value> = self
             .headers
             .iter()
-            .map(|(name, value)| {
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                let text = match name.as_str() {
-                    "authorization" => mask_authorization(&text),
+            .map(|(name, text)| {
+                let text = match name {
+                    "authorization" => mask_authorization(text),
                     "cookie" => MASK.to_owned(),
-                    _ => text,
+                    _ => text.to_owned(),
                 };
-                (name.as_str().to_owned(), Value::String(text))
+                (name.to_owned(), Value::String(text))
             })
             .collect();
         let answer = match &self.answer {
@@ -70,11 +95,11 @@ impl Entry {
             "id": self.id,
             "at": self.at,
             "method": self.method.as_str(),
-            "path": self.uri.path(),
-            "query": self.uri.query().map(mask_form),
+            "path": self.path,
+            "query": self.query.as_deref().map(mask_form),
             "headers": headers,
             "body": readable(&self.body),
-            "retryKey": header("x-line-retry-key"),
+            "retryKey": self.headers.get("x-line-retry-key"),
             "status": self.status,
             "answer": answer,
             "durationMs": self.duration_ms,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
@@ -212,7 +212,7 @@ fn call_row(world: &World, entry: &Entry) -> Row {
         webhook: false,
         at: entry.at,
         ok: entry.status.is_some_and(|status| status < 400),
-        title: format!("{} {}", entry.method, entry.uri.path()),
+        title: format!("{} {}", entry.method, entry.path),
         who: name_of(world, &channel_of(world, entry)),
         status: entry.status.map_or_else(|| "—".to_owned(), |status| status.to_string()),
         attempt: 1,
@@ -250,7 +250,7 @@ fn name_of(world: &World, channel: &str) -> String {
 
 /// The channel whose token a call carries, or whose ID its form names.
 fn channel_of(world: &World, entry: &Entry) -> String {
-    let bearer = entry.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = entry.headers.get("authorization");
     let token = bearer.and_then(|value| value.strip_prefix("Bearer "));
     if let Some(token) = token.and_then(|token| world.tokens.get(token.trim())) {
         return token.channel.clone();
@@ -288,11 +288,7 @@ fn call_detail(world: &World, entry: &Entry) -> Detail {
         row: call_row(world, entry),
         delivery: None,
         words: String::new(),
-        url: if query.is_empty() {
-            entry.uri.path().to_owned()
-        } else {
-            format!("{}?{query}", entry.uri.path())
-        },
+        url: if query.is_empty() { entry.path.clone() } else { format!("{}?{query}", entry.path) },
         headers: headers.collect(),
         body: part("body"),
         answer: part("answer"),

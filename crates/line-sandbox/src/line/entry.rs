@@ -17,7 +17,7 @@ use crate::faults::{Fault, Kind as FaultKind, On};
 use crate::line::error::LineError;
 use crate::line::gate::RETRYABLE;
 use crate::line::module::BOT_HEADER;
-use crate::log::{Answer, Entry};
+use crate::log::{Answer, Entry, Headers};
 use crate::world::{Kind, World};
 
 /// The largest body LINE takes.
@@ -44,30 +44,26 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
     let request_id = inner.ids.uuid();
     let (mut parts, body) = request.into_parts();
     let method = parts.method.clone();
-    let uri = parts.uri.clone();
-    let headers = parts.headers.clone();
+    let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().map(str::to_owned));
+    let headers = Headers::of(&parts.headers);
     parts.extensions.insert(RequestId(request_id.clone()));
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let limit = if uri.path() == "/v2/bot/audienceGroup/upload/byFile" { UPLOAD_LIMIT } else { BODY_LIMIT };
+    let announced = headers.get("content-length").and_then(|length| length.parse::<usize>().ok());
+    let limit = if path == "/v2/bot/audienceGroup/upload/byFile" { UPLOAD_LIMIT } else { BODY_LIMIT };
     let (bytes, passage) = if announced.is_some_and(|length| length > limit) {
-        if !headers.contains_key(header::EXPECT) {
+        if headers.get("expect").is_none() {
             drain(body).await;
         }
         (Bytes::new(), Passage::Answer(too_large()))
-    } else if is_elsewhere(&headers, uri.path()) {
+    } else if is_elsewhere(headers.get("host").unwrap_or_default(), &path) {
         (Bytes::new(), Passage::Answer(LineError::not_found().into_response()))
-    } else if method == Method::POST
-        && announced.is_none()
-        && !headers.contains_key(header::TRANSFER_ENCODING)
-    {
+    } else if method == Method::POST && announced.is_none() && headers.get("transfer-encoding").is_none() {
         // LINE's edge wants a length also for an empty body (PLATFORM 5).
         (Bytes::new(), Passage::Answer(StatusCode::LENGTH_REQUIRED.into_response()))
     } else {
         match to_bytes(body, limit).await {
             Err(_) => (Bytes::new(), Passage::Answer(too_large())),
             Ok(bytes) => {
-                let fault = inner.strike(On::Api, method.as_str(), uri.path());
+                let fault = inner.strike(On::Api, method.as_str(), &path);
                 let request = Request::from_parts(parts, Body::from(bytes.clone()));
                 (bytes, pass(&inner, fault, request, next).await)
             }
@@ -86,21 +82,20 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
             (response, Some(status), answer)
         }
     };
-    let picture =
-        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"image/"));
+    let picture = headers.get("content-type").is_some_and(|kind| kind.starts_with("image/"));
     inner.record(Entry {
         id: 0,
         at,
         method,
-        uri,
+        path,
+        query,
         headers,
         body: if picture {
             // As for answers, only the length: ten thousand pictures would be gigabytes.
             serde_json::json!({ "bytes": bytes.len() }).to_string().into()
-        } else if bytes.len() > BODY_LIMIT {
-            Bytes::copy_from_slice(bytes.get(..LOGGED).unwrap_or_default())
         } else {
-            bytes
+            let kept = if bytes.len() > BODY_LIMIT { LOGGED } else { bytes.len() };
+            Bytes::copy_from_slice(bytes.get(..kept).unwrap_or_default())
         },
         status,
         answer,
@@ -112,8 +107,7 @@ pub(crate) async fn enter(State(inner): State<Arc<Inner>>, request: Request, nex
 /// Tells whether a call by one of LINE's two names asks for a path of the other (PLATFORM 2, GOTCHAS G3): content lives on the data host alone.
 /// Who points a client at `api.localhost` and `api-data.localhost` is held to it; every other name serves all paths. What LINE answers is
 /// UNCONFIRMED, 404 expected.
-fn is_elsewhere(headers: &HeaderMap, path: &str) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+fn is_elsewhere(host: &str, path: &str) -> bool {
     let on_data = match host.split(':').next() {
         Some("api.localhost" | "api.line.me") => false,
         Some("api-data.localhost" | "api-data.line.me") => true,

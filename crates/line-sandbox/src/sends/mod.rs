@@ -117,7 +117,10 @@ impl State {
     /// Counts so many reached persons on the day of `now`.
     pub(crate) fn count(&mut self, channel: &str, way: Counted, reached: u64, now: i64) {
         if reached > 0 {
-            let days = self.days.entry(channel.to_owned()).or_default();
+            if !self.days.contains_key(channel) {
+                self.days.insert(channel.to_owned(), BTreeMap::new());
+            }
+            let Some(days) = self.days.get_mut(channel) else { return };
             *days.entry(day(now)).or_default().entry(way).or_default() += reached;
         }
     }
