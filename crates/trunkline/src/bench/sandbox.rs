@@ -46,8 +46,8 @@ pub(crate) struct Options {
 const IN_FLIGHT: usize = 32;
 /// People who write while the backlog is made, so that chats do not wait for themselves.
 const WRITERS: usize = 100;
-/// Channels that call the API in turn: each may push 2,000 times a second, as at LINE.
-const CHANNELS: usize = 24;
+/// Channels that call the API, one for each connection: each may call 2,000 times a second, as at LINE.
+const CHANNELS: usize = 64;
 
 /// Measures and prints.
 ///
