@@ -19,8 +19,6 @@ mod tests;
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::{get, post};
 use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
@@ -30,6 +28,8 @@ use crate::web::SettingsEntry;
 
 pub use memory::{Accounts, Connected, Counted, Seen};
 pub(crate) use repo::STATEMENTS;
+
+pub use pages::routes;
 
 pub use model::{Account, Attention, Environment, Reading, Status, normal_line_id};
 
@@ -86,17 +86,4 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
     }
     service::flush(&hub).await;
     Ok(())
-}
-
-/// Settings → Accounts.
-pub fn routes() -> Router<Hub> {
-    Router::new()
-        .route("/settings/accounts", get(pages::list))
-        .route("/settings/accounts/new", get(pages::new).post(pages::connect))
-        .route("/settings/accounts/{id}", get(pages::show))
-        .route("/settings/accounts/{id}/check", post(pages::check))
-        .route("/settings/accounts/{id}/webhook-test", post(pages::test))
-        .route("/settings/accounts/{id}/credentials", post(pages::credentials))
-        .route("/settings/accounts/{id}/environment", post(pages::environment))
-        .route("/settings/accounts/{id}/disconnect", post(pages::disconnect))
 }

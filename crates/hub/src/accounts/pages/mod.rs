@@ -1,0 +1,119 @@
+//! Settings → Accounts.
+
+mod connect;
+mod list;
+mod show;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::model::{Account, Attention, Environment, Status};
+use crate::app::Hub;
+use crate::error::{AppError, AppResult};
+use crate::ids::{AccountId, Id as _};
+
+/// Settings → Accounts.
+pub fn routes() -> Router<Hub> {
+    Router::new()
+        .route("/settings/accounts", get(list::list))
+        .route("/settings/accounts/new", get(connect::new).post(connect::connect))
+        .route("/settings/accounts/{id}", get(show::show))
+        .route("/settings/accounts/{id}/check", post(show::check))
+        .route("/settings/accounts/{id}/webhook-test", post(show::test))
+        .route("/settings/accounts/{id}/credentials", post(show::credentials))
+        .route("/settings/accounts/{id}/environment", post(show::environment))
+        .route("/settings/accounts/{id}/disconnect", post(show::disconnect))
+}
+
+/// The key of what is wrong with a field and what to do.
+fn field_words(field: &str, code: &str) -> &'static str {
+    match (field, code) {
+        ("channel_id", "required") => "accounts-channel-id-required",
+        ("channel_id", "wrong_id") => "accounts-channel-id-wrong",
+        ("channel_id", "not_messaging") => "accounts-channel-id-login",
+        ("channel_id", _) => "accounts-channel-id-invalid",
+        ("channel_secret", "required") => "accounts-channel-secret-required",
+        ("channel_secret", "other_channel") => "accounts-channel-secret-other",
+        ("channel_secret", _) => "accounts-channel-secret-wrong",
+        ("access_token", "other_channel") => "accounts-access-token-other",
+        ("access_token", _) => "accounts-access-token-wrong",
+        ("line_id", _) => "accounts-line-id-other",
+        (_, "public_url") => "accounts-public-url",
+        (_, "webhook_unreachable") => "accounts-webhook-unreachable",
+        _ => "accounts-webhook-refused",
+    }
+}
+
+impl Status {
+    /// The key of its name.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Connected => "accounts-status-connected",
+            Self::Attention => "accounts-status-attention",
+            Self::Disconnected => "accounts-status-disconnected",
+        }
+    }
+
+    /// The kind of its badge.
+    const fn badge(self) -> &'static str {
+        match self {
+            Self::Connected => "ok",
+            Self::Attention => "warning",
+            Self::Disconnected => "neutral",
+        }
+    }
+}
+
+impl Attention {
+    /// The key of what is the matter.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Connecting => "accounts-connecting",
+            Self::WebhookOff => "accounts-webhook-off",
+            Self::WebhookElsewhere => "accounts-webhook-elsewhere",
+            Self::WebhookMissing => "accounts-webhook-missing",
+            Self::Credentials => "accounts-credentials-refused",
+        }
+    }
+
+    /// The key of what to do.
+    const fn fix(self) -> &'static str {
+        match self {
+            Self::Connecting => "accounts-connecting-fix",
+            Self::WebhookOff => "accounts-webhook-off-fix",
+            Self::WebhookElsewhere => "accounts-webhook-elsewhere-fix",
+            Self::WebhookMissing => "accounts-webhook-missing-fix",
+            Self::Credentials => "accounts-credentials-refused-fix",
+        }
+    }
+}
+
+impl Environment {
+    /// The key of its name.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Live => "accounts-environment-live",
+            Self::Test => "accounts-environment-test",
+        }
+    }
+}
+
+impl Account {
+    /// LINE Developers' page of the channel.
+    fn console(&self, page: &str) -> String {
+        format!("https://developers.line.biz/console/channel/{}/{page}", self.channel_id)
+    }
+
+    /// Its page here.
+    fn page(&self) -> String {
+        address(self.id.as_str())
+    }
+}
+
+fn parse(id: &str) -> AppResult<AccountId> {
+    AccountId::parse(id).ok_or_else(|| AppError::not_found("account"))
+}
+
+fn address(id: &str) -> String {
+    format!("/settings/accounts/{id}")
+}
