@@ -6,6 +6,7 @@
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
 
 pub mod api;
+pub mod doctor;
 mod memory;
 mod model;
 mod pages;

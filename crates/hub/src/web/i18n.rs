@@ -142,12 +142,24 @@ words! {
 /// logged and shows as nothing rather than as itself.
 #[must_use]
 pub fn words(language: Language, key: &str, arguments: &[(&'static str, Word)]) -> String {
-    let arguments: HashMap<Cow<'static, str>, FluentValue<'static>> =
-        arguments.iter().map(|(name, word)| (Cow::Borrowed(*name), word.0.clone())).collect();
-    LOCALES.try_lookup_complete(language.id(), key, Some(&arguments)).unwrap_or_else(|| {
+    let named = arguments.iter().map(|(name, word)| (Cow::Borrowed(*name), word.clone()));
+    maybe_words_with(language, key, named).unwrap_or_else(|| {
         tracing::error!(key, language = language.tag(), "there are no words for this key");
         String::new()
     })
+}
+
+/// The words of a key that need not exist, with arguments whose names are known only at run time, because they were
+/// stored; `None` also where the words name an argument that is not given.
+#[must_use]
+pub fn maybe_words_with(
+    language: Language,
+    key: &str,
+    arguments: impl IntoIterator<Item = (Cow<'static, str>, Word)>,
+) -> Option<String> {
+    let arguments: HashMap<Cow<'static, str>, FluentValue<'static>> =
+        arguments.into_iter().map(|(name, word)| (name, word.0)).collect();
+    LOCALES.try_lookup_complete(language.id(), key, Some(&arguments))
 }
 
 /// The words of a key that need not exist (one made from an error's code or an action's name).

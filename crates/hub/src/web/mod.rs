@@ -53,6 +53,7 @@ pub(crate) use headers::loads_line_pictures;
 pub use log::RequestId;
 pub use peer::{Peer, Proxies};
 pub use shell::{Figure, Limit, NavEntry, Person, SettingsEntry, Shell, Theme, Ui};
+pub use time::moment_text;
 
 use crate::app::Hub;
 use crate::error::AppError;

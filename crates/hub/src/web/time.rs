@@ -97,6 +97,15 @@ impl Calendar {
     }
 }
 
+/// A moment as date and time of day, for a sentence; the zone is named only where it is not the reader's own.
+#[must_use]
+pub fn moment_text(language: Language, zone: Option<&str>, now: Timestamp, at: Timestamp) -> String {
+    let calendar = Calendar::new(language, zone, now);
+    let zoned = calendar.zoned(at);
+    let text = format!("{} {}", calendar.date(&zoned), zoned.strftime("%H:%M"));
+    if zone.is_some() { text } else { format!("{text} {}", calendar.zone_name) }
+}
+
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,0 +1,289 @@
+//! What a check found, and how that is said.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::web::i18n::{Language, Word, maybe_words_with};
+use crate::web::moment_text;
+
+macro_rules! words_of {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:tt / $key:tt),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            /// All, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word in the API and the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// The word in the keys of words.
+            #[must_use]
+            pub const fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),* }
+            }
+
+            /// Reads [`Self::as_str`].
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    )*};
+}
+
+words_of! {
+    /// What is checked (CONTRACT "Doctor").
+    Code {
+        /// LINE's switch "Use webhook" (GOTCHAS A8).
+        UseWebhook = "use_webhook" / "use-webhook",
+        /// The webhook address that stands at LINE.
+        Endpoint = "endpoint" / "endpoint",
+        /// LINE's own test of the webhook: its last run.
+        WebhookTest = "webhook_test" / "webhook-test",
+        /// Whether LINE takes the credentials.
+        Token = "token" / "token",
+        /// LINE's response mode against the plan of who answers.
+        ChatMode = "chat_mode" / "chat-mode",
+        /// Webhook redelivery, which LINE does not report: a dated tick (GOTCHAS A5).
+        Redelivery = "redelivery" / "redelivery",
+        /// Signatures that fitted no secret.
+        Signature = "signature" / "signature",
+        /// The month's messages.
+        Quota = "quota" / "quota",
+        /// When something last came in, against this account's own rhythm.
+        LastEvent = "last_event" / "last-event",
+        /// Whether the public address leads to this hub.
+        PublicUrl = "public_url" / "public-url",
+        /// The certificate at the public address: chain and days left (GOTCHAS A10).
+        Certificate = "certificate" / "certificate",
+        /// The LINE Login channel's credentials.
+        LoginChannel = "login_channel" / "login-channel",
+        /// The LIFF app.
+        Liff = "liff" / "liff",
+        /// Whether both channels belong to one provider (GOTCHAS D1).
+        ProviderMatch = "provider_match" / "provider-match",
+        /// LINE's switch for group chats: a dated tick.
+        GroupChats = "group_chats" / "group-chats",
+        /// Who greets new friends (GOTCHAS F5).
+        GreetingOwner = "greeting_owner" / "greeting-owner",
+        /// The machine's clock against LINE's.
+        Clock = "clock" / "clock",
+        /// The database's durability, and room on the disk.
+        Storage = "storage" / "storage",
+    }
+
+    /// How a check ended. The order is that of urgency, the most urgent first.
+    State {
+        /// Something does not work.
+        Failed = "failed" / "failed",
+        /// Something will not work, or may lose something.
+        Warning = "warning" / "warning",
+        /// It cannot be judged.
+        Unknown = "unknown" / "unknown",
+        /// All is well.
+        Ok = "ok" / "ok",
+    }
+}
+
+/// A value that stands in the words of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// As it is: an address, LINE's own words. Never a secret.
+    Text(String),
+    /// A number; it also chooses the plural.
+    Number(i64),
+    /// A moment, written in the reader's language and zone.
+    Time(Timestamp),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(at: Timestamp) -> Self {
+        Self::Time(at)
+    }
+}
+
+/// Who reads: the language and the zone in which words and moments are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// The language.
+    pub language: Language,
+    /// An IANA zone; `None` for UTC.
+    pub zone: Option<&'a str>,
+    /// The present, by which a date goes without its year.
+    pub now: Timestamp,
+}
+
+impl Reader<'_> {
+    /// A program, which reads English in UTC.
+    #[must_use]
+    pub const fn program(now: Timestamp) -> Self {
+        Self { language: Language::En, zone: None, now }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was checked.
+    pub code: Code,
+    /// How it ended.
+    pub state: State,
+    /// Which of the code's findings it is, as in the keys of words: `off`, `other-provider`.
+    pub variant: Cow<'static, str>,
+    /// What the words name.
+    pub args: Vec<(Cow<'static, str>, Value)>,
+    /// When it was looked at.
+    pub checked_at: Timestamp,
+}
+
+impl Finding {
+    /// A finding of a code; `variant` has its words under `doctor-<code>-<variant>-…` in all languages.
+    #[must_use]
+    pub const fn new(code: Code, state: State, variant: &'static str, checked_at: Timestamp) -> Self {
+        Self { code, state, variant: Cow::Borrowed(variant), args: Vec::new(), checked_at }
+    }
+
+    /// Adds a value that the words name.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.args.push((Cow::Borrowed(name), value.into()));
+        self
+    }
+
+    /// The text under this name, where there is one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.args.iter().find_map(|(key, value)| match value {
+            Value::Text(text) if key == name => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn title(&self, reader: Reader<'_>) -> String {
+        self.said("title", reader)
+    }
+
+    /// What was seen, and what that means.
+    #[must_use]
+    pub fn detail(&self, reader: Reader<'_>) -> String {
+        self.said("detail", reader)
+    }
+
+    /// What to do; `None` where nothing is to be done.
+    #[must_use]
+    pub fn fix(&self, reader: Reader<'_>) -> Option<String> {
+        maybe_words_with(reader.language, &self.key("fix"), self.words(reader))
+    }
+
+    fn said(&self, part: &str, reader: Reader<'_>) -> String {
+        let key = self.key(part);
+        maybe_words_with(reader.language, &key, self.words(reader)).unwrap_or_else(|| {
+            tracing::error!(key, "a finding has no words");
+            String::new()
+        })
+    }
+
+    fn key(&self, part: &str) -> String {
+        format!("doctor-{}-{}-{part}", self.code.key(), self.variant)
+    }
+
+    fn words(&self, reader: Reader<'_>) -> Vec<(Cow<'static, str>, Word)> {
+        let word = |value: &Value| match value {
+            Value::Text(text) => Word::from(text),
+            Value::Number(number) => Word::from(number),
+            Value::Time(at) => Word::from(moment_text(reader.language, reader.zone, reader.now, *at)),
+        };
+        self.args.iter().map(|(name, value)| (name.clone(), word(value))).collect()
+    }
+
+    /// The values as JSON, for the database.
+    #[must_use]
+    pub fn args_json(&self) -> String {
+        let value = |value: &Value| match value {
+            Value::Text(text) => json!({ "text": text }),
+            Value::Number(number) => json!({ "number": number }),
+            Value::Time(at) => json!({ "time": at.millis() }),
+        };
+        let map: serde_json::Map<_, _> =
+            self.args.iter().map(|(name, arg)| (name.to_string(), value(arg))).collect();
+        serde_json::Value::Object(map).to_string()
+    }
+
+    /// Reads [`Self::args_json`]; what is not understood is left out.
+    #[must_use]
+    pub fn read_args(json: &str) -> Vec<(Cow<'static, str>, Value)> {
+        let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
+        let value = |value: &serde_json::Value| {
+            let (kind, value) = value.as_object()?.iter().next()?;
+            match kind.as_str() {
+                "text" => Some(Value::Text(value.as_str()?.to_owned())),
+                "number" => Some(Value::Number(value.as_i64()?)),
+                "time" => Some(Value::Time(Timestamp(value.as_i64()?))),
+                _ => None,
+            }
+        };
+        map.iter().filter_map(|(name, arg)| Some((Cow::Owned(name.clone()), value(arg)?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_findings_values_come_back_from_the_database() {
+        let finding = Finding::new(Code::Endpoint, State::Failed, "elsewhere", Timestamp(1))
+            .with("address", "https://other.example/hook")
+            .with("count", 3)
+            .with("since", Timestamp(5));
+        let mut back = Finding::read_args(&finding.args_json());
+        back.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(back, finding.args);
+        assert_eq!(Finding::read_args("odd"), []);
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_contract() {
+        // CONTRACT "Doctor"
+        let codes = "use_webhook, endpoint, webhook_test, token, chat_mode, redelivery, signature, quota, last_event, \
+            public_url, certificate, login_channel, liff, provider_match, group_chats, greeting_owner, clock, storage";
+        let ours: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(ours.join(", "), codes);
+        for code in Code::ALL {
+            assert_eq!(
+                (Code::parse(code.as_str()), code.key()),
+                (Some(*code), &*code.as_str().replace('_', "-"))
+            );
+        }
+    }
+}
