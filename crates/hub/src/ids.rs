@@ -91,6 +91,10 @@ ids! {
     MessageId = "msg_";
     /// One send that LINE sees as one call.
     SendId = "snd_";
+    /// One alert: a condition while it lasts.
+    AlertId = "alr_";
+    /// One notice about an alert to one recipient.
+    NoticeId = "ntc_";
     /// One piece of background work.
     JobId = "job_";
 }

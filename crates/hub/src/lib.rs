@@ -25,6 +25,7 @@ pub mod web;
 
 // Slices, each before those that may call it.
 pub mod accounts;
+pub mod alerts;
 pub mod contacts;
 pub mod inbox;
 pub mod ingress;

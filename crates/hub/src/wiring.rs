@@ -150,6 +150,8 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "live", crate::live::STATEMENTS),
         (Set::Hub, "web::api", crate::web::api::STATEMENTS),
         (Set::Hub, "team", crate::team::STATEMENTS),
+        (Set::Hub, "team::company", crate::team::company::repo::STATEMENTS),
+        (Set::Hub, "alerts", crate::alerts::STATEMENTS),
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),

@@ -1,13 +1,14 @@
 //! Tenants, users, roles, sessions, API keys, one-time links and the audit log.
 //!
-//! Owns the tables `tenants`, `users`, `account_grants`, `sessions`, `api_keys`, `one_time_links`, `sign_in_attempts` and
-//! `audit_log`. It promises: a password is kept only as an argon2id hash; tokens and keys only as SHA-256; whoever guesses
+//! Owns the tables `tenants`, `users`, `account_grants`, `sessions`, `api_keys`, `one_time_links`, `sign_in_attempts`,
+//! `audit_log` and `companies`. It promises: a password is kept only as an argon2id hash; tokens and keys only as SHA-256; whoever guesses
 //! passwords is slowed down and learns not even which addresses exist; a tenant never sees another tenant's people or keys;
 //! every change of any slice can be found in the audit log ([`service::audit`], in the transaction of the change).
 //!
 //! A page's handler takes [`Viewer`], an API handler takes [`Key`]; both give the [`Scope`](crate::scope::Scope) for repos.
 
 mod access;
+pub mod company;
 mod model;
 mod pages;
 mod password;

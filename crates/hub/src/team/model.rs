@@ -158,6 +158,12 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The name, as a list of changes shows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().2
+    }
+
     pub(super) fn parts(&self) -> (&'static str, &str, &str) {
         match self {
             Self::User { id, name } => ("user", id.as_str(), name),

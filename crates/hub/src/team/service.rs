@@ -21,6 +21,8 @@ use crate::live::{GRANTS, Notice};
 use crate::scope::Scope;
 use crate::web::i18n::Language;
 
+pub use super::company::company;
+
 /// How every API key begins.
 pub(super) const KEY_PREFIX: &str = "tlk_";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The slices, each before those that may call it.
-const SLICES: [&str; 6] = ["team", "accounts", "ingress", "contacts", "outbox", "inbox"];
+const SLICES: [&str; 7] = ["team", "alerts", "accounts", "ingress", "contacts", "outbox", "inbox"];
 /// The engines; they know no feature.
 const ENGINES: [&str; 8] = ["db", "journal", "jobs", "live", "secrets", "web", "blobs", "guard"];
 /// Parts of slices that have a file of words of their own.
