@@ -388,17 +388,13 @@ impl Inner {
             let delivery = world.deliveries.iter().rev().find(|delivery| delivery.id == id)?.clone();
             let channel = world.channels.get(&delivery.channel)?;
             let (url, secret) = (channel.endpoint.clone()?, channel.secret.clone());
-            let mut value: Value = serde_json::from_str(&delivery.body).ok()?;
-            for event in value.get_mut("events").and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Some(token) = event.get("replyToken").and_then(Value::as_str) {
-                    renew(&mut world, token, now);
-                }
-                if let Some(context) = event.get_mut("deliveryContext") {
-                    *context = json!({ "isRedelivery": true });
-                }
+            let sent: Value = serde_json::from_str(&delivery.body).ok()?;
+            let events: Vec<Value> =
+                sent.get("events").and_then(Value::as_array).into_iter().flatten().map(redelivered).collect();
+            for token in events.iter().filter_map(|event| event.get("replyToken")?.as_str()) {
+                renew(&mut world, token, now);
             }
-            let events = value.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-            let destination = value.get("destination").and_then(Value::as_str).unwrap_or_default();
+            let destination = sent.get("destination").and_then(Value::as_str).unwrap_or_default();
             let body = body(destination, &events);
             (delivery.channel, url, secret, body, delivery.attempt + 1)
         };

@@ -238,7 +238,7 @@ impl FromRequestParts<Arc<Inner>> for Caller {
     type Rejection = LineError;
 
     async fn from_request_parts(parts: &mut Parts, inner: &Arc<Inner>) -> Result<Self, LineError> {
-        let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let template = template(parts);
         let now = inner.clock.now();
         let mut world = inner.world();
         let channel = channel_of_token(&world, parts, now)?;
@@ -271,17 +271,9 @@ impl FromRequestParts<Arc<Inner>> for ModuleCaller {
     type Rejection = LineError;
 
     async fn from_request_parts(parts: &mut Parts, inner: &Arc<Inner>) -> Result<Self, LineError> {
-        let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let now = inner.clock.now();
-        let mut world = inner.world();
-        let channel = channel_of_token(&world, parts, now)?;
-        if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Module) {
-            // LINE's reference names this a bad request, without its text.
-            return Err(LineError::bad_request("Specified channel is not detachable"));
-        }
-        if !world.take_turn(&channel, parts.method.as_str(), template, now) {
-            return Err(LineError::too_fast());
-        }
+        // LINE's reference names this a bad request, without its text.
+        let other = || LineError::bad_request("Specified channel is not detachable");
+        let channel = channel_of_kind(inner, parts, Kind::Module, other)?;
         Ok(Self { channel })
     }
 }
@@ -296,17 +288,9 @@ impl FromRequestParts<Arc<Inner>> for LoginCaller {
     type Rejection = LineError;
 
     async fn from_request_parts(parts: &mut Parts, inner: &Arc<Inner>) -> Result<Self, LineError> {
-        let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let now = inner.clock.now();
-        let mut world = inner.world();
-        let channel = channel_of_token(&world, parts, now)?;
-        if world.channels.get(&channel).is_none_or(|channel| channel.kind != Kind::Login) {
-            // UNCONFIRMED; of the statuses in LINE's schema only 401 fits.
-            return Err(invalid_token(template));
-        }
-        if !world.take_turn(&channel, parts.method.as_str(), template, now) {
-            return Err(LineError::too_fast());
-        }
+        // UNCONFIRMED; of the statuses in LINE's schema only 401 fits.
+        let other = || invalid_token(template(parts));
+        let channel = channel_of_kind(inner, parts, Kind::Login, other)?;
         Ok(Self { channel })
     }
 }
@@ -326,11 +310,34 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, LineError> {
         })
 }
 
+/// The path that serves the call, with names in place of its ids.
+fn template(parts: &Parts) -> &str {
+    parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str)
+}
+
+/// The channel of one kind whose live access token a call carries, within its rate; `other` refuses one of another kind.
+fn channel_of_kind(
+    inner: &Inner,
+    parts: &Parts,
+    kind: Kind,
+    other: impl FnOnce() -> LineError,
+) -> Result<String, LineError> {
+    let now = inner.clock.now();
+    let mut world = inner.world();
+    let channel = channel_of_token(&world, parts, now)?;
+    if world.channels.get(&channel).is_none_or(|channel| channel.kind != kind) {
+        return Err(other());
+    }
+    if !world.take_turn(&channel, parts.method.as_str(), template(parts), now) {
+        return Err(LineError::too_fast());
+    }
+    Ok(channel)
+}
+
 /// The channel whose live access token a call carries.
 fn channel_of_token(world: &World, parts: &Parts, now: i64) -> Result<String, LineError> {
-    let template = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let channel = world.tokens.channel_of(bearer(&parts.headers)?, now);
-    channel.map(str::to_owned).ok_or_else(|| invalid_token(template))
+    channel.map(str::to_owned).ok_or_else(|| invalid_token(template(parts)))
 }
 
 fn invalid_token(template: &str) -> LineError {

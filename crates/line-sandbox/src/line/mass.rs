@@ -1,6 +1,6 @@
 //! Multicast and broadcast (PLATFORM 7).
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
@@ -43,23 +43,15 @@ async fn multicast(
     }
     let messages = checked_messages(&body)?;
     let unit = checked_unit(&body)?;
-    let mut world = inner.world();
+    let world = inner.world();
     let now = inner.clock.now();
     if let Some(conflict) = retry_key.conflict(&world, now) {
         return Ok(conflict);
     }
     let recipients = recipients(&world, &caller.channel, to, now)?;
     check_context(&world, &caller.channel, None, messages, now)?;
-    world.spend(&caller.channel, recipients.len() as u64, now)?;
-    world.sends.count(&caller.channel, Counted::Multicast, recipients.len() as u64, now);
-    let mut campaign = Campaign::done(&request_id, &caller.channel, Kind::Multicast, now, messages);
-    inner.post_to_many(&mut world, &mut campaign, recipients, Via::Multicast);
-    let people = campaign.recipients.clone();
-    world.record(campaign, unit, now);
-    retry_key.accept(&mut world, now, &request_id, &[]);
-    drop(world);
-    inner.changed_many(people);
-    Ok(Json(json!({})).into_response())
+    let send = Mass { caller: &caller, request_id: &request_id, kind: Kind::Multicast, unit, now };
+    send.post(&inner, world, retry_key, recipients, messages)
 }
 
 /// The persons of a multicast who get it: who blocks the account or is no friend is left out and not counted, also when the ID is
@@ -93,21 +85,51 @@ async fn broadcast(
 ) -> Result<Response, LineError> {
     let retry_key = RetryKey::read(&headers, &caller.channel)?;
     let messages = checked_messages(&body)?;
-    let mut world = inner.world();
+    let world = inner.world();
     let now = inner.clock.now();
     if let Some(conflict) = retry_key.conflict(&world, now) {
         return Ok(conflict);
     }
     check_context(&world, &caller.channel, None, messages, now)?;
     let friends = world.friends(&caller.channel);
-    world.spend(&caller.channel, friends.len() as u64, now)?;
-    world.sends.count(&caller.channel, Counted::Broadcast, friends.len() as u64, now);
-    let mut campaign = Campaign::done(&request_id, &caller.channel, Kind::Broadcast, now, messages);
-    inner.post_to_many(&mut world, &mut campaign, friends, Via::Broadcast);
-    let people = campaign.recipients.clone();
-    world.record(campaign, None, now);
-    retry_key.accept(&mut world, now, &request_id, &[]);
-    drop(world);
-    inner.changed_many(people);
-    Ok(Json(json!({})).into_response())
+    let send = Mass { caller: &caller, request_id: &request_id, kind: Kind::Broadcast, unit: None, now };
+    send.post(&inner, world, retry_key, friends, messages)
+}
+
+/// A call that sends to many at once.
+struct Mass<'a> {
+    caller: &'a Caller,
+    request_id: &'a str,
+    kind: Kind,
+    unit: Option<&'a str>,
+    now: i64,
+}
+
+impl Mass<'_> {
+    /// Takes the price from the quota, puts the messages on the phones, and answers.
+    fn post(
+        self,
+        inner: &Inner,
+        mut world: MutexGuard<'_, World>,
+        retry_key: RetryKey,
+        people: Vec<u64>,
+        messages: &[Value],
+    ) -> Result<Response, LineError> {
+        let (channel, now) = (self.caller.channel.as_str(), self.now);
+        let (counted, via) = match self.kind {
+            Kind::Multicast => (Counted::Multicast, Via::Multicast),
+            _ => (Counted::Broadcast, Via::Broadcast),
+        };
+        let price = people.len() as u64;
+        world.spend(channel, price, now)?;
+        world.sends.count(channel, counted, price, now);
+        let mut campaign = Campaign::done(self.request_id, channel, self.kind, now, messages);
+        inner.post_to_many(&mut world, &mut campaign, people, via);
+        let people = campaign.recipients.clone();
+        world.record(campaign, self.unit, now);
+        retry_key.accept(&mut world, now, self.request_id, &[]);
+        drop(world);
+        inner.changed_many(people);
+        Ok(Json(json!({})).into_response())
+    }
 }
