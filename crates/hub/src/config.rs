@@ -51,6 +51,12 @@ impl LineHosts {
 }
 
 impl Config {
+    /// The public address as text, without a slash at its end: what addresses given to LINE begin with.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.public_url.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// The webhook address of an account: `{public_url}/webhooks/line/{account_key}`.
     #[must_use]
     pub fn webhook_url(&self, account_key: &str) -> String {

@@ -153,6 +153,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "team::company", crate::team::company::repo::STATEMENTS),
         (Set::Hub, "alerts", crate::alerts::STATEMENTS),
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
+        (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),
         (Set::Hub, "outbox", crate::outbox::STATEMENTS),

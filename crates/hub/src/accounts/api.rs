@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Account, Attention, Environment, Status};
+use super::settings::{self, Changes};
 use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredentials};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -248,8 +249,10 @@ async fn change_account(
         channel_secret: body.channel_secret.map(secret),
         access_token: body.access_token.map(|token| token.map(secret)),
     };
-    let change = Change { environment: body.environment, credentials };
-    let account = service::change(&hub, (&caller.scope, &caller.actor()), &id, &change).await?;
+    let changes = Changes { environment: body.environment, ..Changes::default() };
+    let who = (&caller.scope, &caller.actor());
+    service::change(&hub, who, &id, &Change { credentials }).await?;
+    let account = settings::change(&hub, who, &id, &changes.checked()?).await?;
     Ok(Json(AccountView::new(account, &hub.config)))
 }
 

@@ -1,6 +1,6 @@
 //! Connected accounts (a LINE Official Account first): connect, credentials, tokens, webhook, disconnect.
 //!
-//! Owns `accounts` and `account_secrets`. Promises: a channel is held by one tenant of a hub at a time; credentials are
+//! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`. Promises: a channel is held by one tenant of a hub at a time; credentials are
 //! taken only after LINE accepted them, are sealed at rest and never shown again; a connecting that fails leaves nothing
 //! half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
@@ -11,8 +11,10 @@ mod memory;
 mod model;
 mod pages;
 mod pending;
+pub mod plan;
 pub(crate) mod repo;
 pub mod service;
+pub mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -29,10 +31,14 @@ use crate::web::SettingsEntry;
 
 pub use memory::{Accounts, Connected, Counted, Seen};
 pub(crate) use repo::STATEMENTS;
+pub(crate) use settings::repo::STATEMENTS as SETTINGS_STATEMENTS;
 
 pub use pages::routes;
 
-pub use model::{Account, Attention, Environment, Reading, Status, normal_line_id};
+pub use model::{
+    Account, AnswerKind, Attention, Block, Environment, GroupChats, Market, OaKind, Owner, Plan, Reading, SenderName,
+    Status, Tick, normal_line_id,
+};
 
 /// The page of the settings.
 pub const SETTINGS: [SettingsEntry; 1] = [SettingsEntry {

@@ -65,6 +65,102 @@ words! {
         /// Trials, or a local LINE.
         Test = "test",
     }
+
+    /// Where people answer friends (S1-31, S1-32).
+    Plan {
+        /// Only in the hub: chat is off at LINE.
+        A = "a",
+        /// In the hub and in LINE's own chat.
+        B = "b",
+    }
+
+    /// Who gives one kind of automatic answer, so that no friend gets two (S1-33).
+    Owner {
+        /// The hub.
+        Hub = "hub",
+        /// LINE's console (OA Manager); the hub stays silent.
+        Line = "line",
+        /// Nobody: no such answer is given.
+        Nobody = "nobody",
+    }
+
+    /// A kind of automatic answer that either the hub or LINE's console gives (S1-33).
+    AnswerKind {
+        /// To somebody who became a friend.
+        Greeting = "greeting",
+        /// To a word that a rule knows.
+        Keyword = "keyword",
+        /// Outside the hours in which people answer.
+        Away = "away",
+        /// To everything else.
+        Bot = "bot",
+    }
+
+    /// What only a person can see in LINE's consoles, and ticks with a date (PLATFORM 26).
+    Tick {
+        /// "Webhook redelivery" is on: what LINE could not deliver comes later.
+        Redelivery = "redelivery",
+        /// "Error statistics aggregation" is on.
+        ErrorStatistics = "error_statistics",
+        /// LINE's greeting message is off.
+        GreetingOff = "greeting_off",
+        /// LINE's auto-reply messages are off.
+        AutoReplyOff = "auto_reply_off",
+        /// LINE's response hours are off.
+        ResponseHoursOff = "response_hours_off",
+        /// LINE's response method in chat is "manual".
+        ResponseManual = "response_manual",
+        /// "Allow bot to join group chats" stands as the shop wants it.
+        GroupChats = "group_chats",
+    }
+
+    /// A block of an account's settings, each with its own "modified by" (S4-10).
+    Block {
+        /// 1: the official account.
+        Account = "account",
+        /// 3: the Messaging API channel and its credentials.
+        Messaging = "messaging",
+        /// Who answers what.
+        Answers = "answers",
+    }
+
+    /// Whether groups and rooms that the account is in are shown (S2-21).
+    GroupChats {
+        /// Each is a conversation of its own.
+        Shown = "shown",
+        /// Their events are journaled and nothing else: no contacts, no conversations, no answers.
+        Hidden = "hidden",
+    }
+
+    /// Whose name friends read above an agent's answer (S3-08).
+    SenderName {
+        /// The account's own.
+        Account = "account",
+        /// The agent's display name, with the account's name behind it in LINE's own style.
+        Agent = "agent",
+    }
+
+    /// The kind of an official account, which no API tells in full (PLATFORM 26).
+    OaKind {
+        /// Everybody's first kind.
+        Unverified = "unverified",
+        /// Checked by LINE.
+        Verified = "verified",
+        /// LINE's highest kind.
+        Premium = "premium",
+    }
+
+    /// The country an account was opened for; prices and forms differ (PLATFORM 22).
+    Market {
+        /// Taiwan.
+        Tw = "tw",
+        /// Japan.
+        Jp = "jp",
+        /// Thailand.
+        Th = "th",
+        /// Another one.
+        Other = "other",
+    }
 }
 
 /// An account's row.
@@ -125,6 +221,43 @@ pub struct Account {
     pub updated_by: Option<String>,
     /// When it was disconnected.
     pub disconnected_at: Option<Timestamp>,
+    /// The name that colleagues read, where it is not LINE's (S1-20).
+    pub display_label: Option<String>,
+    kind: Option<String>,
+    /// When somebody said what kind it is.
+    pub kind_at: Option<Timestamp>,
+    /// Who said it.
+    pub kind_by: Option<String>,
+    /// Whether LINE gives the list of followers, which it does to verified and premium accounts only (PLATFORM 9).
+    pub lists_followers: Option<bool>,
+    /// When LINE was asked for it.
+    pub lists_followers_at: Option<Timestamp>,
+    market: Option<String>,
+    /// Who connected it first: a person's or an API key's name at that time (S1-10).
+    pub connected_by: Option<String>,
+    /// The hub's public address under which it was connected.
+    pub registered_url: Option<String>,
+    /// Whether groups are shown.
+    #[sqlx(try_from = "String")]
+    pub group_chats: GroupChats,
+    /// Whose name friends read.
+    #[sqlx(try_from = "String")]
+    pub sender_name: SenderName,
+    /// Where people answer.
+    #[sqlx(try_from = "String")]
+    pub plan: Plan,
+    /// Who greets new friends.
+    #[sqlx(try_from = "String")]
+    pub greeting_owner: Owner,
+    /// Who answers keywords.
+    #[sqlx(try_from = "String")]
+    pub keyword_owner: Owner,
+    /// Who answers outside the hours.
+    #[sqlx(try_from = "String")]
+    pub away_owner: Owner,
+    /// Who answers everything else by itself.
+    #[sqlx(try_from = "String")]
+    pub bot_owner: Owner,
 }
 
 impl Account {
@@ -132,6 +265,33 @@ impl Account {
     #[must_use]
     pub fn attention(&self) -> Option<Attention> {
         Attention::try_from(self.attention.clone()?).ok()
+    }
+
+    /// The name that colleagues read: the label where there is one, else LINE's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.display_label.as_deref().unwrap_or(&self.display_name)
+    }
+
+    /// The kind that a person named.
+    #[must_use]
+    pub fn kind(&self) -> Option<OaKind> {
+        OaKind::try_from(self.kind.clone()?).ok()
+    }
+
+    /// The country it was opened for, as far as a person named one.
+    #[must_use]
+    pub fn market(&self) -> Option<Market> {
+        Market::try_from(self.market.clone()?).ok()
+    }
+
+    /// The public address of the hub that LINE knows: the one noted when it was registered, for older rows the one that
+    /// LINE's address begins with.
+    #[must_use]
+    pub fn known_public_url(&self) -> Option<&str> {
+        let tail = format!("/webhooks/line/{}", self.webhook_key);
+        let at_line = || self.endpoint.as_deref()?.strip_suffix(&tail);
+        self.registered_url.as_deref().or_else(at_line)
     }
 
     /// The LINE ID that people know: the premium one where there is one, with `@`.

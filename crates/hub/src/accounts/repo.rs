@@ -13,7 +13,10 @@ macro_rules! columns {
         "a.id, a.tenant_id, a.messenger, a.channel_id, a.webhook_key, a.bot_user_id, a.display_name, a.basic_id,
         a.premium_id, a.picture_url, a.chat_mode, a.mark_as_read_mode, a.environment, a.status, a.attention,
         a.found_endpoint, a.endpoint, a.endpoint_active, a.checked_at, a.last_verified_at, a.last_event_at,
-        a.oversized, a.bad_signatures, a.created_at, a.updated_at, a.updated_by, a.disconnected_at"
+        a.oversized, a.bad_signatures, a.created_at, a.updated_at, a.updated_by, a.disconnected_at, a.display_label,
+        a.kind, a.kind_at, a.kind_by, a.lists_followers, a.lists_followers_at, a.market, a.connected_by,
+        a.registered_url, a.group_chats, a.sender_name, a.plan, a.greeting_owner, a.keyword_owner, a.away_owner,
+        a.bot_owner"
     };
 }
 
@@ -45,12 +48,13 @@ statements! {
         AND updated_at < $3" };
     INSERT = { "INSERT INTO accounts (id, tenant_id, messenger, channel_id, webhook_key, bot_user_id, display_name,
             basic_id, premium_id, picture_url, chat_mode, mark_as_read_mode, environment, status, attention,
-            found_endpoint, oversized, bad_signatures, created_at, updated_at, updated_by)
+            found_endpoint, oversized, bad_signatures, created_at, updated_at, updated_by, connected_by,
+            registered_url)
         VALUES ($1, $2, 'line', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'attention', 'connecting',
-            $13, 0, 0, $14, $14, $15)" };
+            $13, 0, 0, $14, $14, $15, $15, $16)" };
     REVIVE = { "UPDATE accounts SET webhook_key = $2, bot_user_id = $3, status = 'attention', attention = 'connecting',
             found_endpoint = $4, endpoint = NULL, endpoint_active = NULL, checked_at = NULL, updated_at = $5,
-            updated_by = $6, disconnected_at = NULL
+            updated_by = $6, disconnected_at = NULL, registered_url = $7
         WHERE id = $1 AND status = 'disconnected'" };
     DELETE = { "DELETE FROM accounts WHERE id = $1" };
     DISCONNECT = { "UPDATE accounts SET status = 'disconnected', attention = NULL, updated_at = $2, updated_by = $3,
@@ -61,7 +65,6 @@ statements! {
         WHERE id = $1 AND status <> 'disconnected'" };
     SET_ATTENTION = { "UPDATE accounts SET status = 'attention', attention = $2, checked_at = $3
         WHERE id = $1 AND status <> 'disconnected'" };
-    SET_ENVIRONMENT = { "UPDATE accounts SET environment = $2 WHERE id = $1" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     COUNT = { "UPDATE accounts SET oversized = oversized + $2, bad_signatures = bad_signatures + $3,
             last_verified_at = CASE WHEN COALESCE(last_verified_at, 0) < $4 THEN $4 ELSE last_verified_at END,
@@ -138,13 +141,16 @@ pub(super) struct NewRow<'a> {
     pub(super) bot: &'a line_client::BotInfo,
     pub(super) environment: Environment,
     pub(super) found_endpoint: Option<&'a str>,
+    /// The hub's public address, without a slash at its end.
+    pub(super) public_url: &'a str,
     pub(super) now: Timestamp,
     pub(super) by: &'a str,
 }
 
 /// Adds an account whose connecting is under way.
 pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
-    let NewRow { id, tenant, channel_id, webhook_key, bot, environment, found_endpoint, now, by } = *row;
+    let NewRow { id, tenant, channel_id, webhook_key, bot, environment, found_endpoint, public_url, now, by } =
+        *row;
     let (user, name, basic) = (bot.user_id.as_str(), bot.display_name.as_str(), bot.basic_id.as_str());
     let (premium, picture) = (bot.premium_id.as_deref(), bot.picture_url.as_deref());
     let (chat, read, environment) =
@@ -165,6 +171,7 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
         found_endpoint,
         now,
         by,
+        public_url,
     ];
     tx.run(&INSERT, args).await.map(|_| ())
 }
@@ -172,12 +179,13 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
 /// Begins to connect a disconnected account again; `false` when it is not disconnected.
 pub(super) async fn revive(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<bool> {
     let user = row.bot.user_id.as_str();
-    let args = args![row.id, row.webhook_key, user, row.found_endpoint, row.now, row.by];
+    let args = args![row.id, row.webhook_key, user, row.found_endpoint, row.now, row.by, row.public_url];
     Ok(tx.run(&REVIVE, args).await? == 1)
 }
 
 /// Removes a row whose first connecting failed: it has no history.
 pub(super) async fn delete(tx: &mut Tx, id: &AccountId) -> DbResult<()> {
+    crate::accounts::settings::repo::forget(tx, id).await?;
     tx.run(&DELETE, args![id]).await.map(|_| ())
 }
 
@@ -222,10 +230,6 @@ pub(super) async fn set_attention(
     now: Timestamp,
 ) -> DbResult<()> {
     tx.run(&SET_ATTENTION, args![id, attention.as_str(), now]).await.map(|_| ())
-}
-
-pub(super) async fn set_environment(tx: &mut Tx, id: &AccountId, environment: Environment) -> DbResult<()> {
-    tx.run(&SET_ENVIRONMENT, args![id, environment.as_str()]).await.map(|_| ())
 }
 
 /// Notes who changed the settings.

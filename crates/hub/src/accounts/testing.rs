@@ -44,6 +44,7 @@ pub(crate) async fn connected(hub: &Hub, tenant: &TenantId, channel: &str) -> Ar
         bot: &bot,
         environment: Environment::Test,
         found_endpoint: None,
+        public_url: &hub.config.origin(),
         now,
         by: "test",
     };

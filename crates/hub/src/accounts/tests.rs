@@ -755,8 +755,19 @@ async fn a_person_connects_looks_and_disconnects() {
     let (status, to, _) = browser.post(&page, &format!("{page}/credentials"), &secret).await;
     assert!(status.is_redirection() && to == page);
     assert!(browser.post(&page, &format!("{page}/check"), &[]).await.0.is_redirection());
-    let live = [("environment", "live")];
-    assert!(browser.post(&page, &format!("{page}/environment"), &live).await.0.is_redirection());
+    // S1-20, S4-10: a label of our own, and who changed it to the second.
+    let settings = [
+        ("display_label", "本店"),
+        ("environment", "live"),
+        ("kind", "verified"),
+        ("market", "tw"),
+        ("group_chats", "hidden"),
+        ("sender_name", "agent"),
+    ];
+    assert!(browser.post(&page, &format!("{page}/settings"), &settings).await.0.is_redirection());
+    let html = browser.get(&page).await;
+    assert!(html.contains("<h1>本店</h1>") && html.contains("三杯茶"), "{html}");
+    assert!(html.contains("Modified by") && html.contains("Chosen by 林美玲"), "{html}");
     let (status, to, _) =
         browser.post(&page, &format!("{page}/disconnect"), &[("clean_up", "webhook")]).await;
     assert!(status.is_redirection() && to == LIST);

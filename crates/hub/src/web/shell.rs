@@ -304,6 +304,12 @@ impl Ui {
         self.0.calendar.moment(*at)
     }
 
+    /// A moment to the second, as beside who changed something; with the zone on hover.
+    #[must_use]
+    pub fn exact(&self, at: &Timestamp) -> Safe<String> {
+        self.0.calendar.exact(*at)
+    }
+
     /// A moment's time of day, as on a message; with the exact time and zone on hover.
     #[must_use]
     pub fn time_of_day(&self, at: &Timestamp) -> Safe<String> {

@@ -51,6 +51,13 @@ impl Calendar {
         self.element(at, &text, "")
     }
 
+    /// `<time>` with date and time to the second.
+    pub(super) fn exact(&self, at: Timestamp) -> Safe<String> {
+        let zoned = self.zoned(at);
+        let text = format!("{} {}", self.date(&zoned), zoned.strftime("%H:%M:%S"));
+        self.element(at, &text, "")
+    }
+
     /// `<time>` with the time of day.
     pub(super) fn time_of_day(&self, at: Timestamp) -> Safe<String> {
         let text = self.zoned(at).strftime("%H:%M").to_string();
@@ -151,6 +158,13 @@ mod tests {
         assert_eq!(calendar.day(NOW), "Today");
         assert_eq!(calendar.day(Timestamp(NOW.0 - 9 * 3_600_000)), "Yesterday");
         assert_eq!(calendar.day(Timestamp(NOW.0 + 86_400_000)), "2 Jan");
+    }
+
+    #[test]
+    fn a_change_is_told_to_the_second_in_the_readers_zone() {
+        // S4-10
+        let html = Calendar::new(Language::ZhHant, Some("Asia/Taipei"), NOW).exact(Timestamp(NOW.0 + 61_000)).0;
+        assert!(html.contains(">1月1日 08:01:01<"), "{html}");
     }
 
     #[test]

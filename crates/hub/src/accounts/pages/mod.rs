@@ -1,13 +1,14 @@
 //! Settings → Accounts.
 
 mod connect;
+pub(in crate::accounts) mod head;
 mod list;
 mod show;
 
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::model::{Account, Attention, Environment, Status};
+use super::model::{Account, Attention, Environment, Market, OaKind, Status};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _};
@@ -21,7 +22,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/check", post(show::check))
         .route("/settings/accounts/{id}/webhook-test", post(show::test))
         .route("/settings/accounts/{id}/credentials", post(show::credentials))
-        .route("/settings/accounts/{id}/environment", post(show::environment))
+        .route("/settings/accounts/{id}/settings", post(show::change))
         .route("/settings/accounts/{id}/disconnect", post(show::disconnect))
 }
 
@@ -94,6 +95,35 @@ impl Environment {
         match self {
             Self::Live => "accounts-environment-live",
             Self::Test => "accounts-environment-test",
+        }
+    }
+}
+
+impl OaKind {
+    /// All, from LINE's lowest to its highest.
+    const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Premium];
+
+    /// The key of its name.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Unverified => "accounts-kind-unverified",
+            Self::Verified => "accounts-kind-verified",
+            Self::Premium => "accounts-kind-premium",
+        }
+    }
+}
+
+impl Market {
+    /// All, in the order of the page.
+    const ALL: [Self; 4] = [Self::Tw, Self::Jp, Self::Th, Self::Other];
+
+    /// The key of its name.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Tw => "accounts-market-tw",
+            Self::Jp => "accounts-market-jp",
+            Self::Th => "accounts-market-th",
+            Self::Other => "accounts-market-other",
         }
     }
 }

@@ -7,9 +7,13 @@ use axum::response::{IntoResponse, Response};
 use line_client::{Secret, WebhookTest};
 use serde::Deserialize;
 
+use super::head::{AccountHead, Tab};
 use super::{address, field_words, parse};
-use crate::accounts::model::{Account, Environment, Status};
+use crate::accounts::model::{
+    Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status,
+};
 use crate::accounts::service::{self, Change, CleanUp, NewCredentials};
+use crate::accounts::settings::{self, Changed, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
@@ -21,10 +25,30 @@ use crate::web::{FormState, Page, Ui, redirect_with_toast};
 struct AccountPage {
     ui: Ui,
     is_owner: bool,
-    account: Account,
+    head: AccountHead,
     webhook_url: Option<String>,
     form: FormState,
     test: Option<Tested>,
+    changed_account: LastChange,
+    changed_messaging: LastChange,
+    /// What LINE tells of the kind, and since when the choice stands.
+    kind_hint: String,
+}
+
+/// When a block was last changed, and by whom; before any change that is its connecting.
+pub(in crate::accounts) struct LastChange {
+    pub(in crate::accounts) at: Timestamp,
+    pub(in crate::accounts) by: Option<String>,
+}
+
+impl LastChange {
+    /// The last change of one block among those that are known.
+    pub(in crate::accounts) fn of(account: &Account, changed: &[Changed], block: Block) -> Self {
+        match changed.iter().find(|changed| changed.block == block) {
+            Some(changed) => Self { at: changed.at, by: Some(changed.by.clone()) },
+            None => Self { at: account.created_at, by: account.connected_by.clone() },
+        }
+    }
 }
 
 #[derive(Template)]
@@ -52,15 +76,82 @@ pub(in crate::accounts) async fn show(
 
 impl AccountPage {
     async fn load(hub: &Hub, ui: Ui, viewer: &Viewer, id: &str, form: FormState) -> AppResult<Self> {
-        let account = service::get(hub, &viewer.scope(), &parse(id)?).await?;
+        let head = AccountHead::load(hub, viewer, id, Tab::Overview).await?;
+        let account = &head.account;
+        let changed = settings::blocks(hub, &viewer.scope(), &account.id).await?;
         Ok(Self {
-            ui,
             is_owner: viewer.is_owner(),
             webhook_url: account.webhook_url(&hub.config),
-            account,
+            changed_account: LastChange::of(account, &changed, Block::Account),
+            changed_messaging: LastChange::of(account, &changed, Block::Messaging),
+            kind_hint: kind_hint(&ui, account),
+            head,
+            ui,
             form,
             test: None,
         })
+    }
+}
+
+/// What LINE tells of an account's kind (it gives the list of followers to verified and premium ones only, PLATFORM 9),
+/// and who chose what stands there.
+fn kind_hint(ui: &Ui, account: &Account) -> String {
+    let told = match account.lists_followers {
+        Some(true) => "accounts-kind-told-verified",
+        Some(false) => "accounts-kind-told-unverified",
+        None => "accounts-kind-told-nothing",
+    };
+    let mut hint = ui.t(told);
+    if let (Some(at), Some(by)) = (account.kind_at, &account.kind_by) {
+        hint.push(' ');
+        hint.push_str(&ui.t2("accounts-kind-chosen", ("day", ui.day(&at)), ("name", by.as_str())));
+    }
+    hint
+}
+
+/// What the form of the first block sends. An empty choice is "not said".
+#[derive(Deserialize)]
+pub(in crate::accounts) struct SettingsForm {
+    #[serde(default)]
+    display_label: String,
+    environment: Environment,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    market: String,
+    group_chats: GroupChats,
+    sender_name: SenderName,
+}
+
+/// Changes what people decide about the account; only what differs is written and noted.
+pub(in crate::accounts) async fn change(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Form(form): Form<SettingsForm>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let account = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
+    let label = Some(form.display_label.trim().to_owned()).filter(|label| !label.is_empty());
+    let (kind, market) = (OaKind::try_from(form.kind).ok(), Market::try_from(form.market).ok());
+    let changes = Changes {
+        environment: Some(form.environment).filter(|new| *new != account.environment),
+        display_label: Some(label).filter(|new| *new != account.display_label),
+        kind: Some(kind).filter(|new| *new != account.kind()),
+        market: Some(market).filter(|new| *new != account.market()),
+        group_chats: Some(form.group_chats).filter(|new| *new != account.group_chats),
+        sender_name: Some(form.sender_name).filter(|new| *new != account.sender_name),
+        ..Changes::default()
+    };
+    match settings::change(&hub, (&viewer.scope(), &viewer.actor()), &account.id, &changes).await {
+        Ok(_) => Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-saved")),
+        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let form = FormState::new().wrong("display_label", "accounts-label-too-long");
+            let page = AccountPage::load(&hub, ui, &viewer, &id, form).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -114,7 +205,7 @@ pub(in crate::accounts) async fn credentials(
         channel_secret: Some(Secret::from(form.channel_secret.trim())),
         access_token: some(&form.access_token).map(Some),
     };
-    let change = Change { environment: None, credentials };
+    let change = Change { credentials };
     match service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await {
         Ok(_) => Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-secret-saved")),
         Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
@@ -127,25 +218,6 @@ pub(in crate::accounts) async fn credentials(
         }
         Err(error) => Err(error),
     }
-}
-
-/// What the form of the environment sends.
-#[derive(Deserialize)]
-pub(in crate::accounts) struct EnvironmentForm {
-    environment: Environment,
-}
-
-/// Sets the label.
-pub(in crate::accounts) async fn environment(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    Form(form): Form<EnvironmentForm>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let change = Change { environment: Some(form.environment), ..Change::default() };
-    service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await?;
-    Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-saved"))
 }
 
 /// What the form to disconnect sends.

@@ -243,6 +243,7 @@ impl Run<'_> {
         let found =
             current.map(|current| current.endpoint.as_str()).filter(|address| !self.is_this_hub(address));
         let fresh: AccountId = hub.id();
+        let origin = hub.config.origin();
         let mut tx = hub.db.begin().await?;
         let saved: DbResult<Saved> = async {
             repo::free_dead(&mut tx, &self.new.channel_id, now, now.minus(DEAD_AFTER)).await?;
@@ -257,6 +258,7 @@ impl Run<'_> {
                 bot,
                 environment: environment(hub),
                 found_endpoint: found.or(found_before),
+                public_url: &origin,
                 now,
                 by: author(actor),
             };

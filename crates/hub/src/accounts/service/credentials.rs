@@ -8,8 +8,9 @@ use serde_json::json;
 use super::check::{Deadline, connected};
 use super::connect::{accepted, no_bot, same_channel};
 use super::{add_secret, audit, author, get, remember};
-use crate::accounts::model::{Account, Environment, check_secret};
+use crate::accounts::model::{Account, Block, check_secret};
 use crate::accounts::repo::{self, SecretKind};
+use crate::accounts::settings;
 use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::AccountId;
@@ -31,8 +32,6 @@ pub struct NewCredentials {
 /// What is to be changed; `None` leaves it as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// Live or test.
-    pub environment: Option<Environment>,
     /// New credentials.
     pub credentials: NewCredentials,
 }
@@ -65,12 +64,9 @@ pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &C
         }
         changed.push("access_token");
     }
-    if let Some(environment) = change.environment {
-        repo::set_environment(&mut tx, id, environment).await?;
-        changed.push("environment");
-    }
     if !changed.is_empty() {
         repo::touch(&mut tx, id, now, author(actor)).await?;
+        settings::repo::touch(&mut tx, owner, Block::Messaging, now, author(actor)).await?;
         audit(&mut tx, hub, who, "account.changed", id, json!({ "changed": changed })).await?;
     }
     tx.commit().await?;

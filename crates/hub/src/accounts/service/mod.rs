@@ -205,7 +205,7 @@ async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
 }
 
 /// Who did something, by the name at that time, as the row's `updated_by`.
-fn author(actor: &Actor) -> &str {
+pub(in crate::accounts) fn author(actor: &Actor) -> &str {
     match actor {
         Actor::User { name, .. } | Actor::Key { name, .. } => name,
         Actor::System(name) => name,
@@ -213,7 +213,7 @@ fn author(actor: &Actor) -> &str {
 }
 
 /// Writes a change of an account into the audit log.
-async fn audit(
+pub(in crate::accounts) async fn audit(
     tx: &mut Tx,
     hub: &Hub,
     (scope, actor): (&Scope, &Actor),
