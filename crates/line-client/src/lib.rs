@@ -30,11 +30,17 @@
 //! | `token.rs` | the token's life, and which of two pasted values is wrong |
 //! | `transport.rs` | one HTTP exchange: address, headers, time limits, log line, refusals |
 //! | `error.rs` | [`LineError`] |
+//! | `login.rs` | LINE Login: the address a browser is sent to, codes for tokens, what a person's token opens |
+//! | `liff.rs` | the LIFF apps of a Login channel |
+//! | `id_token.rs` | who logged in, proven by LINE's signature |
 //! | `secret.rs` | [`Secret`], which does not print itself |
 
 mod account;
 mod content;
 mod error;
+mod id_token;
+mod liff;
+mod login;
 mod secret;
 mod send;
 mod token;
@@ -43,10 +49,13 @@ mod transport;
 pub use account::{Account, Credentials, SendKind};
 pub use content::{Content, ContentStream};
 pub use error::{BuildError, Cause, LineError};
+pub use id_token::{IdClaims, IdTokenFault, IdTokenKeys, Wanted, verify_liff, verify_web};
+pub use liff::{LiffApp, LiffFeatures, LiffView, MAX_LIFF_APPS, NewLiffApp};
 pub use line_api::api::{
     BotInfo, ChatMode, Consumption, ErrorBody, GroupSummary, MarkAsReadMode, MemberProfile, Profile, Quota,
     QuotaKind, SentMessage, Transcoding, TranscodingStatus, WebhookEndpoint, WebhookTest,
 };
+pub use login::{Authorize, LoginChannel, Probed, UserProfile, UserTokens, VerifiedToken};
 pub use secret::Secret;
 pub use send::{Sent, push_body, reply_body};
 pub use token::{CredentialFault, diagnose_credentials};

@@ -17,6 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{BuildError, Cause, LineError};
+use crate::id_token::KeyCache;
 use crate::secret::Secret;
 
 /// Carries the key by which LINE knows a repeated push (PLATFORM 18).
@@ -99,6 +100,7 @@ struct Shared {
     endpoints: Endpoints,
     timeouts: Timeouts,
     clock: Clock,
+    id_token_keys: KeyCache,
 }
 
 impl fmt::Debug for LineClient {
@@ -139,7 +141,9 @@ impl LineClient {
             .connect_timeout(timeouts.connect)
             .user_agent(concat!("trunkline-line-client/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { shared: Arc::new(Shared { http, endpoints, timeouts, clock }) })
+        Ok(Self {
+            shared: Arc::new(Shared { http, endpoints, timeouts, clock, id_token_keys: KeyCache::default() }),
+        })
     }
 
     /// The addresses in use.
@@ -156,6 +160,18 @@ impl LineClient {
     /// The longest silence while a content is read.
     pub(crate) fn content_timeout(&self) -> Duration {
         self.shared.timeouts.content
+    }
+
+    /// Fetches an address as anybody would, without a token: the keys of identity tokens, and what a browser would see.
+    pub(crate) async fn fetch(&self, url: Url) -> Result<Answer, LineError> {
+        let sent = self.shared.http.get(url).timeout(self.shared.timeouts.call).send().await;
+        let response = sent.map_err(no_answer)?;
+        Ok(Answer { response, secret: Secret::from(""), silence: self.shared.timeouts.content })
+    }
+
+    /// The keys of identity tokens as they were fetched last.
+    pub(crate) fn id_token_keys(&self) -> &KeyCache {
+        &self.shared.id_token_keys
     }
 
     /// Makes one exchange, up to the answer's headers. `secret` is the token for the header, or, on a call without a
@@ -343,6 +359,12 @@ impl Answer {
             }
             status => LineError::Refused { status, body, request_id },
         }
+    }
+
+    /// The body's text, as far as `limit`; for pages that were made for people.
+    pub(crate) async fn text(mut self, limit: usize) -> String {
+        let body = self.read(limit).await.unwrap_or_default();
+        String::from_utf8_lossy(&body).into_owned()
     }
 
     /// LINE's words of either shape, as far as they can be made out.
