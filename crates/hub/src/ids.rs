@@ -83,6 +83,8 @@ ids! {
     AuditId = "aud_";
     /// A connected account, a LINE Official Account first.
     AccountId = "acc_";
+    /// A key pair by which a channel issues its own tokens.
+    SigningKeyId = "sgk_";
     /// A person known to an account.
     ContactId = "con_";
     /// All messages with one person, group or room on one account.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use line_client::{Endpoints, LineClient};
+use line_client::{Endpoints, LineClient, WallClock};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -89,10 +89,12 @@ pub async fn open(parts: Parts) -> anyhow::Result<Hub> {
     };
     let node = crate::ids::make("node_", clock.now(), &entropy);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let wall = Arc::clone(&clock);
+    let wall: WallClock = Arc::new(move || u64::try_from(wall.now().millis() / 1_000).unwrap_or_default());
     Ok(Hub::new(Inner {
         blobs: Blobs::open(&config.data_dir).context("the folder for media cannot be used")?,
         live: Live::open(&db, &node, &stop, &tasks),
-        line: LineClient::new(endpoints)?,
+        line: LineClient::new(endpoints)?.with_wall_clock(wall),
         guard: Guard::new(),
         jobs: Jobs::default(),
         accounts: Accounts::default(),

@@ -71,6 +71,7 @@ fn shell() -> Shell {
 fn api() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .merge(crate::accounts::api::routes())
+        .merge(crate::accounts::keys::api::routes())
         .merge(crate::ingress::api::routes())
         .merge(crate::journal::api::routes())
         .merge(crate::contacts::api::routes())
@@ -154,6 +155,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "alerts", crate::alerts::STATEMENTS),
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
+        (Set::Hub, "accounts::keys", crate::accounts::keys::STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),
         (Set::Hub, "outbox", crate::outbox::STATEMENTS),

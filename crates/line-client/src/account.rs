@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::assertion::SigningKey;
 use crate::error::LineError;
 use crate::secret::Secret;
 use crate::token::TokenCache;
@@ -21,10 +22,12 @@ use crate::transport::{Answer, Body, Call, LineClient};
 pub struct Credentials {
     /// The channel's ID, digits.
     pub channel_id: String,
-    /// The channel's secret, from which tokens are issued.
+    /// The channel's secret, from which tokens are issued where there is neither a pasted one nor a signing key.
     pub channel_secret: Secret,
     /// A long-lived token, used as it is where one was pasted. It is never renewed: LINE's console alone can.
     pub access_token: Option<Secret>,
+    /// The key by which tokens are issued in place of the secret.
+    pub signing_key: Option<SigningKey>,
 }
 
 /// One connected channel: its credentials and its current token. Cheap to clone; clones share the token.

@@ -100,6 +100,14 @@ impl LineError {
         matches!(self, Self::Refused { status: 400, body, .. } if body.message.trim().eq_ignore_ascii_case("invalid reply token"))
     }
 
+    /// Whether LINE said that the channel's 30 places for v2.1 tokens are all taken (PLATFORM 4.1). They come free as
+    /// tokens end or are revoked.
+    #[must_use]
+    pub fn is_out_of_token_places(&self) -> bool {
+        matches!(self, Self::Refused { body, .. } | Self::Credentials { body, .. }
+            if body.message.to_ascii_lowercase().contains("maximum number of access tokens"))
+    }
+
     /// Whether the very same request may succeed later without anybody changing anything. A used-up month is not
     /// transient: it asks for a person, a plan or the next month.
     #[must_use]

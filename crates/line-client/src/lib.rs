@@ -7,7 +7,8 @@
 //! let account = line.account(Credentials {                 // once for each connected channel
 //!     channel_id: "1656000000".into(),
 //!     channel_secret: Secret::from("…"),
-//!     access_token: None,                                   // tokens are issued from ID and secret
+//!     access_token: None,                                   // tokens are issued from ID and secret,
+//!     signing_key: None,                                    // not by a key of our own
 //! });
 //! let hello = serde_json::json!({"type": "text", "text": "Hello"});
 //! match account.push("U4af4980629…", &[hello], "123e4567-e89b-12d3-a456-426614174000", false).await {
@@ -27,7 +28,9 @@
 //! | `account.rs` | [`Account`] and every call but the two below |
 //! | `send.rs` | reply and push, with bodies that can be stored before the first try |
 //! | `content.rs` | pictures, videos, sounds and files that friends sent, as a stream |
-//! | `token.rs` | the token's life, and which of two pasted values is wrong |
+//! | `token.rs` | the token's life |
+//! | `assertion.rs` | signing keys, by which tokens are issued in place of the secret |
+//! | `pasted.rs` | which of two pasted values is wrong, and whose a pasted token is |
 //! | `transport.rs` | one HTTP exchange: address, headers, time limits, log line, refusals |
 //! | `error.rs` | [`LineError`] |
 //! | `login.rs` | LINE Login: the address a browser is sent to, codes for tokens, what a person's token opens |
@@ -36,17 +39,20 @@
 //! | `secret.rs` | [`Secret`], which does not print itself |
 
 mod account;
+mod assertion;
 mod content;
 mod error;
 mod id_token;
 mod liff;
 mod login;
+mod pasted;
 mod secret;
 mod send;
 mod token;
 mod transport;
 
 pub use account::{Account, Credentials, SendKind};
+pub use assertion::{NewSigningKey, SigningKey, SigningKeyError};
 pub use content::{Content, ContentStream};
 pub use error::{BuildError, Cause, LineError};
 pub use id_token::{IdClaims, IdTokenFault, IdTokenKeys, Wanted, verify_liff, verify_web};
@@ -56,7 +62,7 @@ pub use line_api::api::{
     QuotaKind, SentMessage, Transcoding, TranscodingStatus, WebhookEndpoint, WebhookTest,
 };
 pub use login::{Authorize, LoginChannel, Probed, UserProfile, UserTokens, VerifiedToken};
+pub use pasted::{CredentialFault, PastedToken, diagnose_credentials, inspect_token};
 pub use secret::Secret;
 pub use send::{Sent, push_body, reply_body};
-pub use token::{CredentialFault, diagnose_credentials};
-pub use transport::{Clock, Endpoints, LineClient, Timeouts};
+pub use transport::{Clock, Endpoints, LineClient, Timeouts, WallClock};

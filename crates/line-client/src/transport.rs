@@ -89,10 +89,14 @@ impl Default for Timeouts {
 /// Tells the time since some fixed moment, by which tokens age.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
+/// Tells the time of day in Unix seconds, by which assertions end.
+pub type WallClock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// The connection pool and addresses that all accounts share. Cheap to clone.
 #[derive(Clone)]
 pub struct LineClient {
     shared: Arc<Shared>,
+    wall: WallClock,
 }
 
 struct Shared {
@@ -101,6 +105,13 @@ struct Shared {
     timeouts: Timeouts,
     clock: Clock,
     id_token_keys: KeyCache,
+}
+
+/// The machine's time of day.
+fn machine_seconds() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "what callers without a clock of their own get")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl fmt::Debug for LineClient {
@@ -143,7 +154,19 @@ impl LineClient {
             .build()?;
         Ok(Self {
             shared: Arc::new(Shared { http, endpoints, timeouts, clock, id_token_keys: KeyCache::default() }),
+            wall: Arc::new(machine_seconds),
         })
+    }
+
+    /// The same client with another wall clock than the machine's.
+    #[must_use]
+    pub fn with_wall_clock(self, wall: WallClock) -> Self {
+        Self { wall, ..self }
+    }
+
+    /// The time of day in Unix seconds.
+    pub(crate) fn unix_seconds(&self) -> u64 {
+        (self.wall)()
     }
 
     /// The addresses in use.
@@ -186,8 +209,9 @@ impl LineClient {
             Body::Empty => request.header(CONTENT_LENGTH, 0),
             Body::Json(bytes) => request.header(CONTENT_TYPE, "application/json").body(bytes.clone()),
             Body::Form(fields) => request.form(fields),
+            Body::Query(fields) => request.query(fields),
         };
-        if !matches!(call.body, Body::Form(_)) {
+        if !matches!(call.body, Body::Form(_) | Body::Query(_)) {
             let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
                 LineError::Credentials { status: None, body: ErrorBody::default(), request_id: None }
             })?;
@@ -262,11 +286,13 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What a call carries. A form goes to the token endpoints, which take no token (PLATFORM 4.1).
+/// What a call carries. A form goes to the token endpoints, which take no token (PLATFORM 4.1); the one of them that is a
+/// GET takes a query.
 pub(crate) enum Body<'a> {
     Empty,
     Json(Bytes),
     Form(&'a [(&'a str, &'a str)]),
+    Query(&'a [(&'a str, &'a str)]),
 }
 
 impl From<Value> for Body<'_> {

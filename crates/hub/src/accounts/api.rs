@@ -11,13 +11,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Account, Attention, Environment, Status};
-use super::settings::{self, Changes};
+use super::pasted;
 use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredentials};
+use super::settings::{self, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::{AppError, AppResult};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, Id as _, SigningKeyId};
 use crate::web::api::{
     Anyone, ApiResult, AsksLine, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
 };
@@ -173,6 +174,10 @@ struct NewAccountBody {
     /// A long-lived token; without one the hub issues its own.
     #[schema(write_only)]
     access_token: Option<String>,
+    /// A signing key (`sgk_…`) by which the hub issues its tokens in place of the secret.
+    signing_key_id: Option<String>,
+    /// LINE's name of that key's registered public part; may be left out where it is known.
+    kid: Option<String>,
     /// The LINE ID that is expected, with or without `@`; another one is refused.
     line_id: Option<String>,
     /// Whether the hub sets the webhook address at LINE.
@@ -205,9 +210,10 @@ async fn connect_account(
         return Err(AppError::invalid_field("messenger", "unknown", "the only messenger is `line`"));
     }
     let new = NewAccount {
-        channel_id: body.channel_id.trim().to_owned(),
-        channel_secret: Secret::from(body.channel_secret.trim()),
-        access_token: body.access_token.map(|token| Secret::from(token.trim())),
+        channel_id: body.channel_id,
+        channel_secret: Secret::from(body.channel_secret),
+        access_token: body.access_token.map(Secret::from),
+        signing_key: signing_key(body.signing_key_id.as_deref(), body.kid)?,
         line_id: body.line_id,
         set_webhook: body.set_webhook,
         take_over: body.take_over,
@@ -216,16 +222,36 @@ async fn connect_account(
     Ok((StatusCode::CREATED, Json(AccountView::new(account, &hub.config))))
 }
 
+/// The signing key that was named, with its `kid`.
+fn signing_key(id: Option<&str>, kid: Option<String>) -> AppResult<Option<(SigningKeyId, String)>> {
+    let wrong = |code, detail| AppError::invalid_field("signing_key_id", code, detail);
+    match (id, kid) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(wrong("required", "give the signing key that this kid belongs to")),
+        (Some(id), kid) => {
+            let id = SigningKeyId::parse(&pasted::clean(id));
+            let id =
+                id.ok_or_else(|| wrong("unknown", "there is no such key; make one by POST /signing-keys"))?;
+            Ok(Some((id, kid.unwrap_or_default())))
+        }
+    }
+}
+
 /// Settings to change; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 struct AccountChange {
     /// The channel's secret as it is now at LINE. The one before stays valid for signatures for 24 hours.
     #[schema(write_only)]
     channel_secret: Option<String>,
-    /// A long-lived token; null to let the hub issue its own again.
+    /// A long-lived token, which takes the place of a signing key; null to let the hub issue its own again.
     #[serde(default, deserialize_with = "present")]
     #[schema(write_only, value_type = Option<String>)]
     access_token: Option<Option<String>>,
+    /// Null to retire the active signing key, so that tokens are issued from ID and secret again. A key is activated by
+    /// `PATCH /signing-keys/{id}`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(write_only, value_type = Option<String>)]
+    signing_key_id: Option<Option<String>>,
     /// Live or test.
     environment: Option<Environment>,
 }
@@ -244,10 +270,14 @@ async fn change_account(
     Ident(id): Ident<AccountId>,
     Input(body): Input<AccountChange>,
 ) -> ApiResult<Json<AccountView>> {
-    let secret = |text: String| Secret::from(text.trim());
+    if body.signing_key_id.as_ref().is_some_and(Option::is_some) {
+        let detail = "only null is taken here; PATCH /signing-keys/{id} proves a key and activates it";
+        return Err(AppError::invalid_field("signing_key_id", "only_null", detail));
+    }
     let credentials = NewCredentials {
-        channel_secret: body.channel_secret.map(secret),
-        access_token: body.access_token.map(|token| token.map(secret)),
+        channel_secret: body.channel_secret.map(Secret::from),
+        access_token: body.access_token.map(|token| token.map(Secret::from)),
+        retire_key: body.signing_key_id.is_some(),
     };
     let changes = Changes { environment: body.environment, ..Changes::default() };
     let who = (&caller.scope, &caller.actor());

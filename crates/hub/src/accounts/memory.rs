@@ -59,6 +59,8 @@ pub(super) struct Credentials {
     pub(super) channel_id: String,
     pub(super) secret_serial: i64,
     pub(super) token_serial: Option<i64>,
+    /// The active signing key: its id here and LINE's name of it.
+    pub(super) key: Option<(String, String)>,
 }
 
 /// A channel secret and how long it is good for checking signatures.

@@ -1,15 +1,17 @@
 //! Connected accounts (a LINE Official Account first): connect, credentials, tokens, webhook, disconnect.
 //!
-//! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`. Promises: a channel is held by one tenant of a hub at a time; credentials are
-//! taken only after LINE accepted them, are sealed at rest and never shown again; a connecting that fails leaves nothing
-//! half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
+//! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`; the folder `keys` owns
+//! `signing_keys`. Promises: a channel is held by one tenant of a hub at a time; credentials are taken only after LINE accepted them, are
+//! sealed at rest and never shown again; a connecting that fails leaves nothing half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
 
 pub mod api;
 pub mod doctor;
+pub mod keys;
 mod memory;
 mod model;
 mod pages;
+pub mod pasted;
 mod pending;
 pub mod plan;
 pub(crate) mod repo;
@@ -36,8 +38,8 @@ pub(crate) use settings::repo::STATEMENTS as SETTINGS_STATEMENTS;
 pub use pages::routes;
 
 pub use model::{
-    Account, AnswerKind, Attention, Block, Environment, GroupChats, Market, OaKind, Owner, Plan, Reading, SenderName,
-    Status, Tick, normal_line_id,
+    Account, AnswerKind, Attention, Block, Environment, GroupChats, Market, OaKind, Owner, Plan, Reading,
+    SenderName, Status, Tick, normal_line_id,
 };
 
 /// The page of the settings.
@@ -59,6 +61,19 @@ pub trait AccountListener: Send + Sync + std::fmt::Debug {
     fn connected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
         let _ = (hub, id);
         Box::pin(async {})
+    }
+
+    /// Checks again what came in while no known secret fitted, and takes in what fits now; gives how many requests that
+    /// were. Told before [`credentials_changed`](Self::credentials_changed).
+    fn verify_waiting<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, u64> {
+        let _ = (hub, id);
+        Box::pin(async { 0 })
+    }
+
+    /// How many requests wait for a secret that fits them.
+    fn waiting<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, u64> {
+        let _ = (hub, id);
+        Box::pin(async { 0 })
     }
 
     /// An account has new credentials.
@@ -86,6 +101,7 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
             _ = check.tick() => {
                 service::check_all(&hub).await;
                 service::expire_secrets(&hub).await.log_and_ignore("removing secrets that were replaced");
+                keys::service::expire(&hub).await.log_and_ignore("removing keys that were retired");
             }
             _ = flush.tick() => service::flush(&hub).await,
             () = hub.stop.cancelled() => break,

@@ -59,6 +59,7 @@ mod tests {
             channel_id: "1".to_owned(),
             channel_secret: Secret::from("s"),
             access_token: None,
+            signing_key: None,
             line_id: None,
             set_webhook: true,
             take_over: false,

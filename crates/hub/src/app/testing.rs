@@ -73,7 +73,9 @@ impl TestHub {
             guard: Guard::new(),
             live: Live::open(&db.hub, "test", &stop, &tasks),
             jobs: Jobs::default(),
-            line: LineClient::new(Endpoints::all_at(&line)).expect("a client for LINE"),
+            line: LineClient::new(Endpoints::all_at(&line))
+                .expect("a client for LINE")
+                .with_wall_clock(wall(&clock)),
             accounts: Accounts::default(),
             outbox: Outbox::default(),
             node: "test".to_owned(),
@@ -121,6 +123,12 @@ impl TestHub {
         self.hub.tasks.wait().await;
         self.db.close().await;
     }
+}
+
+/// The test's clock as the client of LINE reads it.
+fn wall(clock: &Arc<TestClock>) -> line_client::WallClock {
+    let clock = Arc::clone(clock);
+    Arc::new(move || u64::try_from(clock.now().millis() / 1_000).unwrap_or_default())
 }
 
 #[expect(clippy::expect_used, reason = "a test without its hub has failed")]

@@ -16,8 +16,22 @@ use crate::ingress::{endpoint, repo};
 pub struct Quarantine;
 
 impl AccountListener for Quarantine {
-    fn credentials_changed<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
-        Box::pin(async { drain(hub, id).await.log_and_ignore("going through the quarantine") })
+    fn verify_waiting<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, u64> {
+        Box::pin(async {
+            let drained = drain(hub, id).await;
+            let count = *drained.as_ref().unwrap_or(&0);
+            drained.log_and_ignore("going through the quarantine");
+            count
+        })
+    }
+
+    fn waiting<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, u64> {
+        Box::pin(async {
+            let count = repo::count(&hub.db, id, hub.now()).await;
+            let found = *count.as_ref().unwrap_or(&0);
+            count.log_and_ignore("counting the quarantine");
+            found
+        })
     }
 
     fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
@@ -43,13 +57,14 @@ pub(super) async fn keep(hub: &Hub, account: &Connected, body: &Bytes, signature
     kept.log_and_ignore("keeping a body in quarantine");
 }
 
-/// Journals the bodies of an account that one of its secrets signs by now; the others wait on.
-pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<()> {
-    let Some(account) = hub.accounts.by_id(id) else { return Ok(()) };
+/// Journals the bodies of an account that one of its secrets signs by now, and gives how many; the others wait on.
+pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
+    let Some(account) = hub.accounts.by_id(id) else { return Ok(0) };
     let mut after = String::new();
+    let mut count = 0;
     loop {
         let rows = repo::next(&hub.db, id, &after, hub.now()).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else { return Ok(count) };
         after = last.id.clone();
         for row in rows {
             if !account.verify(&row.body, &row.signature, hub.now()) {
@@ -60,12 +75,13 @@ pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<()> {
                 && let Err(error) = hub.journal.append(request).await
             {
                 tracing::error!(account.id = %id, %error, "a body from the quarantine was not stored; it waits on");
-                return Ok(());
+                return Ok(count);
             }
             // A crash before this journals the body again, which adds nothing.
             let mut tx = hub.db.begin().await?;
             repo::take(&mut tx, &row.id).await?;
             tx.commit().await?;
+            count += 1;
         }
     }
 }

@@ -28,6 +28,12 @@ statements! {
     WAITING = { "SELECT DISTINCT account_id FROM quarantine WHERE received_at > $1 ORDER BY account_id" };
 }
 
+/// How many bodies of an account wait.
+pub(super) async fn count(db: &Db, account: &AccountId, now: Timestamp) -> DbResult<u64> {
+    let used: Option<(i64, i64)> = db.opt(&USED, args![account, now.minus(KEPT)]).await?;
+    Ok(used.map_or(0, |(count, _)| u64::try_from(count).unwrap_or_default()))
+}
+
 /// A body in quarantine.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Row {

@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn a_change_is_told_to_the_second_in_the_readers_zone() {
         // S4-10
-        let html = Calendar::new(Language::ZhHant, Some("Asia/Taipei"), NOW).exact(Timestamp(NOW.0 + 61_000)).0;
+        let html =
+            Calendar::new(Language::ZhHant, Some("Asia/Taipei"), NOW).exact(Timestamp(NOW.0 + 61_000)).0;
         assert!(html.contains(">1月1日 08:01:01<"), "{html}");
     }
 

@@ -148,6 +148,7 @@ pub(crate) fn credentials() -> Credentials {
         channel_id: "1656000000".into(),
         channel_secret: Secret::from("the-secret-of-the-channel"),
         access_token: None,
+        signing_key: None,
     }
 }
 

@@ -7,6 +7,8 @@ mod content;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod schema;

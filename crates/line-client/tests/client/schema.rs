@@ -1,19 +1,26 @@
 //! Every path, body and answer of this client against LINE's own OpenAPI files.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use line_api::api::*;
 use line_api::schema::Schema;
 use line_api::validate::Detail;
-use line_client::{Endpoints, LineClient, Secret, SendKind, diagnose_credentials};
+use line_client::{Endpoints, LineClient, Secret, SendKind, diagnose_credentials, inspect_token};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::fake::*;
+use crate::keys::by_key;
+
+/// A token that the older of the two verifications does not know.
+const OTHER_KIND: &str = "of-the-other-kind";
 
 /// The sources that name paths.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../../src/account.rs"),
     include_str!("../../src/content.rs"),
+    include_str!("../../src/pasted.rs"),
     include_str!("../../src/send.rs"),
     include_str!("../../src/token.rs"),
 ];
@@ -31,6 +38,13 @@ fn full(path: &str) -> Value {
             access_token: "W1TeHCgfH2Liwa".into(),
             expires_in: 2_592_000,
         }),
+        "/oauth2/v2.1/token" => Ok(json!({
+            "token_type": "Bearer", "access_token": "eyJhbGciOiJIUz", "expires_in": 3600, "key_id": "sDTOzw5wIfxxxxPEzcmeQA",
+        })),
+        "/v2/oauth/verify" => {
+            Ok(json!({ "client_id": "1656000000", "expires_in": 2_591_659, "scope": "P CM" }))
+        }
+        "/oauth2/v2.1/verify" => Ok(json!({ "client_id": "1656000000", "expires_in": 889 })),
         "/v2/bot/info" => serde_json::to_value(BotInfo {
             user_id: "Ub9952f8c".into(),
             basic_id: "@216ru".into(),
@@ -90,7 +104,13 @@ fn full(path: &str) -> Value {
 }
 
 fn respond(seen: &Seen) -> Response {
-    match (seen.method.as_str(), seen.path.as_str()) {
+    let body = String::from_utf8_lossy(&seen.body);
+    let refused = (seen.path == TOKEN && body.contains("client_assertion"))
+        || (seen.path == "/v2/oauth/verify" && body.contains(OTHER_KIND));
+    if refused {
+        return answer(400, &json!({"error": "invalid_request", "error_description": "not this way"}));
+    }
+    match (seen.method.as_str(), path_of(seen)) {
         ("GET", "/v2/bot/message/1/content" | "/v2/bot/message/1/content/preview") => {
             raw(200, "image/jpeg", "…")
         }
@@ -104,6 +124,18 @@ fn respond(seen: &Seen) -> Response {
 async fn call_everything(fake: &Fake) {
     let client = LineClient::new(Endpoints::all_at(&fake.url)).unwrap();
     diagnose_credentials(&client, "1656000000", &Secret::from("secret")).await.unwrap();
+    inspect_token(&client, &Secret::from("pasted")).await.unwrap();
+    // The second path is asked where the first does not know the token.
+    inspect_token(&client, &Secret::from(OTHER_KIND)).await.unwrap();
+    // A stateless token by assertion is refused: a v2.1 token takes its place and is revoked when the next one is there.
+    let hand = Hand::default();
+    let key = by_key(&fake.url, &hand);
+    key.token().await.unwrap();
+    hand.set(3600);
+    key.token().await.unwrap();
+    while !fake.everything().iter().any(|seen| seen.path == "/oauth2/v2.1/revoke") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let account = client.account(credentials());
     account.bot_info().await.unwrap();
     account.webhook_endpoint().await.unwrap().unwrap();
@@ -136,6 +168,11 @@ async fn call_everything(fake: &Fake) {
     }
 }
 
+/// The path without its query.
+fn path_of(seen: &Seen) -> &str {
+    seen.path.split('?').next().unwrap()
+}
+
 /// The body as the schema sees it: JSON, a form as an object, or nothing.
 fn body_of(seen: &Seen) -> Value {
     if seen.body.is_empty() {
@@ -160,12 +197,15 @@ async fn every_request_and_answer_fits_lines_schema() {
     let fake = Fake::scripted(|seen| async move { respond(&seen) }).await;
     call_everything(&fake).await;
     for seen in fake.everything() {
-        let (method, path) = (seen.method.as_str(), seen.path.as_str());
+        let (method, path) = (seen.method.as_str(), path_of(&seen));
         schema.check_request(method, path, &body_of(&seen)).unwrap();
         let (status, body) = match path {
             "/v2/bot/chat/loading/start" => (202, json!({})),
             // Bytes, or nothing.
-            "/v2/bot/message/1/content" | "/v2/bot/message/1/content/preview" | "/v2/oauth/revoke" => {
+            "/v2/bot/message/1/content"
+            | "/v2/bot/message/1/content/preview"
+            | "/v2/oauth/revoke"
+            | "/oauth2/v2.1/revoke" => {
                 continue;
             }
             _ if method == "PUT" => (200, json!({})),
@@ -208,7 +248,7 @@ fn templates() -> Vec<&'static str> {
 async fn no_path_of_this_client_is_left_out_above() {
     let fake = Fake::scripted(|seen| async move { respond(&seen) }).await;
     call_everything(&fake).await;
-    let seen: Vec<_> = fake.everything().into_iter().map(|seen| seen.path).collect();
+    let seen: Vec<_> = fake.everything().iter().map(|seen| path_of(seen).to_owned()).collect();
     for template in templates() {
         assert!(seen.iter().any(|path| fits(path, template)), "{template} is never called");
     }

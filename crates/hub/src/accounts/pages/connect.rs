@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::field_words;
 use crate::accounts::model::Account;
+use crate::accounts::pasted::clean;
 use crate::accounts::service::{self, NewAccount, Step, StepState};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
@@ -77,11 +78,12 @@ pub(in crate::accounts) struct ConnectForm {
 
 impl ConnectForm {
     fn read(&self) -> NewAccount {
-        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let some = |text: &str| Some(clean(text)).filter(|text| !text.is_empty());
         NewAccount {
-            channel_id: self.channel_id.trim().to_owned(),
-            channel_secret: Secret::from(self.channel_secret.trim()),
+            channel_id: clean(&self.channel_id),
+            channel_secret: Secret::from(self.channel_secret.as_str()),
             access_token: some(&self.access_token).map(Secret::from),
+            signing_key: None,
             line_id: some(&self.line_id),
             set_webhook: self.set_webhook.is_some(),
             take_over: false,

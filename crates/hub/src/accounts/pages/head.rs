@@ -60,12 +60,7 @@ impl AccountHead {
     ///
     /// # Errors
     /// 404 when the reader may not see it.
-    pub(in crate::accounts) async fn load(
-        hub: &Hub,
-        viewer: &Viewer,
-        id: &str,
-        tab: Tab,
-    ) -> AppResult<Self> {
+    pub(in crate::accounts) async fn load(hub: &Hub, viewer: &Viewer, id: &str, tab: Tab) -> AppResult<Self> {
         Ok(Self { account: service::get(hub, &viewer.scope(), &parse(id)?).await?, tab })
     }
 

@@ -9,9 +9,8 @@ use serde::Deserialize;
 
 use super::head::{AccountHead, Tab};
 use super::{address, field_words, parse};
-use crate::accounts::model::{
-    Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status,
-};
+use crate::accounts::model::{Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status};
+use crate::accounts::pasted::clean;
 use crate::accounts::service::{self, Change, CleanUp, NewCredentials};
 use crate::accounts::settings::{self, Changed, Changes};
 use crate::app::Hub;
@@ -200,10 +199,11 @@ pub(in crate::accounts) async fn credentials(
     Form(form): Form<CredentialsForm>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let some = |text: &str| Some(Secret::from(text.trim())).filter(|secret| !secret.expose().is_empty());
+    let some = |text: &str| Some(Secret::from(clean(text))).filter(|secret| !secret.expose().is_empty());
     let credentials = NewCredentials {
-        channel_secret: Some(Secret::from(form.channel_secret.trim())),
+        channel_secret: Some(Secret::from(form.channel_secret.as_str())),
         access_token: some(&form.access_token).map(Some),
+        retire_key: false,
     };
     let change = Change { credentials };
     match service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await {

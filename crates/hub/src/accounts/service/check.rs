@@ -20,15 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(9000);
 
 /// The moment at which a request stops waiting for LINE.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Instant);
+pub(in crate::accounts) struct Deadline(Instant);
 
 impl Deadline {
-    pub(super) fn start() -> Self {
+    pub(in crate::accounts) fn start() -> Self {
         Self(Instant::now() + PATIENCE)
     }
 
     /// Waits for a call to LINE, but not beyond the deadline.
-    pub(super) async fn wait<T>(
+    pub(in crate::accounts) async fn wait<T>(
         self,
         call: impl Future<Output = Result<T, LineError>>,
     ) -> Result<T, LineError> {
@@ -74,6 +74,9 @@ pub async fn check_all(hub: &Hub) {
         if hub.stop.is_cancelled() {
             return;
         }
+        // Another node may have changed the credentials since.
+        super::remember(hub, &account.id).await.log_and_ignore("reading an account again");
+        let Some(account) = hub.accounts.by_id(&account.id) else { continue };
         if let Err(error) = check(hub, &account).await {
             tracing::warn!(account.id = %account.id, detail = error.detail, "account not checked");
         }

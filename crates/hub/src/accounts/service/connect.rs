@@ -4,17 +4,21 @@
 
 use std::time::Duration;
 
-use line_client::{BotInfo, CredentialFault, Credentials, LineError, Secret, WebhookEndpoint, WebhookTest};
+use line_client::{
+    BotInfo, CredentialFault, Credentials, LineError, PastedToken, Secret, WebhookEndpoint, WebhookTest,
+};
 use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, author, environment, get, remember, unavailable};
+use crate::accounts::keys;
 use crate::accounts::model::{Account, Reading, check_channel_id, check_secret, normal_line_id};
+use crate::accounts::pasted::clean;
 use crate::accounts::repo::{self, NewRow, SecretKind};
 use crate::app::Hub;
-use crate::db::DbResult;
+use crate::db::{DbResult, LogAndIgnore, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SigningKeyId};
 use crate::scope::Scope;
 use crate::team::Actor;
 use axum::http::StatusCode;
@@ -39,12 +43,27 @@ pub struct NewAccount {
     pub channel_secret: Secret,
     /// A long-lived token, where the person prefers a pasted one.
     pub access_token: Option<Secret>,
+    /// A signing key in place of the secret's use for tokens, and LINE's `kid` for it (empty: the one that is known).
+    pub signing_key: Option<(SigningKeyId, String)>,
     /// The LINE ID the person expects, with or without `@`; compared with what LINE reports.
     pub line_id: Option<String>,
     /// Whether the hub sets the webhook address at LINE.
     pub set_webhook: bool,
     /// Whether an address of another system may be replaced.
     pub take_over: bool,
+}
+
+impl NewAccount {
+    /// The same without what comes with pasting.
+    fn clean(&self) -> Self {
+        Self {
+            channel_id: clean(&self.channel_id),
+            channel_secret: Secret::from(clean(self.channel_secret.expose())),
+            access_token: self.access_token.as_ref().map(|token| Secret::from(clean(token.expose()))),
+            line_id: self.line_id.as_deref().map(clean),
+            ..self.clone()
+        }
+    }
 }
 
 /// The steps of connecting, in order.
@@ -111,13 +130,14 @@ pub async fn connect(
     new: &NewAccount,
     progress: Progress<'_>,
 ) -> AppResult<Account> {
+    let new = &new.clean();
     let run = Run { hub, who, new, progress, deadline: Deadline::start() };
     run.check_input()?;
-    let line = run.step(Step::Credentials, run.credentials()).await?;
+    let (line, key) = run.step(Step::Credentials, run.credentials()).await?;
     let bot = run.step(Step::Bot, run.bot(&line)).await?;
     let current = run.step(Step::Free, run.free(&line)).await?;
     let Saved { id, is_new } = run.step(Step::Saved, run.save(&bot, current.as_ref())).await?;
-    match run.webhook(&id, &line, bot, current.as_ref()).await {
+    match run.webhook(&id, &line, (bot, key), current.as_ref()).await {
         Ok(()) => {
             for listener in crate::wiring::ACCOUNT_LISTENERS {
                 listener.connected(hub, &id).await;
@@ -136,6 +156,9 @@ struct Saved {
     id: AccountId,
     is_new: bool,
 }
+
+/// A key by which LINE issued a token, and LINE's `kid` for it.
+type ProvenKey = (SigningKeyId, String);
 
 struct Run<'a> {
     hub: &'a Hub,
@@ -175,20 +198,28 @@ impl Run<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(AppError::invalid(wrong)) }
     }
 
-    /// Has LINE accept ID and secret, and the pasted token where there is one.
-    async fn credentials(&self) -> AppResult<line_client::Account> {
+    /// Has LINE accept ID and secret, and the pasted token or the signing key where there is one; gives the channel's calls,
+    /// and the proven key with its `kid`.
+    async fn credentials(&self) -> AppResult<(line_client::Account, Option<ProvenKey>)> {
         let given = Credentials {
             channel_id: self.new.channel_id.clone(),
             channel_secret: self.new.channel_secret.clone(),
             access_token: None,
+            signing_key: None,
         };
         let issued = self.hub.line.account(given.clone());
         accepted(self.hub, &issued, &given, self.deadline).await?;
-        let Some(token) = &self.new.access_token else { return Ok(issued) };
+        if let Some((id, kid)) = &self.new.signing_key {
+            let usable = keys::service::usable(self.hub, self.who.0, id, &given.channel_id, kid);
+            let (signing_key, kid) = usable.await?;
+            let line = self.hub.line.account(Credentials { signing_key: Some(signing_key), ..given });
+            let token = self.deadline.wait(line.token()).await;
+            token.map_err(|error| keys::refusal(&error).unwrap_or_else(|| unavailable(&error)))?;
+            return Ok((line, Some((id.clone(), kid))));
+        }
+        let Some(token) = &self.new.access_token else { return Ok((issued, None)) };
         let pasted = Credentials { access_token: Some(token.clone()), ..given };
-        let pasted = self.hub.line.account(pasted);
-        same_channel(&pasted, &issued, self.deadline).await?;
-        Ok(pasted)
+        Ok((same_channel(self.hub, pasted, self.deadline).await?, None))
     }
 
     /// Finds the official account behind the channel, and that it is the expected one.
@@ -291,7 +322,7 @@ impl Run<'_> {
         &self,
         id: &AccountId,
         line: &line_client::Account,
-        bot: BotInfo,
+        (bot, key): (BotInfo, Option<ProvenKey>),
         current: Option<&WebhookEndpoint>,
     ) -> AppResult<()> {
         let account = super::check::connected(self.hub, id).await?;
@@ -309,13 +340,29 @@ impl Run<'_> {
         let stored: DbResult<()> = async {
             let mut tx = self.hub.db.begin().await?;
             repo::set_reading(&mut tx, id, &reading, reading.attention(&ours)).await?;
+            self.settle_key(&mut tx, key.as_ref()).await?;
             tx.commit().await
         }
         .await;
         if stored.is_err() {
             self.put_back(line, current).await;
         }
-        Ok(stored?)
+        stored?;
+        // What is stored holds; where it cannot be read now, the next check reads it.
+        remember(self.hub, id).await.log_and_ignore("reading an account again");
+        Ok(())
+    }
+
+    /// From now on tokens are issued as it was asked for: by this key, or not by one that was active before.
+    async fn settle_key(&self, tx: &mut Tx, key: Option<&ProvenKey>) -> DbResult<()> {
+        let ((scope, actor), channel, now) = (self.who, self.new.channel_id.as_str(), self.hub.now());
+        if let Some((id, kid)) = key {
+            let by = (now, author(actor));
+            keys::repo::activate(tx, scope.tenant(), (id, channel, kid), by).await?;
+        } else {
+            keys::repo::retire(tx, scope.tenant(), channel, now).await?;
+        }
+        Ok(())
     }
 
     /// LINE's own test, with the new address in its body.
@@ -429,27 +476,47 @@ pub(super) async fn accepted(
     Err(AppError::invalid_field(field, code, format!("LINE says: {words}; {advice}")))
 }
 
-/// Has LINE accept a pasted token, and finds out that it is the same channel's as ID and secret.
+/// Has LINE accept a pasted token, and finds out that it is the same channel's as ID and secret; gives the calls made with
+/// it.
 pub(super) async fn same_channel(
-    pasted: &line_client::Account,
-    issued: &line_client::Account,
+    hub: &Hub,
+    given: Credentials,
     deadline: Deadline,
-) -> AppResult<()> {
+) -> AppResult<line_client::Account> {
     let wrong = |code, detail: String| AppError::invalid_field("access_token", code, detail);
-    let by_token = deadline.wait(pasted.bot_info()).await.map_err(|error| match &error {
-        LineError::Credentials { body, .. } => wrong(
-            "invalid_token",
-            format!("LINE says: {}; issue a new token in LINE Developers", body.message),
-        ),
-        LineError::Refused { body, .. } => wrong("invalid_token", format!("LINE says: {}", body.message)),
-        _ => unavailable(&error),
-    })?;
-    let by_secret = deadline.wait(issued.bot_info()).await.map_err(|error| no_bot(&error))?;
-    if by_token.user_id == by_secret.user_id {
-        return Ok(());
+    let fresh = "issue a new one in LINE Developers, \"Messaging API\", or leave the field empty";
+    let token = given.access_token.clone().unwrap_or_else(|| Secret::from(""));
+    let channel_id = given.channel_id.clone();
+    let inspected = deadline.wait(line_client::inspect_token(&hub.line, &token)).await;
+    match inspected.map_err(|error| unavailable(&error))? {
+        PastedToken::Good { channel_id: actual, .. } if actual == channel_id => {}
+        PastedToken::Good { channel_id: actual, .. } => {
+            let detail = format!(
+                "this token belongs to channel {actual}, not to {channel_id}; copy the one of this channel from LINE \
+                 Developers, \"Messaging API\", or leave the field empty"
+            );
+            return Err(wrong("other_channel", detail));
+        }
+        PastedToken::Expired(words) => {
+            return Err(wrong("expired_token", format!("LINE says: {words}; {fresh}")));
+        }
+        PastedToken::Revoked(words) => {
+            return Err(wrong("revoked_token", format!("LINE says: {words}; {fresh}")));
+        }
+        PastedToken::Invalid(words) => {
+            let detail = format!("LINE says: {words}; it may have been replaced by a newer one: {fresh}");
+            return Err(wrong("invalid_token", detail));
+        }
     }
-    let detail = format!("this token belongs to another official account, {}", by_token.basic_id);
-    Err(wrong("other_channel", detail))
+    // LINE may still take it from certain addresses only (PLATFORM 4).
+    let pasted = hub.line.account(given);
+    match deadline.wait(pasted.bot_info()).await {
+        Ok(_) => Ok(pasted),
+        Err(LineError::Credentials { body, .. }) => {
+            Err(wrong("invalid_token", format!("LINE says: {}; {fresh}", body.message)))
+        }
+        Err(error) => Err(no_bot(&error)),
+    }
 }
 
 /// Credentials that work, but no official account behind them: most likely a LINE Login channel's (GOTCHAS F4).

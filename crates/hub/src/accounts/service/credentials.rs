@@ -8,10 +8,13 @@ use serde_json::json;
 use super::check::{Deadline, connected};
 use super::connect::{accepted, no_bot, same_channel};
 use super::{add_secret, audit, author, get, remember};
+use crate::accounts::keys;
 use crate::accounts::model::{Account, Block, check_secret};
+use crate::accounts::pasted::clean;
 use crate::accounts::repo::{self, SecretKind};
 use crate::accounts::settings;
 use crate::app::Hub;
+use crate::db::DbResult;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -25,8 +28,23 @@ pub(in crate::accounts) const OVERLAP: Duration = Duration::from_secs(24 * 3600)
 pub struct NewCredentials {
     /// The secret as it is now at LINE.
     pub channel_secret: Option<Secret>,
-    /// A pasted token, or (`Some(None)`) none any more: the hub issues its own.
+    /// A pasted token, or (`Some(None)`) none any more: the hub issues its own. A pasted one takes the place of a signing
+    /// key.
     pub access_token: Option<Option<Secret>>,
+    /// Whether the active signing key is retired, so that tokens are issued from ID and secret again.
+    pub retire_key: bool,
+}
+
+impl NewCredentials {
+    /// The same without what comes with pasting.
+    fn clean(&self) -> Self {
+        let cleaned = |secret: &Secret| Secret::from(clean(secret.expose()));
+        Self {
+            channel_secret: self.channel_secret.as_ref().map(cleaned),
+            access_token: self.access_token.as_ref().map(|token| token.as_ref().map(cleaned)),
+            retire_key: self.retire_key,
+        }
+    }
 }
 
 /// What is to be changed; `None` leaves it as it is.
@@ -43,10 +61,11 @@ pub struct Change {
 pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Change) -> AppResult<Account> {
     let (scope, actor) = who;
     let before = get(hub, scope, id).await?;
-    let NewCredentials { channel_secret, access_token } = &change.credentials;
-    let has_credentials = channel_secret.is_some() || access_token.is_some();
+    let new = change.credentials.clean();
+    let NewCredentials { channel_secret, access_token, retire_key } = &new;
+    let has_credentials = channel_secret.is_some() || access_token.is_some() || *retire_key;
     if has_credentials {
-        try_out(hub, &before, &change.credentials).await?;
+        try_out(hub, &before, &new).await?;
     }
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
@@ -64,6 +83,10 @@ pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &C
         }
         changed.push("access_token");
     }
+    let by_key_no_more = *retire_key || access_token.as_ref().is_some_and(Option::is_some);
+    if by_key_no_more && keys::repo::retire(&mut tx, scope.tenant(), &before.channel_id, now).await? {
+        changed.push("signing_key");
+    }
     if !changed.is_empty() {
         repo::touch(&mut tx, id, now, author(actor)).await?;
         settings::repo::touch(&mut tx, owner, Block::Messaging, now, author(actor)).await?;
@@ -71,16 +94,32 @@ pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &C
     }
     tx.commit().await?;
     if has_credentials {
-        remember(hub, id).await?;
-        for listener in crate::wiring::ACCOUNT_LISTENERS {
-            listener.credentials_changed(hub, id).await;
-        }
-        if let Ok(account) = connected(hub, id).await {
-            // What LINE says now clears "credentials refused"; where it is silent, the next check does.
-            super::check(hub, &account).await.ok();
+        let verified = credentials_changed(hub, id).await?;
+        if verified > 0 {
+            let mut tx = hub.db.begin().await?;
+            audit(&mut tx, hub, who, "account.waiting_verified", id, json!({ "requests": verified })).await?;
+            tx.commit().await?;
         }
     }
     get(hub, scope, id).await
+}
+
+/// Brings everything to new credentials that were stored; gives how many requests that had waited turned out to be
+/// LINE's.
+pub(in crate::accounts) async fn credentials_changed(hub: &Hub, id: &AccountId) -> DbResult<u64> {
+    remember(hub, id).await?;
+    let mut verified = 0;
+    for listener in crate::wiring::ACCOUNT_LISTENERS {
+        verified += listener.verify_waiting(hub, id).await;
+    }
+    for listener in crate::wiring::ACCOUNT_LISTENERS {
+        listener.credentials_changed(hub, id).await;
+    }
+    if let Ok(account) = connected(hub, id).await {
+        // What LINE says now clears "credentials refused"; where it is silent, the next check does.
+        super::check(hub, &account).await.ok();
+    }
+    Ok(verified)
 }
 
 /// Has LINE accept new credentials, and finds out that they belong to the same account.
@@ -97,8 +136,12 @@ async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials) -> AppResul
         return Err(AppError::invalid(wrong));
     }
     let deadline = Deadline::start();
-    let given =
-        Credentials { channel_id: account.channel_id.clone(), channel_secret: secret, access_token: None };
+    let given = Credentials {
+        channel_id: account.channel_id.clone(),
+        channel_secret: secret,
+        access_token: None,
+        signing_key: None,
+    };
     let issued = hub.line.account(given.clone());
     accepted(hub, &issued, &given, deadline).await?;
     let bot = deadline.wait(issued.bot_info()).await.map_err(|error| no_bot(&error))?;
@@ -107,8 +150,7 @@ async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials) -> AppResul
         return Err(AppError::invalid_field("channel_secret", "other_channel", detail));
     }
     if let Some(token) = token {
-        let pasted = hub.line.account(Credentials { access_token: Some(token), ..given });
-        same_channel(&pasted, &issued, deadline).await?;
+        same_channel(hub, Credentials { access_token: Some(token), ..given }, deadline).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, author, get};
+use crate::accounts::keys;
 use crate::accounts::model::{Account, Status};
 use crate::accounts::repo;
 use crate::app::Hub;
@@ -54,6 +55,8 @@ pub async fn disconnect(
     let mut tx = hub.db.begin().await?;
     if repo::disconnect(&mut tx, id, hub.now(), author(actor)).await? {
         repo::drop_secrets(&mut tx, id).await?;
+        keys::repo::retire(&mut tx, scope.tenant(), &account.channel_id, hub.now()).await?;
+        keys::repo::forget(&mut tx, scope.tenant(), &account.channel_id).await?;
         let name = json!({ "display_name": account.display_name, "cleaned_up": cleaned });
         audit(&mut tx, hub, who, "account.disconnected", id, name).await?;
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use line_client::{LineError, Secret};
 
+use crate::accounts::keys;
 use crate::accounts::memory::{Connected, Credentials, SigningSecret};
 use crate::accounts::model::{Account, Environment};
 use crate::accounts::repo::{self, After, Live, SecretKind};
@@ -19,10 +20,12 @@ use crate::ids::{AccountId, TenantId};
 use crate::scope::Scope;
 use crate::team::{self, Actor};
 
+pub(in crate::accounts) use check::Deadline;
 pub use check::{check, check_all, expire_secrets, flush, refresh, test_webhook};
 pub use connect::{NewAccount, Progress, Step, StepState, connect};
 #[cfg(test)]
 pub(super) use credentials::OVERLAP;
+pub(in crate::accounts) use credentials::credentials_changed;
 pub use credentials::{Change, NewCredentials, change};
 pub use disconnect::{CleanUp, CleanedUp, disconnect};
 
@@ -116,7 +119,7 @@ pub async fn reseal(hub: &Hub) -> AppResult<usize> {
         tx.commit().await?;
         count += 1;
     }
-    Ok(count)
+    Ok(count + keys::service::reseal(hub).await?)
 }
 
 /// What a new account is labelled: a hub that talks to another host than LINE's is for trials.
@@ -161,7 +164,8 @@ pub(super) async fn remember(hub: &Hub, id: &AccountId) -> DbResult<()> {
 /// others must not suffer.
 async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
     let mut signing = Vec::new();
-    let mut credentials = Credentials { channel_id: row.channel_id, secret_serial: 0, token_serial: None };
+    let mut credentials =
+        Credentials { channel_id: row.channel_id, secret_serial: 0, token_serial: None, key: None };
     let mut token = None;
     for stored in repo::secrets(&hub.db, &row.id).await? {
         let identity = identity(row.id.as_str(), &stored.kind, stored.serial);
@@ -185,11 +189,27 @@ async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
             token = Some(secret);
         }
     }
+    let active = keys::repo::active(&hub.db, &row.tenant_id, &credentials.channel_id).await?;
+    let signing_key = match active {
+        None => None,
+        Some(active) => match keys::service::open(hub, &active.id, &active.sealed, &active.kid) {
+            Ok(key) => {
+                credentials.key = Some((active.id.to_string(), active.kid));
+                Some(key)
+            }
+            Err(error) => {
+                let error = error.source();
+                tracing::error!(account.id = %row.id, error, "a signing key does not open");
+                return Ok(());
+            }
+        },
+    };
     let Some(present) = signing.first().filter(|secret| secret.valid_until.is_none()) else { return Ok(()) };
     let line = hub.line.account(line_client::Credentials {
         channel_id: credentials.channel_id.clone(),
         channel_secret: present.secret.clone(),
         access_token: token,
+        signing_key,
     });
     hub.accounts.put(Connected {
         id: row.id,
@@ -225,7 +245,7 @@ pub(in crate::accounts) async fn audit(
 }
 
 /// A trouble with LINE that no value of the caller's explains.
-fn unavailable(error: &LineError) -> AppError {
+pub(in crate::accounts) fn unavailable(error: &LineError) -> AppError {
     tracing::warn!(%error, "line could not be asked");
     let mut told = AppError::line_unavailable();
     match error {

@@ -254,6 +254,7 @@ async fn an_account_whose_line_hangs_does_not_hold_up_the_others(#[case] engine:
             channel_id: "1".to_owned(),
             channel_secret: "0123456789abcdef".into(),
             access_token: None,
+            signing_key: None,
         });
         scene.lines.others.lock().unwrap().insert(AccountId::clone(&account), line);
         for _ in 0..150 {

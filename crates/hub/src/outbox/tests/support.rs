@@ -165,6 +165,7 @@ impl Scene {
             channel_id: scene.channel.clone(),
             channel_secret: Secret::from(channel["channelSecret"].as_str().unwrap()),
             access_token: None,
+            signing_key: None,
         }));
         scene.friend = scene.befriend("Anna").await;
         Some(scene)

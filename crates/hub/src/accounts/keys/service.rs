@@ -1,0 +1,232 @@
+//! The use cases of signing keys.
+
+use std::time::Duration;
+
+use line_client::{Credentials, NewSigningKey, Secret};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::model::{SigningKey, check_kid, refusal};
+use super::repo::{self, After};
+use crate::accounts::model::{Block, Status, check_channel_id};
+use crate::accounts::pasted::clean;
+use crate::accounts::repo as accounts;
+use crate::accounts::service::{self, Deadline, author, unavailable};
+use crate::accounts::settings;
+use crate::app::Hub;
+use crate::db::DbResult;
+use crate::error::{AppError, AppResult};
+use crate::ids::SigningKeyId;
+use crate::scope::Scope;
+use crate::team::{self, Actor};
+
+/// How long the private part of a key is kept after it was retired, so that a node which has not yet heard of the next
+/// one goes on working, and so that a person can go back.
+pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How many keys of a tenant may wait.
+const ROOM: i64 = 50;
+
+/// Makes a key pair for a channel, connected or not; it waits until its `kid` is known.
+///
+/// # Errors
+/// 422 at `channel_id`; 409 `too_many_keys` when 50 wait already.
+pub async fn create(hub: &Hub, who: (&Scope, &Actor), channel_id: &str) -> AppResult<SigningKey> {
+    let (scope, actor) = who;
+    let channel = clean(channel_id);
+    check_channel_id(&channel).map_err(|wrong| AppError::invalid(vec![wrong]))?;
+    if repo::waiting(&hub.db, scope).await? >= ROOM {
+        let detail = "too many key pairs wait for their kid; delete those that are not needed first";
+        return Err(AppError::conflict("too_many_keys", detail));
+    }
+    let made = spawn_blocking(NewSigningKey::generate).await.map_err(AppError::internal)?;
+    let new = made.map_err(AppError::internal)?;
+    let (id, now): (SigningKeyId, _) = (hub.id(), hub.now());
+    let sealed = hub.keyring.seal(&hub.entropy, &identity(&id), new.private.expose());
+    let jwk = new.public_jwk.to_string();
+    let mut tx = hub.db.begin().await?;
+    repo::insert(&mut tx, scope, (&id, &channel, &jwk, &sealed), (now, author(actor))).await?;
+    let subject = subject(&mut tx, scope, &channel).await?;
+    let detail = json!({ "channel_id": channel });
+    let action = ("signing_key.created", subject.as_str());
+    team::service::audit(&mut tx, hub, scope.tenant(), actor, action, &detail).await?;
+    tx.commit().await?;
+    get(hub, scope, &id).await
+}
+
+/// The keys of a channel, or of all channels, oldest first, after a place in the list.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn list(
+    hub: &Hub,
+    scope: &Scope,
+    channel_id: Option<&str>,
+    after: Option<&After>,
+    limit: i64,
+) -> AppResult<Vec<SigningKey>> {
+    Ok(repo::list(&hub.db, scope, channel_id.unwrap_or_default(), after, limit).await?)
+}
+
+/// One key.
+///
+/// # Errors
+/// 404 when there is none in the scope; agents see none.
+pub async fn get(hub: &Hub, scope: &Scope, id: &SigningKeyId) -> AppResult<SigningKey> {
+    repo::find(&hub.db, scope, id).await?.ok_or_else(no_such_key)
+}
+
+/// Proves a key by the `kid` that LINE gave for its public part: LINE issues a token by it. From then on the channel's
+/// tokens are issued by this key. The one that was active before is retired in the same transaction; its private part
+/// stays for [`KEPT`], in which it can be activated again. A pasted token of the account is dropped.
+///
+/// # Errors
+/// 404; 409 `key_gone` when the private part is no longer kept; 422 at `kid` with LINE's words and the fix; 502 when LINE does
+/// not answer. Then nothing has changed.
+pub async fn prove(hub: &Hub, who: (&Scope, &Actor), id: &SigningKeyId, kid: &str) -> AppResult<SigningKey> {
+    let (scope, actor) = who;
+    let key = get(hub, scope, id).await?;
+    let (signing_key, kid) = usable(hub, scope, id, &key.channel_id, kid).await?;
+    let credentials = Credentials {
+        channel_id: key.channel_id.clone(),
+        channel_secret: Secret::from(""),
+        access_token: None,
+        signing_key: Some(signing_key),
+    };
+    let line = hub.line.account(credentials);
+    let token = Deadline::start().wait(line.token()).await;
+    token.map_err(|error| refusal(&error).unwrap_or_else(|| unavailable(&error)))?;
+    let (now, by) = (hub.now(), author(actor));
+    let mut tx = hub.db.begin().await?;
+    let busy = |error: crate::db::DbError| match error.is_unique() {
+        true => {
+            AppError::conflict("key_busy", "another key of this channel was activated just now; look again")
+        }
+        false => AppError::from(error),
+    };
+    let named = (id, key.channel_id.as_str(), kid.as_str());
+    if !repo::activate(&mut tx, scope.tenant(), named, (now, by)).await.map_err(busy)? {
+        return Err(gone());
+    }
+    let account = accounts::find_by_channel(&mut tx, scope.tenant(), &key.channel_id).await?;
+    let account = account.filter(|account| account.status != Status::Disconnected);
+    if let Some(account) = &account {
+        accounts::drop_kind(&mut tx, &account.id, accounts::SecretKind::AccessToken).await?;
+        accounts::touch(&mut tx, &account.id, now, by).await?;
+        let owner = (&account.id, scope.tenant());
+        settings::repo::touch(&mut tx, owner, Block::Messaging, now, by).await?;
+    }
+    let subject = account.as_ref().map_or(key.channel_id.as_str(), |account| account.id.as_str());
+    let action = ("signing_key.activated", subject);
+    team::service::audit(&mut tx, hub, scope.tenant(), actor, action, &json!({ "kid": kid })).await?;
+    tx.commit().await.map_err(busy)?;
+    if let Some(account) = account {
+        service::credentials_changed(hub, &account.id).await?;
+    }
+    get(hub, scope, id).await
+}
+
+/// Removes a key that waits. One that was in use stays listed, without its private part after a while.
+///
+/// # Errors
+/// 404; 409 `key_not_waiting`.
+pub async fn delete(hub: &Hub, who: (&Scope, &Actor), id: &SigningKeyId) -> AppResult<()> {
+    let (scope, actor) = who;
+    let key = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    if !repo::delete(&mut tx, scope, id).await? {
+        let detail = "only a key that waits can be deleted; make a new pair, or issue tokens in another way, and this one \
+            is retired";
+        return Err(AppError::conflict("key_not_waiting", detail));
+    }
+    let subject = subject(&mut tx, scope, &key.channel_id).await?;
+    let detail = json!({ "channel_id": key.channel_id });
+    let action = ("signing_key.deleted", subject.as_str());
+    team::service::audit(&mut tx, hub, scope.tenant(), actor, action, &detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A key ready to sign, with the `kid` that is given or, where that is empty, the one that is known; cleaned of what comes
+/// with pasting.
+///
+/// # Errors
+/// 422 at `signing_key_id` for a key that is unknown or another channel's, and at `kid`; 409 `key_gone`.
+pub(in crate::accounts) async fn usable(
+    hub: &Hub,
+    scope: &Scope,
+    id: &SigningKeyId,
+    channel_id: &str,
+    kid: &str,
+) -> AppResult<(line_client::SigningKey, String)> {
+    let wrong = |code, detail: &str| AppError::invalid_field("signing_key_id", code, detail);
+    let key = repo::find(&hub.db, scope, id).await?;
+    let key = key.ok_or_else(|| wrong("unknown", "there is no such key; make one by POST /signing-keys"))?;
+    if key.channel_id != channel_id {
+        return Err(wrong("other_channel", "this key was made for another channel"));
+    }
+    let kid = Some(clean(kid)).filter(|kid| !kid.is_empty()).or(key.kid).unwrap_or_default();
+    check_kid(&kid).map_err(|wrong| AppError::invalid(vec![wrong]))?;
+    let sealed = repo::private(&hub.db, scope, id).await?.ok_or_else(gone)?;
+    Ok((open(hub, id, &sealed, &kid)?, kid))
+}
+
+/// Unseals a private part.
+pub(in crate::accounts) fn open(
+    hub: &Hub,
+    id: &SigningKeyId,
+    sealed: &str,
+    kid: &str,
+) -> AppResult<line_client::SigningKey> {
+    let private = hub.keyring.open(&identity(id), sealed).map_err(AppError::internal)?;
+    line_client::SigningKey::new(&private, kid).map_err(AppError::internal)
+}
+
+/// Removes private parts that were kept long enough after their key was retired.
+///
+/// # Errors
+/// The database does not answer.
+pub(in crate::accounts) async fn expire(hub: &Hub) -> DbResult<()> {
+    let mut tx = hub.db.begin().await?;
+    repo::expire(&mut tx, hub.now().minus(KEPT)).await?;
+    tx.commit().await
+}
+
+/// Seals every private part that was sealed by an older master key anew; gives how many.
+///
+/// # Errors
+/// The database does not answer, or a key does not open.
+pub(in crate::accounts) async fn reseal(hub: &Hub) -> AppResult<usize> {
+    let mut count = 0;
+    for (id, sealed) in repo::sealed(&hub.db).await? {
+        if !hub.keyring.needs_reseal(&sealed) {
+            continue;
+        }
+        let private = hub.keyring.open(&identity(&id), &sealed).map_err(AppError::internal)?;
+        let anew = hub.keyring.seal(&hub.entropy, &identity(&id), private.expose());
+        let mut tx = hub.db.begin().await?;
+        repo::reseal(&mut tx, &id, &sealed, &anew).await?;
+        tx.commit().await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The row and column that a sealed private part belongs to.
+fn identity(id: &SigningKeyId) -> String {
+    format!("signing_keys/{id}/sealed")
+}
+
+/// Whom a line of the audit log is about: the channel's account where there is one, else the channel.
+async fn subject(tx: &mut crate::db::Tx, scope: &Scope, channel: &str) -> DbResult<String> {
+    let account = accounts::find_by_channel(tx, scope.tenant(), channel).await?;
+    Ok(account.map_or_else(|| channel.to_owned(), |account| account.id.to_string()))
+}
+
+fn no_such_key() -> AppError {
+    AppError::not_found("signing key")
+}
+
+fn gone() -> AppError {
+    let detail = "the private part of this key is no longer kept, because it was retired; make a new pair";
+    AppError::conflict("key_gone", detail)
+}
