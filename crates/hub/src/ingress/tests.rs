@@ -288,7 +288,9 @@ async fn what_a_reissued_secret_signs_waits_and_is_journaled_later(#[case] engin
     door.test.clock.advance(Duration::from_secs(3600));
     testing::change_secret(door.hub(), &door.account, "reissued at line").await;
     crate::accounts::service::load(door.hub()).await.unwrap();
-    super::Quarantine.credentials_changed(door.hub(), &door.account.id).await;
+    assert_eq!(super::Quarantine.waiting(door.hub(), &door.account.id).await, 3);
+    assert_eq!(super::Quarantine.verify_waiting(door.hub(), &door.account.id).await, 2);
+    assert_eq!(super::Quarantine.waiting(door.hub(), &door.account.id).await, 1);
     let entries = door.entries().await;
     assert_eq!(entries.iter().map(|entry| entry.dedupe_key.as_str()).collect::<Vec<_>>(), ["01A", "01B"]);
     assert!(entries.iter().all(|entry| entry.received_at == received_at));
