@@ -110,6 +110,7 @@ impl LineClient {
             channel_id: channel_id.to_owned(),
             channel_secret: secret.clone(),
             access_token: None,
+            signing_key: None,
         };
         LoginChannel {
             account: self.account(credentials),
