@@ -10,17 +10,19 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Account, Attention, Environment, Status};
+use super::model::{
+    Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status, Tick,
+};
 use super::pasted;
+use super::plan::{self, Ticked};
 use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredentials};
 use super::settings::{self, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::config::Config;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _, SigningKeyId};
 use crate::web::api::{
-    Anyone, ApiResult, AsksLine, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
+    Anyone, ApiResult, AsksLine, Caller, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
 };
 
 /// The calls of accounts.
@@ -94,6 +96,56 @@ struct AccountView {
     /// When it was first connected.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Who connected it first.
+    connected_by: Option<String>,
+    /// The name that colleagues read in place of `display_name`.
+    display_label: Option<String>,
+    /// The kind that a person named.
+    kind: Option<OaKind>,
+    /// Whether LINE gives the list of followers, which it does to verified and premium accounts only; null when LINE was
+    /// not yet asked.
+    lists_followers: Option<bool>,
+    /// The country it was opened for, as far as a person named one.
+    market: Option<Market>,
+    /// Whether groups and rooms are shown. Hidden ones are journaled and nothing else.
+    group_chats: GroupChats,
+    /// Whose name friends read above an agent's answer.
+    sender_name: SenderName,
+    /// LINE's word for who marks messages as read: `auto` or `manual`.
+    mark_as_read_mode: String,
+    /// Where people answer: only here (`a`), or in LINE's chat as well (`b`).
+    plan: Plan,
+    /// Who gives automatic answers. The hub stays silent where it is not `hub`.
+    owners: OwnersView,
+    /// What a person saw at LINE, with the date.
+    ticks: Vec<TickView>,
+}
+
+/// Who gives which automatic answers.
+#[derive(Debug, Serialize, ToSchema)]
+struct OwnersView {
+    /// To somebody who became a friend.
+    greeting: Owner,
+    /// To a word that a rule knows.
+    keyword: Owner,
+    /// Outside the hours in which people answer.
+    away: Owner,
+    /// To everything else.
+    bot: Owner,
+}
+
+/// A dated tick.
+#[derive(Debug, Serialize, ToSchema)]
+struct TickView {
+    /// Which.
+    tick: Tick,
+    /// When it was set.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// By whom.
+    by: String,
+    /// Whether it is older than 90 days, and to be looked at again.
+    stale: bool,
 }
 
 /// LINE's webhook setting.
@@ -109,10 +161,26 @@ struct WebhookView {
 }
 
 impl AccountView {
-    fn new(account: Account, config: &Config) -> Self {
+    fn new(account: Account, ticks: Vec<Ticked>, hub: &Hub) -> Self {
+        let now = hub.now();
+        let tick = |ticked: Ticked| TickView {
+            stale: ticked.is_stale(now),
+            tick: ticked.tick,
+            at: ticked.at,
+            by: ticked.by,
+        };
         Self {
-            webhook_url: account.webhook_url(config),
+            webhook_url: account.webhook_url(&hub.config),
             attention: account.attention(),
+            kind: account.kind(),
+            market: account.market(),
+            owners: OwnersView {
+                greeting: account.greeting_owner,
+                keyword: account.keyword_owner,
+                away: account.away_owner,
+                bot: account.bot_owner,
+            },
+            ticks: ticks.into_iter().map(tick).collect(),
             id: account.id.to_string(),
             messenger: account.messenger,
             channel_id: account.channel_id,
@@ -130,7 +198,20 @@ impl AccountView {
             environment: account.environment,
             last_event_at: account.last_event_at,
             created_at: account.created_at,
+            connected_by: account.connected_by,
+            display_label: account.display_label,
+            lists_followers: account.lists_followers,
+            group_chats: account.group_chats,
+            sender_name: account.sender_name,
+            mark_as_read_mode: account.mark_as_read_mode,
+            plan: account.plan,
         }
+    }
+
+    /// An account with its ticks.
+    async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
+        let ticks = plan::ticks(hub, &caller.scope, &account.id).await?;
+        Ok(Self::new(account, ticks, hub))
     }
 }
 
@@ -145,7 +226,11 @@ async fn list_accounts(
     let page = params.page()?;
     let rows = service::list(&hub, &caller.scope, page.after()?.as_ref(), page.fetch()).await?;
     let page = page.wrap(rows, |last| (last.created_at, last.id.clone()));
-    Ok(Json(page.map(|account| AccountView::new(account, &hub.config))))
+    let mut ticks = settings::all_ticks(&hub, &caller.scope).await?;
+    Ok(Json(page.map(|account| {
+        let ticks = ticks.remove(&account.id).unwrap_or_default();
+        AccountView::new(account, ticks, &hub)
+    })))
 }
 
 /// One account.
@@ -156,7 +241,8 @@ async fn get_account(
     CanRead(caller): CanRead,
     Ident(id): Ident<AccountId>,
 ) -> ApiResult<Json<AccountView>> {
-    Ok(Json(AccountView::new(service::get(&hub, &caller.scope, &id).await?, &hub.config)))
+    let account = service::get(&hub, &caller.scope, &id).await?;
+    Ok(Json(AccountView::of(&hub, &caller, account).await?))
 }
 
 /// An account to connect.
@@ -219,7 +305,7 @@ async fn connect_account(
         take_over: body.take_over,
     };
     let account = service::connect(&hub, (&caller.scope, &caller.actor()), &new, &|_, _| {}).await?;
-    Ok((StatusCode::CREATED, Json(AccountView::new(account, &hub.config))))
+    Ok((StatusCode::CREATED, Json(AccountView::of(&hub, &caller, account).await?)))
 }
 
 /// The signing key that was named, with its `kid`.
@@ -254,10 +340,98 @@ struct AccountChange {
     signing_key_id: Option<Option<String>>,
     /// Live or test.
     environment: Option<Environment>,
+    /// The name that colleagues read, at most 60 characters; null for LINE's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    display_label: Option<Option<String>>,
+    /// The kind of the official account; null for "not said".
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<OaKind>)]
+    kind: Option<Option<OaKind>>,
+    /// The country it was opened for; null for "not said".
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Market>)]
+    market: Option<Option<Market>>,
+    /// Whether groups and rooms are shown, from now on.
+    group_chats: Option<GroupChats>,
+    /// Whose name friends read above an agent's answer.
+    sender_name: Option<SenderName>,
+    /// Where people answer.
+    plan: Option<Plan>,
+    /// Who gives automatic answers; what is absent stays.
+    #[serde(default)]
+    owners: OwnersChange,
+    /// Ticks to set with today's date (`true`) or to take away (`false`); what is absent stays.
+    #[serde(default)]
+    ticks: TicksChange,
+}
+
+/// Owners of automatic answers to change.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct OwnersChange {
+    /// To somebody who became a friend.
+    greeting: Option<Owner>,
+    /// To a word that a rule knows.
+    keyword: Option<Owner>,
+    /// Outside the hours in which people answer.
+    away: Option<Owner>,
+    /// To everything else.
+    bot: Option<Owner>,
+}
+
+/// Ticks to change.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct TicksChange {
+    /// "Webhook redelivery" is on.
+    redelivery: Option<bool>,
+    /// "Error statistics aggregation" is on.
+    error_statistics: Option<bool>,
+    /// LINE's greeting message is off.
+    greeting_off: Option<bool>,
+    /// LINE's auto-reply messages are off.
+    auto_reply_off: Option<bool>,
+    /// LINE's response hours are off.
+    response_hours_off: Option<bool>,
+    /// LINE's response method in chat is manual.
+    response_manual: Option<bool>,
+    /// "Allow bot to join group chats" stands as the shop wants it.
+    group_chats: Option<bool>,
+}
+
+impl AccountChange {
+    /// What people decide, apart from the credentials.
+    fn settings(&mut self) -> Changes {
+        let owners = [
+            (AnswerKind::Greeting, self.owners.greeting),
+            (AnswerKind::Keyword, self.owners.keyword),
+            (AnswerKind::Away, self.owners.away),
+            (AnswerKind::Bot, self.owners.bot),
+        ];
+        let ticks = [
+            (Tick::Redelivery, self.ticks.redelivery),
+            (Tick::ErrorStatistics, self.ticks.error_statistics),
+            (Tick::GreetingOff, self.ticks.greeting_off),
+            (Tick::AutoReplyOff, self.ticks.auto_reply_off),
+            (Tick::ResponseHoursOff, self.ticks.response_hours_off),
+            (Tick::ResponseManual, self.ticks.response_manual),
+            (Tick::GroupChats, self.ticks.group_chats),
+        ];
+        Changes {
+            environment: self.environment,
+            display_label: self.display_label.take(),
+            kind: self.kind,
+            market: self.market,
+            group_chats: self.group_chats,
+            sender_name: self.sender_name,
+            plan: self.plan,
+            owners: owners.into_iter().filter_map(|(kind, owner)| Some((kind, owner?))).collect(),
+            ticks: ticks.into_iter().filter_map(|(tick, is_set)| Some((tick, is_set?))).collect(),
+        }
+    }
 }
 
 /// Tells null from absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -268,22 +442,22 @@ async fn change_account(
     State(hub): State<Hub>,
     CanManage(caller): CanManage,
     Ident(id): Ident<AccountId>,
-    Input(body): Input<AccountChange>,
+    Input(mut body): Input<AccountChange>,
 ) -> ApiResult<Json<AccountView>> {
     if body.signing_key_id.as_ref().is_some_and(Option::is_some) {
         let detail = "only null is taken here; PATCH /signing-keys/{id} proves a key and activates it";
         return Err(AppError::invalid_field("signing_key_id", "only_null", detail));
     }
+    let changes = body.settings().checked()?;
     let credentials = NewCredentials {
         channel_secret: body.channel_secret.map(Secret::from),
         access_token: body.access_token.map(|token| token.map(Secret::from)),
         retire_key: body.signing_key_id.is_some(),
     };
-    let changes = Changes { environment: body.environment, ..Changes::default() };
     let who = (&caller.scope, &caller.actor());
     service::change(&hub, who, &id, &Change { credentials }).await?;
-    let account = settings::change(&hub, who, &id, &changes.checked()?).await?;
-    Ok(Json(AccountView::new(account, &hub.config)))
+    let account = settings::change(&hub, who, &id, &changes).await?;
+    Ok(Json(AccountView::of(&hub, &caller, account).await?))
 }
 
 /// Disconnects an account; its history stays. 204, or with `clean_up` 200 with what was done at LINE.

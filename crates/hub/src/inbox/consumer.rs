@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::jobs;
 use super::model::{Kind, event_content, inbound_sort, media_at_line};
 use super::repo::{media, write};
+use crate::accounts;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::contacts::model::{Act, Contact};
@@ -91,6 +92,10 @@ impl Inbox {
         let account = AccountId::parse(&entry.account_id)
             .ok_or_else(|| EventError::Park("there is no such account".to_owned()))?;
         let tenant = self.tenant(tx, &entry.account_id).await?;
+        if kind != Kind::User && !accounts::settings::shows_groups(tx, &account).await? {
+            // Hidden: journaled, and nothing else (S2-21).
+            return Ok(());
+        }
         let (hub, now) = (&self.hub, self.hub.now());
         let act = match (&event.kind, kind) {
             (EventKind::Follow { .. }, _) => Act::Follow,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::attachments;
 use super::model::{Conversation, Kind, Message, State};
 use super::repo::{read, write};
+use crate::accounts::{self, SenderName};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
@@ -169,8 +170,13 @@ async fn queue(
     let price = outbox::service::price(hub, &conversation.account_id, &conversation.id, &target).await?;
     outbox::service::admit(&price, answer.terms)?;
     let now = hub.now();
+    let name = name_for_friends(hub, conversation, actor).await?;
+    let sign = |content: Value| match &name {
+        Some(name) if content.get("sender").is_none() => line_api::message::from_sender(content, name, None),
+        _ => content,
+    };
     let queued: Vec<(MessageId, Value)> =
-        answer.messages.into_iter().map(|content| (hub.id(), content)).collect();
+        answer.messages.into_iter().map(|content| (hub.id(), sign(content))).collect();
     let ids: Vec<MessageId> = queued.iter().map(|(id, _)| id.clone()).collect();
     let mut tx = hub.db.begin().await?;
     take(&mut tx, hub, once, &ids).await?;
@@ -223,6 +229,30 @@ async fn queue(
     }
     tell(hub, conversation, "conversation", conversation.id.as_str());
     Ok(ids)
+}
+
+/// The name that friends read above a colleague's answer in place of the account's, where the account is set so: the
+/// display name in this hub, cut to LINE's limit; none where LINE would refuse it (PLATFORM 19, S3-08).
+async fn name_for_friends(
+    hub: &Hub,
+    conversation: &Conversation,
+    actor: &Actor,
+) -> AppResult<Option<String>> {
+    let Actor::User { name, .. } = actor else { return Ok(None) };
+    let scope = Scope::tenant_wide(conversation.tenant_id.clone());
+    let account = accounts::service::get(hub, &scope, &conversation.account_id).await?;
+    if account.sender_name == SenderName::Account {
+        return Ok(None);
+    }
+    let mut units = 0;
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units <= line_api::limits::SENDER_NAME
+    };
+    let name = name.trim().chars().take_while(fits).collect::<String>().trim_end().to_owned();
+    let trial = line_api::message::from_sender(line_api::message::text("."), &name, None);
+    let is_taken = line_api::validate::messages(&Value::Array(vec![trial])).is_ok();
+    Ok(Some(name).filter(|_| is_taken))
 }
 
 /// The sender of an answer, as the transcript shows them: id and name.

@@ -1,5 +1,6 @@
 //! Settings → Accounts.
 
+mod answers;
 mod connect;
 pub(in crate::accounts) mod head;
 mod list;
@@ -23,6 +24,8 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/webhook-test", post(show::test))
         .route("/settings/accounts/{id}/credentials", post(show::credentials))
         .route("/settings/accounts/{id}/settings", post(show::change))
+        .route("/settings/accounts/{id}/answers", get(answers::show).post(answers::change))
+        .route("/settings/accounts/{id}/answers/ticks", post(answers::tick))
         .route("/settings/accounts/{id}/disconnect", post(show::disconnect))
 }
 

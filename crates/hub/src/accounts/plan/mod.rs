@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::accounts::model::{Account, AnswerKind, GroupChats, Owner, Plan, Tick};
+use crate::accounts::model::{Account, AnswerKind, Owner, Plan, Tick};
 use crate::accounts::settings::repo;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -152,10 +152,4 @@ fn state(account: &Account, switch: Switch, ticks: &[Ticked], now: Timestamp) ->
             None => SwitchState::Open,
         },
     }
-}
-
-/// Whether groups and rooms of an account are shown; hidden ones are journaled and nothing else.
-#[must_use]
-pub fn shows_groups(account: &Account) -> bool {
-    account.group_chats == GroupChats::Shown
 }

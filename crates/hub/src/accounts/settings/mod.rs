@@ -10,7 +10,7 @@ use crate::accounts::model::{
 };
 use crate::clock::Timestamp;
 
-pub use service::{blocks, change};
+pub use service::{all_ticks, blocks, change, shows_groups};
 
 /// The longest label, in characters.
 pub const LABEL_MAX: usize = 60;

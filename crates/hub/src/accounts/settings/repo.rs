@@ -22,6 +22,10 @@ statements! {
     // reads: account_grants
     TICKS = { concat!("SELECT t.tick, t.ticked_at, t.ticked_by FROM account_ticks AS t WHERE t.account_id = $3 AND",
         in_scope!("t", "$1", "$2"), " ORDER BY t.tick") };
+    // reads: account_grants
+    ALL_TICKS = { concat!("SELECT t.account_id, t.tick, t.ticked_at, t.ticked_by FROM account_ticks AS t WHERE",
+        in_scope!("t", "$1", "$2"), " ORDER BY t.account_id, t.tick") };
+    GROUP_CHATS = { "SELECT group_chats FROM accounts WHERE id = $1" };
     SET_TICK = { "INSERT INTO account_ticks (account_id, tenant_id, tick, ticked_at, ticked_by)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (account_id, tick) DO UPDATE SET ticked_at = excluded.ticked_at, ticked_by = excluded.ticked_by" };
@@ -81,6 +85,22 @@ pub(in crate::accounts) async fn ticks(db: &Db, scope: &Scope, id: &AccountId) -
         Some(Ticked { tick: Tick::try_from(tick).ok()?, at, by })
     };
     Ok(rows.into_iter().filter_map(known).collect())
+}
+
+/// The ticks of all accounts in the scope, in the order of the accounts' ids and their names.
+pub(super) async fn all_ticks(db: &Db, scope: &Scope) -> DbResult<Vec<(AccountId, Ticked)>> {
+    let rows: Vec<(AccountId, String, Timestamp, String)> =
+        db.all(&ALL_TICKS, args![scope.tenant(), scope.viewer()]).await?;
+    let known = |(id, tick, at, by): (AccountId, String, Timestamp, String)| {
+        Some((id, Ticked { tick: Tick::try_from(tick).ok()?, at, by }))
+    };
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
+/// Whether an account's groups are shown; those of an account that is not there are not.
+pub(super) async fn shows_groups(tx: &mut Tx, id: &AccountId) -> DbResult<bool> {
+    let row: Option<(String,)> = tx.opt(&GROUP_CHATS, args![id]).await?;
+    Ok(row.is_some_and(|(word,)| word == super::GroupChats::Shown.as_str()))
 }
 
 /// Sets a tick with its date, or takes it away.

@@ -1,12 +1,16 @@
 //! Changing what people decide about an account.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{Changed, Changes, LABEL_MAX, repo};
 use crate::accounts::model::{Account, Block};
+use crate::accounts::plan::Ticked;
 use crate::accounts::repo as accounts;
 use crate::accounts::service::{audit, author, get};
 use crate::app::Hub;
+use crate::db::{DbResult, Tx};
 use crate::error::{AppError, AppResult};
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -105,4 +109,25 @@ pub async fn change(
 /// The database does not answer.
 pub async fn blocks(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Vec<Changed>> {
     Ok(repo::blocks(&hub.db, scope, id).await?)
+}
+
+/// The ticks of all accounts in the scope, by account.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn all_ticks(hub: &Hub, scope: &Scope) -> AppResult<HashMap<AccountId, Vec<Ticked>>> {
+    let mut by_account: HashMap<AccountId, Vec<Ticked>> = HashMap::new();
+    for (id, ticked) in repo::all_ticks(&hub.db, scope).await? {
+        by_account.entry(id).or_default().push(ticked);
+    }
+    Ok(by_account)
+}
+
+/// Whether groups and rooms of an account are shown, as it stands within a transaction: what is hidden leads to no
+/// contact, no conversation, no answer and no question to LINE.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn shows_groups(tx: &mut Tx, id: &AccountId) -> DbResult<bool> {
+    repo::shows_groups(tx, id).await
 }

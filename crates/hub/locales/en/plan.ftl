@@ -1,0 +1,66 @@
+### Who answers what: the plan, the owners of automatic answers, the switches at LINE.
+
+plan-title = Who answers what
+plan-choice = Where people answer
+plan-choice-hint = If both sides answer, friends get two greetings, two away messages or two bot replies. So decide first.
+plan-a = Plan A: only in this hub
+plan-a-detail = "Chat" is off at LINE and the webhook on. All conversations are in the inbox.
+plan-b = Plan B: here and in LINE's console
+plan-b-detail = "Chat" and the webhook are both on at LINE. What colleagues answer in LINE's console cannot be seen here.
+plan-owners = Who gives automatic answers
+plan-owners-hint = Only one side gives each. Where LINE does, the hub stays silent.
+plan-owner-hub = This hub
+plan-owner-line = LINE
+plan-owner-nobody = Nobody
+plan-kind-greeting = Greeting message
+plan-kind-greeting-hint = To a new friend. If the hub sends it, switch LINE's greeting message off.
+plan-kind-keyword = Keyword replies
+plan-kind-keyword-hint = To a message with a word that you set.
+plan-kind-away = Away message
+plan-kind-away-hint = To a message outside your response hours.
+plan-kind-bot = Bot
+plan-kind-bot-hint = To every other message.
+plan-switches = Switches at LINE
+plan-switches-hint = What LINE reports is compared. What it does not report you look at, and tick with today's date. After 90 days look again.
+plan-read = Reported by LINE
+plan-wrong = { $count ->
+    [one] { $count } switch differs from the plan
+   *[other] { $count } switches differ from the plan
+}
+plan-wrong-fix = LINE reports something else than the plan you chose. Change it in OA Manager, "Response settings", or choose the other plan.
+plan-right = LINE's settings fit the plan, and everything that needs a look was looked at.
+plan-open-manager = Open OA Manager
+plan-switch-chat-off = "Chat" off
+plan-why-chat-off = While it is on, colleagues may answer in LINE's console, and the hub does not see it.
+plan-switch-chat-on = "Chat" on
+plan-why-chat-on = While it is off, nobody can answer by hand in LINE's console, and nothing can be marked as read.
+plan-switch-webhook-on = "Webhooks" on
+plan-why-webhook-on = While it is off, no message arrives here, and LINE says nothing. Switching "Chat" in OA Manager may switch it off as well.
+plan-switch-read-by-hand = Messages are marked as read by hand
+plan-why-read-by-hand = If it is automatic, friends see "Read" as soon as a message arrives, though nobody has read it.
+plan-switch-greeting-off = LINE's "Greeting message" off
+plan-why-greeting-off = It is on by default. Beside the hub's greeting, a new friend gets two.
+plan-switch-auto-reply-off = LINE's "Auto-response messages" off
+plan-why-auto-reply-off = They are on by default and answer beside the hub.
+plan-switch-response-hours-off = LINE's "Response hours" off
+plan-why-response-hours-off = While they are on, LINE sends an away message of its own.
+plan-switch-response-manual = Response method in chat is "Manual chat"
+plan-why-response-manual = With "Manual chat + auto-response", LINE's bot answers as well.
+plan-switch-group-chats = "Allow account to join groups" as you want it
+plan-why-group-chats = While it is off, the account leaves a group at once. While it is on, a push to a group costs one message for each member.
+plan-switch-redelivery = "Webhook redelivery" on
+plan-why-redelivery = While it is off, messages sent while the hub restarts or the network is down are lost for good: LINE does not send them again, and nobody can read them later.
+plan-switch-error-statistics = "Error statistics aggregation" on
+plan-why-error-statistics = While it is off, LINE Developers keeps no reasons of failed deliveries, and trouble is hard to trace.
+plan-told-right = LINE reports: fits
+plan-told-wrong = LINE reports: differs
+plan-told-unknown = LINE was not asked yet
+plan-told-open = LINE does not report this; please look
+plan-told-ticked = Checked by { $name }:
+plan-told-stale = More than 90 days ago; please look again. Last checked by { $name }:
+plan-tick = I have checked
+plan-tick-again = Checked again
+plan-untick = Take back
+plan-toast-saved = The changes are saved.
+plan-toast-ticked = The date is noted.
+plan-toast-unticked = The tick is taken back.
