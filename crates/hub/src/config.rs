@@ -27,6 +27,8 @@ pub struct Config {
     pub allow_private_destinations: bool,
     /// The reverse proxies that are believed about whom they stand for (`TRUNKLINE_TRUSTED_PROXIES`).
     pub trusted_proxies: crate::web::Proxies,
+    /// How e-mail leaves (`TRUNKLINE_SMTP_URL`, `TRUNKLINE_MAIL_FROM`); `None` when no server is set.
+    pub mail: Option<crate::mail::Mail>,
     /// How long a session lasts without use.
     pub session_life: Duration,
 }

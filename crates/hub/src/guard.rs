@@ -236,7 +236,7 @@ fn capped(response: Response, max: u64) -> BoxStream<'static, Result<Bytes, Guar
 }
 
 /// Whether the resolver's refusal is behind a failed request.
-fn fault(error: reqwest::Error) -> GuardError {
+pub(crate) fn fault(error: reqwest::Error) -> GuardError {
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if inner.is::<NotPublic>() {

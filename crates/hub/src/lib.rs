@@ -20,6 +20,7 @@ pub mod guard;
 pub mod jobs;
 pub mod journal;
 pub mod live;
+pub mod mail;
 pub mod secrets;
 pub mod web;
 

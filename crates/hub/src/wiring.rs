@@ -23,6 +23,7 @@ fn pages() -> Router<Hub> {
         .merge(crate::jobs::routes())
         .merge(crate::journal::pages::routes())
         .merge(crate::team::routes())
+        .merge(crate::alerts::pages::routes())
         .merge(crate::accounts::routes())
         .merge(crate::contacts::pages::routes())
         .merge(crate::inbox::pages::routes())
@@ -33,6 +34,7 @@ fn pages() -> Router<Hub> {
 fn settings() -> Vec<SettingsEntry> {
     let accounts = crate::accounts::SETTINGS.iter();
     accounts
+        .chain(&crate::alerts::pages::SETTINGS)
         .chain(&crate::team::SETTINGS)
         .chain(&crate::journal::pages::SETTINGS)
         .chain(&crate::jobs::SETTINGS)
@@ -62,6 +64,7 @@ fn shell() -> Shell {
         search: Some(crate::contacts::pages::SEARCH),
         settings: settings(),
         limits: limits(),
+        health: Some(crate::alerts::pages::BANNER),
         live: Some(crate::live::PATH),
         ..Shell::default()
     }
@@ -70,6 +73,7 @@ fn shell() -> Shell {
 /// The calls of `/api/v1`.
 fn api() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
+        .merge(crate::alerts::api::routes())
         .merge(crate::accounts::api::routes())
         .merge(crate::accounts::keys::api::routes())
         .merge(crate::ingress::api::routes())
@@ -107,9 +111,12 @@ pub fn consumers(hub: &Hub) -> Vec<Arc<dyn Consumer>> {
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {
-    use crate::{contacts, inbox, journal, outbox};
+    use crate::{alerts, contacts, inbox, journal, outbox};
     Registry::new()
         .every(journal::cleanup::EVERY, journal::cleanup::run)
+        .add(alerts::jobs::send)
+        .add(alerts::jobs::settle)
+        .every(alerts::jobs::EVERY, alerts::jobs::forget)
         .add(contacts::jobs::run)
         .every(outbox::jobs::EVERY, outbox::jobs::read_quotas)
         .every(outbox::jobs::EVERY, outbox::jobs::delete_tokens)

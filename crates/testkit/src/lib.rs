@@ -26,11 +26,13 @@
 
 mod actors;
 mod clock;
+mod mail;
 mod receiver;
 mod world;
 
 pub use actors::{Answer, Api, Browser, LineUser};
 pub use clock::SteppedClock;
 pub use hub::db::testing::Engine;
+pub use mail::{MailServer, Mailed, Manner};
 pub use receiver::{Received, Receiver};
 pub use world::{Account, Builder, TestHub};

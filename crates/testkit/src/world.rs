@@ -32,6 +32,7 @@ pub struct Builder {
     loops: bool,
     seed: u64,
     webhook_max: usize,
+    mail: Option<String>,
 }
 
 impl Builder {
@@ -56,6 +57,13 @@ impl Builder {
         self
     }
 
+    /// Where letters leave: `smtp://127.0.0.1:…`.
+    #[must_use]
+    pub fn mail(mut self, url: impl Into<String>) -> Self {
+        self.mail = Some(url.into());
+        self
+    }
+
     /// Starts it; `None` when there is no PostgreSQL to test on.
     pub async fn start(self) -> Option<TestHub> {
         let db = TestDb::new(self.engine).await?;
@@ -74,6 +82,9 @@ impl Builder {
             webhook_max: self.webhook_max,
             allow_private_destinations: true,
             trusted_proxies: hub::web::Proxies::default(),
+            mail: self.mail.as_ref().map(|url| {
+                hub::mail::Mail::parse(url, "Trunkline <alerts@hub.example>").expect("a mail server")
+            }),
             session_life: Duration::from_secs(3600),
         };
         let entropy = Entropy::seeded(self.seed);
@@ -165,7 +176,7 @@ impl TestHub {
     )]
     #[must_use]
     pub fn new() -> Builder {
-        Builder { engine: Engine::Sqlite, loops: false, seed: 1, webhook_max: 1 << 20 }
+        Builder { engine: Engine::Sqlite, loops: false, seed: 1, webhook_max: 1 << 20, mail: None }
     }
 
     /// The hub's inside, for what has no outside.

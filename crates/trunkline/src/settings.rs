@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use hub::config::{Config, LineHosts};
 use hub::db;
+use hub::mail::Mail;
 use hub::secrets::Secret;
 use hub::web::Proxies;
 use url::Url;
@@ -57,6 +58,9 @@ pub(crate) struct Flags {
     /// Days without use after which a person has to sign in again
     #[arg(long, value_name = "DAYS")]
     session_days: Option<String>,
+    /// The sender of e-mail: an address, or Name <address>
+    #[arg(long, value_name = "ADDRESS")]
+    mail_from: Option<String>,
     /// What is logged: error, warn, info, debug, or a filter such as hub=debug,warn
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -77,7 +81,7 @@ const fn known(name: &'static str, default: &'static str) -> Known {
 }
 
 /// All settings. The master key itself has no flag: other users of a machine can read the flags of a process.
-const KNOWN: [Known; 15] = [
+const KNOWN: [Known; 17] = [
     known("listen", "127.0.0.1:8080"),
     known("public_url", ""),
     known("data_dir", "./trunkline-data"),
@@ -91,6 +95,8 @@ const KNOWN: [Known; 15] = [
     known("allow_private_destinations", "false"),
     known("trusted_proxies", Proxies::LOOPBACK),
     known("session_days", "30"),
+    Known { name: "smtp_url", default: "", secret: true },
+    known("mail_from", ""),
     known("log", "info"),
     known("log_format", "text"),
 ];
@@ -139,6 +145,7 @@ pub(crate) struct Settings {
     master_key_file: Option<PathBuf>,
     webhook_max: usize,
     session_life: Duration,
+    mail: Option<Mail>,
     log: String,
     json: bool,
     shown: Vec<(&'static str, String, Source)>,
@@ -256,6 +263,12 @@ impl Settings {
             session_life: Duration::from_secs(
                 24 * 3600 * days.ok_or_else(|| wrong("session_days", "a number from 1 to 365"))?,
             ),
+            mail: match (get("smtp_url"), get("mail_from")) {
+                ("", "") => None,
+                ("", _) => bail!("mail_from is set, but smtp_url is not: both are needed to send e-mail"),
+                (_, "") => bail!("smtp_url is set, but mail_from is not: both are needed to send e-mail"),
+                (url, from) => Some(Mail::parse(url, from).map_err(anyhow::Error::msg)?),
+            },
             log: log.to_owned(),
             json: match get("log_format") {
                 "text" => false,
@@ -292,6 +305,7 @@ impl Settings {
             webhook_max: self.webhook_max,
             allow_private_destinations: self.allow_private_destinations,
             trusted_proxies: self.trusted_proxies.clone(),
+            mail: self.mail.clone(),
             session_life: self.session_life,
         })
     }
@@ -345,6 +359,7 @@ impl Flags {
             ("allow_private_destinations", &self.allow_private_destinations),
             ("trusted_proxies", &self.trusted_proxies),
             ("session_days", &self.session_days),
+            ("mail_from", &self.mail_from),
             ("log", &self.log),
             ("log_format", &self.log_format),
         ]

@@ -6,9 +6,19 @@
 //! a retry carries the same `Message-ID` or `webhook-id`, by which the other side knows it again; a condition that comes and
 //! goes does not flood anybody ([`model::settles`]).
 
+pub mod api;
+mod channels;
+pub mod jobs;
 mod model;
+mod notify;
+pub mod pages;
 pub(crate) mod repo;
 pub mod service;
+#[cfg(test)]
+mod tests;
+mod words;
 
+pub use channels::{Changes, Channel, Settings, Tried, change, reseal, settings, test};
 pub use model::{Alert, Condition, RETURNS_WITHIN, Severity, settles};
 pub(crate) use repo::STATEMENTS;
+pub use words::{Said, say};

@@ -1,9 +1,10 @@
 //! The SQL of alerts.
 
+use crate::alerts::channels::{Settings, Target};
 use crate::alerts::model::{Alert, Severity};
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
-use crate::ids::{AccountId, AlertId, TenantId};
+use crate::ids::{AccountId, AlertId, NoticeId, TenantId};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
@@ -31,10 +32,36 @@ statements! {
         ON CONFLICT (tenant_id, place, code) WHERE closed_at IS NULL DO NOTHING" };
     REOPEN = { "UPDATE alerts SET severity = $2, args = $3, opened_at = $4, last_seen_at = $4, closed_at = NULL,
             returns = returns + 1, is_told = $5
-        WHERE id = $1 AND closed_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM alerts AS b
+        WHERE id = $1 AND closed_at IS NOT NULL AND is_told = $6 AND NOT EXISTS (SELECT 1 FROM alerts AS b
             WHERE b.tenant_id = alerts.tenant_id AND b.place = alerts.place AND b.code = alerts.code AND b.closed_at IS NULL)" };
     SEE = { "UPDATE alerts SET severity = $2, args = $3, last_seen_at = $4 WHERE id = $1 AND closed_at IS NULL" };
     CLOSE = { "UPDATE alerts SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL" };
+    FIND = { concat!(columns!(), " a.id = $1") };
+    SETTINGS = { "SELECT email_on, email_to, language, webhook_on, webhook_url, webhook_secret, updated_at, updated_by
+        FROM alert_settings WHERE tenant_id = $1" };
+    // reads: users (whom a letter may go to, and in which language)
+    PEOPLE = { "SELECT email, role, language FROM users WHERE tenant_id = $1 AND disabled_at IS NULL
+        ORDER BY created_at, id" };
+    SET_SETTINGS = { "INSERT INTO alert_settings
+            (tenant_id, email_on, email_to, language, webhook_on, webhook_url, webhook_secret, updated_at, updated_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id) DO UPDATE SET email_on = excluded.email_on, email_to = excluded.email_to,
+            language = excluded.language, webhook_on = excluded.webhook_on, webhook_url = excluded.webhook_url,
+            webhook_secret = excluded.webhook_secret, updated_at = excluded.updated_at, updated_by = excluded.updated_by" };
+    SEALED = { "SELECT tenant_id, webhook_secret FROM alert_settings WHERE webhook_secret IS NOT NULL ORDER BY tenant_id" };
+    RESEAL = { "UPDATE alert_settings SET webhook_secret = $3 WHERE tenant_id = $1 AND webhook_secret = $2" };
+    ADD_NOTICE = { "INSERT INTO alert_notices (id, tenant_id, alert_id, kind, channel, target, language, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8)" };
+    NOTICE = { "SELECT id, tenant_id, alert_id, kind, channel, target, language, created_at FROM alert_notices
+        WHERE id = $1 AND state = 'waiting'" };
+    END_NOTICE = { "UPDATE alert_notices SET state = $2, error = $3, ended_at = $4 WHERE id = $1 AND state = 'waiting'" };
+    NOTE_FAILURE = { "UPDATE alert_notices SET error = $2 WHERE id = $1 AND state = 'waiting'" };
+    // How notices fared, for the newest alerts of a tenant.
+    FARED = { "SELECT n.alert_id, n.kind, n.channel, n.target, n.state, n.error FROM alert_notices AS n
+        WHERE n.tenant_id = $1 AND n.created_at >= $2 ORDER BY n.created_at DESC, n.id DESC LIMIT $3" };
+    FORGET_NOTICES = { "DELETE FROM alert_notices WHERE alert_id IN
+        (SELECT id FROM alerts WHERE closed_at < $1 ORDER BY closed_at, id LIMIT $2)" };
+    FORGET = { "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE closed_at < $1 ORDER BY closed_at, id LIMIT $2)" };
     SETTLE = { "UPDATE alerts SET is_told = $3 WHERE id = $1 AND closed_at = $2 AND is_told = $4" };
 }
 
@@ -86,8 +113,8 @@ pub(super) async fn insert(
 }
 
 /// Opens one again; `false` when another process just did.
-pub(super) async fn reopen(tx: &mut Tx, id: &AlertId, new: &New<'_>) -> DbResult<bool> {
-    let args = args![id, new.severity.as_str(), new.args, new.at, new.is_told];
+pub(super) async fn reopen(tx: &mut Tx, id: &AlertId, new: &New<'_>, was_told: bool) -> DbResult<bool> {
+    let args = args![id, new.severity.as_str(), new.args, new.at, new.is_told, was_told];
     Ok(tx.run(&REOPEN, args).await? == 1)
 }
 
@@ -109,4 +136,131 @@ pub(super) async fn close(tx: &mut Tx, id: &AlertId, at: Timestamp) -> DbResult<
 /// Notes that people are told that it is over since `closed_at`; `false` when they were, or it came back.
 pub(super) async fn settle(tx: &mut Tx, id: &AlertId, closed_at: Timestamp) -> DbResult<bool> {
     Ok(tx.run(&SETTLE, args![id, closed_at, false, true]).await? == 1)
+}
+
+/// An alert by its id alone, for the hub's own work.
+pub(super) async fn find(db: &Db, id: &AlertId) -> DbResult<Option<Alert>> {
+    db.opt(&FIND, args![id]).await
+}
+
+/// Whom a tenant wants to be told.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct SettingsRow {
+    pub(super) email_on: bool,
+    pub(super) email_to: String,
+    pub(super) language: String,
+    pub(super) webhook_on: bool,
+    pub(super) webhook_url: Option<String>,
+    pub(super) webhook_secret: Option<String>,
+    pub(super) updated_at: Timestamp,
+    pub(super) updated_by: String,
+}
+
+pub(super) async fn settings(db: &Db, tenant: &TenantId) -> DbResult<Option<SettingsRow>> {
+    db.opt(&SETTINGS, args![tenant]).await
+}
+
+/// Address, role and language of a tenant's people who may sign in.
+pub(super) async fn people(db: &Db, tenant: &TenantId) -> DbResult<Vec<(String, String, Option<String>)>> {
+    db.all(&PEOPLE, args![tenant]).await
+}
+
+pub(super) async fn set_settings(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    settings: &Settings,
+    sealed: Option<String>,
+) -> DbResult<()> {
+    let addresses = serde_json::Value::from(settings.email_to.clone()).to_string();
+    let args = args![
+        tenant,
+        settings.email_on,
+        addresses,
+        settings.language.tag(),
+        settings.webhook_on,
+        settings.webhook_url.clone(),
+        sealed,
+        settings.updated_at,
+        settings.updated_by.clone()
+    ];
+    tx.run(&SET_SETTINGS, args).await.map(|_| ())
+}
+
+pub(super) async fn sealed(db: &Db) -> DbResult<Vec<(TenantId, String)>> {
+    db.all(&SEALED, args![]).await
+}
+
+/// Replaces a sealed secret, unless it was changed meanwhile.
+pub(super) async fn reseal(tx: &mut Tx, tenant: &TenantId, before: &str, after: &str) -> DbResult<()> {
+    tx.run(&RESEAL, args![tenant, before, after]).await.map(|_| ())
+}
+
+/// A notice that waits to be sent.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct NoticeRow {
+    pub(super) id: NoticeId,
+    pub(super) tenant_id: TenantId,
+    pub(super) alert_id: AlertId,
+    pub(super) kind: String,
+    pub(super) channel: String,
+    pub(super) target: String,
+    pub(super) language: String,
+    pub(super) created_at: Timestamp,
+}
+
+pub(super) async fn add_notice(
+    tx: &mut Tx,
+    id: &NoticeId,
+    (tenant, alert, kind): (&TenantId, &AlertId, &str),
+    target: &Target,
+    at: Timestamp,
+) -> DbResult<()> {
+    let (channel, language) = (target.channel.as_str(), target.language.tag());
+    let args = args![id, tenant, alert, kind, channel, &target.to, language, at];
+    tx.run(&ADD_NOTICE, args).await.map(|_| ())
+}
+
+/// A notice, while it waits.
+pub(super) async fn notice(db: &Db, id: &NoticeId) -> DbResult<Option<NoticeRow>> {
+    db.opt(&NOTICE, args![id]).await
+}
+
+/// Writes that a notice was sent, or (`error`) that it will not be.
+pub(super) async fn end_notice(
+    tx: &mut Tx,
+    id: &NoticeId,
+    error: Option<&str>,
+    at: Timestamp,
+) -> DbResult<()> {
+    let state = if error.is_some() { "dropped" } else { "sent" };
+    tx.run(&END_NOTICE, args![id, state, error, at]).await.map(|_| ())
+}
+
+/// Writes why an attempt failed.
+pub(super) async fn note_failure(tx: &mut Tx, id: &NoticeId, error: &str) -> DbResult<()> {
+    tx.run(&NOTE_FAILURE, args![id, error]).await.map(|_| ())
+}
+
+/// How one notice fared.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct Fared {
+    pub(super) alert_id: AlertId,
+    pub(super) kind: String,
+    pub(super) channel: String,
+    pub(super) target: String,
+    pub(super) state: String,
+    pub(super) error: Option<String>,
+}
+
+/// How the notices made since a moment fared, the oldest first.
+pub(super) async fn fared(db: &Db, tenant: &TenantId, since: Timestamp, limit: i64) -> DbResult<Vec<Fared>> {
+    let mut rows: Vec<Fared> = db.all(&FARED, args![tenant, since, limit]).await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Deletes alerts that were over before a moment, with their notices; gives how many.
+pub(super) async fn forget(tx: &mut Tx, before: Timestamp, limit: i64) -> DbResult<u64> {
+    tx.run(&FORGET_NOTICES, args![before, limit]).await?;
+    tx.run(&FORGET, args![before, limit]).await
 }

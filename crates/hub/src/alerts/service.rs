@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::model::{Alert, Condition, RETURNS_WITHIN};
-use super::repo;
+use super::jobs::{self, Settle};
+use super::model::{Alert, Condition, RETURNS_WITHIN, settles};
+use super::notify::Kind;
+use super::{channels, repo};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::DbResult;
 use crate::error::AppResult;
-use crate::ids::{AccountId, TenantId};
+use crate::ids::{AccountId, AlertId, TenantId};
+use crate::jobs::{NewJob, enqueue};
 use crate::live::Notice;
 use crate::scope::Scope;
 
@@ -16,6 +19,8 @@ use crate::scope::Scope;
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 /// More alerts are not read at once.
 const MAX_OPEN: i64 = 200;
+/// Notices whose fate is shown.
+const MAX_TOLD: i64 = 1000;
 
 /// Says whether a condition is on. To be called after each check, however often: an alert opens at the first "on", is only
 /// seen again by the next ones, and closes at the first "off"; an "off" without an alert costs one read. Opening is
@@ -32,12 +37,9 @@ pub async fn report(hub: &Hub, condition: &Condition<'_>, is_on: bool) -> DbResu
         before if is_on => open(hub, condition, before).await,
         _ => return Ok(()),
     };
-    match changed {
-        Ok(true) => announce(hub, condition.tenant, condition.account),
-        Ok(false) => {}
-        // Another process opened it at the same moment, and tells.
-        Err(error) if error.is_unique() => {}
-        Err(error) => return Err(error),
+    // Otherwise another process did it at the same moment, and tells.
+    if changed? {
+        announce(hub, condition.tenant, condition.account);
     }
     Ok(())
 }
@@ -47,15 +49,26 @@ async fn open(hub: &Hub, condition: &Condition<'_>, before: Option<Alert>) -> Db
     let new = repo::New { severity: condition.severity, args: &args, at: now, is_told: true };
     let recent = before
         .filter(|before| before.closed_at.is_some_and(|closed_at| now.since(closed_at) < RETURNS_WITHIN));
+    // What people were told is on was never over for them.
+    let is_news = recent.as_ref().is_none_or(|before| !before.is_told);
+    let targets = if is_news { channels::targets(hub, condition.tenant).await? } else { Vec::new() };
     let mut tx = hub.db.begin().await?;
-    let opened = match &recent {
-        Some(before) => repo::reopen(&mut tx, &before.id, &new).await?,
+    let (id, opened) = match recent {
+        Some(before) => {
+            let opened = repo::reopen(&mut tx, &before.id, &new, before.is_told).await?;
+            (before.id, opened)
+        }
         None => {
-            let whose = (condition.tenant, condition.account, condition.code);
-            repo::insert(&mut tx, &hub.id(), whose, &new).await?
+            let (id, whose) = (hub.id(), (condition.tenant, condition.account, condition.code));
+            let opened = repo::insert(&mut tx, &id, whose, &new).await?;
+            (id, opened)
         }
     };
+    if opened {
+        jobs::tell(&mut tx, hub, (condition.tenant, &id, Kind::Opened), &targets).await?;
+    }
     tx.commit().await?;
+    hub.jobs.wake();
     Ok(opened)
 }
 
@@ -76,7 +89,13 @@ async fn see(hub: &Hub, condition: &Condition<'_>, alert: &Alert) -> DbResult<()
 
 async fn close(hub: &Hub, alert: &Alert) -> DbResult<bool> {
     let mut tx = hub.db.begin().await?;
-    let closed = repo::close(&mut tx, &alert.id, hub.now()).await?;
+    let now = hub.now();
+    let closed = repo::close(&mut tx, &alert.id, now).await?;
+    if closed {
+        let job = Settle { alert: alert.id.clone(), closed_at: now.millis() };
+        let run_at = Some(now.plus(settles(alert.returns)));
+        enqueue(&mut tx, hub, Some(&alert.tenant_id), &job, NewJob { run_at, dedupe_key: None }).await?;
+    }
     tx.commit().await?;
     Ok(closed)
 }
@@ -127,6 +146,35 @@ pub async fn list(
     };
     let (at, id) = below.unwrap_or((Timestamp(i64::MAX), String::new()));
     Ok(repo::list(&hub.db, scope, state, (at, &id), limit).await?)
+}
+
+/// How one notice fared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// `opened` or `closed`.
+    pub kind: String,
+    /// `email` or `webhook`.
+    pub channel: String,
+    /// The recipient's address.
+    pub target: String,
+    /// `waiting`, `sent` or `dropped`.
+    pub state: String,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+}
+
+/// How the notices about the tenant's recent alerts fared, the oldest first. For owners: addresses are among it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn told(hub: &Hub, scope: &Scope) -> AppResult<Vec<(AlertId, Told)>> {
+    let since = hub.now().minus(jobs::KEPT);
+    let rows = repo::fared(&hub.db, scope.tenant(), since, MAX_TOLD).await?;
+    let told = rows.into_iter().map(|row| {
+        let repo::Fared { alert_id, kind, channel, target, state, error } = row;
+        (alert_id, Told { kind, channel, target, state, error })
+    });
+    Ok(told.collect())
 }
 
 /// Browsers draw the banner and the switcher anew.

@@ -143,6 +143,7 @@ fn config(dir: &Path, database: crate::db::Url, line: &Url, public_url: &str) ->
         webhook_max: 1024 * 1024,
         allow_private_destinations: true,
         trusted_proxies: crate::web::Proxies::default(),
+        mail: None,
         session_life: Duration::from_secs(3600),
     }
 }

@@ -2,6 +2,8 @@
 
 // Each file belongs to one part; `cfg(test)` tells clippy that tests may unwrap.
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod inbox_pages;
