@@ -131,7 +131,9 @@ impl Mail {
         let is_here = match &host {
             Host::Ipv4(ip) => ip.is_loopback(),
             Host::Ipv6(ip) => ip.is_loopback(),
-            Host::Domain(name) => *name == "localhost",
+            // The host of a scheme that browsers do not know is read as a name, even where it is an address.
+            Host::Domain("localhost") => true,
+            Host::Domain(name) => name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
         };
         let security = match (url.scheme(), tls.as_deref()) {
             ("smtps", None) => Security::Tls,
