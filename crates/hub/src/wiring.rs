@@ -64,6 +64,7 @@ fn shell() -> Shell {
         search: Some(crate::contacts::pages::SEARCH),
         settings: settings(),
         limits: limits(),
+        switcher: Some(crate::accounts::SWITCHER),
         health: Some(crate::alerts::pages::BANNER),
         live: Some(crate::live::PATH),
         ..Shell::default()
@@ -73,6 +74,7 @@ fn shell() -> Shell {
 /// The calls of `/api/v1`.
 fn api() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
+        .merge(crate::team::company::api::routes())
         .merge(crate::alerts::api::routes())
         .merge(crate::accounts::api::routes())
         .merge(crate::accounts::keys::api::routes())

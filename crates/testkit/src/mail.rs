@@ -99,10 +99,8 @@ async fn talk(stream: TcpStream, manner: Manner, kept: Arc<Mutex<Vec<Mailed>>>) 
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let answer = match (verb.as_str(), &manner) {
             ("EHLO", _) => "250-test\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN".to_owned(),
-            ("AUTH", Manner::NoLogin(words)) => words.clone(),
+            ("AUTH" | "MAIL", Manner::NoLogin(words)) | ("RCPT", Manner::Refuses(words)) => words.clone(),
             ("AUTH", _) => "235 2.7.0 fine".to_owned(),
-            ("MAIL", Manner::NoLogin(words)) => words.clone(),
-            ("RCPT", Manner::Refuses(words)) => words.clone(),
             ("RCPT", _) => {
                 letter.to.push(line.split(['<', '>']).nth(1).unwrap_or_default().to_owned());
                 "250 2.1.5 fine".to_owned()

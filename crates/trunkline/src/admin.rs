@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail};
 use hub::app::Hub;
-use hub::clock::Entropy;
+use hub::clock::{Entropy, Timestamp};
 use hub::error::AppError;
 use hub::secrets::Keyring;
 use hub::start::{self, Parts};
@@ -63,6 +63,27 @@ pub(crate) async fn add_tenant(settings: Settings, name: &str) -> anyhow::Result
     let hub = open(&settings).await?;
     let tenant = team::service::create_tenant(&hub, name, None, &ACTOR).await.map_err(told)?;
     say(format!("Tenant {} is {}.", tenant.name, tenant.id));
+    close(hub).await;
+    Ok(())
+}
+
+/// `trunkline tenant set`.
+pub(crate) async fn set_tenant(
+    settings: Settings,
+    tenant: Option<&str>,
+    expires: &str,
+) -> anyhow::Result<()> {
+    let expires_at = match expires {
+        "never" => None,
+        date => {
+            let at = Timestamp::parse(&format!("{date}T00:00:00Z"));
+            Some(at.with_context(|| format!("--expires {date} must be a date such as 2027-12-31, or never"))?)
+        }
+    };
+    let hub = open(&settings).await?;
+    let tenant = team::service::tenant_for(&hub, tenant, false, &ACTOR).await.map_err(told)?;
+    team::company::set_expiry(&hub, &tenant.id, expires_at, &ACTOR).await.map_err(told)?;
+    say(format!("The service of tenant {} ends: {expires}.", tenant.name));
     close(hub).await;
     Ok(())
 }

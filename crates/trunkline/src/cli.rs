@@ -79,6 +79,17 @@ enum TenantCommand {
         #[command(flatten)]
         settings: Flags,
     },
+    /// Set when the service of a tenant ends, as its people see it; nothing is switched off
+    Set {
+        /// The tenant, by name or id; needed only when there are several
+        #[arg(long)]
+        tenant: Option<String>,
+        /// A date such as 2027-12-31, or never
+        #[arg(long, value_name = "DATE")]
+        expires: String,
+        #[command(flatten)]
+        settings: Flags,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +155,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(flags) => admin::migrate(read(&flags)?).await?,
         Command::Tenant(TenantCommand::Add { name, settings }) => {
             admin::add_tenant(read(&settings)?, &name).await?;
+        }
+        Command::Tenant(TenantCommand::Set { tenant, expires, settings }) => {
+            admin::set_tenant(read(&settings)?, tenant.as_deref(), &expires).await?;
         }
         Command::User(UserCommand::Add { email, role, tenant, settings }) => {
             admin::add_user(read(&settings)?, &email, &role, tenant.as_deref()).await?;

@@ -107,3 +107,24 @@ alerts-code-relay-paused-title = { $account }: relaying is paused
 alerts-code-relay-paused-fix = The destination does not answer; events wait in the hub. Look after it, then resume.
 alerts-code-other-title = { $account }: something needs attention
 alerts-code-other-fix = Open the doctor to see what it is.
+alerts-health-ok = all is well
+alerts-health-warning = needs attention
+alerts-health-failed = something fails
+alerts-switcher = Choose an account
+alerts-switcher-all = All accounts
+alerts-switcher-count = { $count } { $count ->
+        [one] account
+       *[other] accounts
+    }
+alerts-switcher-live = Live
+alerts-switcher-test = Test
+alerts-switcher-add = Add an account
+audit-alerts-settings-changed = Changed who is told of alerts
+audit-company-changed = Changed the company
+audit-tenant-expiry-set = Set when the service ends
+audit-detail-email = E-mail
+audit-detail-addresses = Named recipients
+audit-detail-webhook = Webhook
+audit-detail-new-secret = New signing secret
+audit-detail-fields = Fields
+audit-detail-expires-at = The service ends

@@ -78,3 +78,6 @@ web-error-bad-request = The address or the form is not complete. Go back and try
 error-csrf = This page is out of date. Load it again; what you typed can be sent then.
 error-line-unavailable = LINE did not answer. Try again in a moment.
 error-unavailable = The database does not answer. Try again in a moment.
+web-user-help = Get help
+web-user-site = Open the site of { $tenant }
+web-user-expires = The service ends

@@ -66,3 +66,6 @@ web-error-bad-request = アドレスまたはフォームが不完全です。�
 error-csrf = このページは古くなっています。再読み込みしてから送信してください。
 error-line-unavailable = LINEから応答がありません。しばらくしてからお試しください。
 error-unavailable = データベースが応答しません。しばらくしてからお試しください。
+web-user-help = サポート
+web-user-site = { $tenant }のサイトを開く
+web-user-expires = サービスの期限

@@ -66,3 +66,6 @@ web-error-bad-request = ที่อยู่หรือแบบฟอร์�
 error-csrf = หน้านี้หมดอายุแล้ว โปรดโหลดใหม่แล้วส่งอีกครั้ง
 error-line-unavailable = LINE ไม่ตอบกลับ โปรดลองอีกครั้งในอีกสักครู่
 error-unavailable = ฐานข้อมูลไม่ตอบกลับ โปรดลองอีกครั้งในอีกสักครู่
+web-user-help = ขอความช่วยเหลือ
+web-user-site = เปิดเว็บไซต์ของ { $tenant }
+web-user-expires = บริการสิ้นสุด

@@ -66,3 +66,6 @@ web-error-bad-request = 網址或表單不完整。請回上一頁再試一次�
 error-csrf = 這個頁面已經過期。請重新載入後再送出。
 error-line-unavailable = LINE 沒有回應，請稍後再試。
 error-unavailable = 資料庫沒有回應，請稍後再試。
+web-user-help = 尋求協助
+web-user-site = 開啟 { $tenant } 的網站
+web-user-expires = 服務期限

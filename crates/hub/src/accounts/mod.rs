@@ -35,7 +35,7 @@ pub use memory::{Accounts, Connected, Counted, Seen};
 pub(crate) use repo::STATEMENTS;
 pub(crate) use settings::repo::STATEMENTS as SETTINGS_STATEMENTS;
 
-pub use pages::routes;
+pub use pages::{SWITCHER, chosen, routes};
 
 pub use model::{
     Account, AnswerKind, Attention, Block, Environment, GroupChats, Market, OaKind, Owner, Plan, Reading,

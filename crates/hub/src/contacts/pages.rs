@@ -28,6 +28,8 @@ pub const SEARCH: &str = "/contacts/found";
 const ROWS: i64 = 50;
 /// Contacts in the command palette.
 const FOUND: i64 = 8;
+/// The value of `account` for all of them.
+const ALL: &str = "all";
 
 /// The pages of contacts.
 pub fn routes() -> Router<Hub> {
@@ -124,7 +126,9 @@ impl ContactsPage {
     }
 
     fn is_narrowed(&self) -> bool {
-        [self.q(), self.tag(), self.account(), self.relation()].iter().any(|value| !value.is_empty())
+        [self.q(), self.tag(), self.account(), self.relation()]
+            .iter()
+            .any(|value| !value.is_empty() && *value != ALL)
     }
 
     fn is_later_page(&self) -> bool {
@@ -143,9 +147,15 @@ async fn page(
     State(hub): State<Hub>,
     ui: Ui,
     viewer: Viewer,
-    Query(asked): Query<Asked>,
+    Query(mut asked): Query<Asked>,
 ) -> AppResult<Page<ContactsPage>> {
     let scope = viewer.scope();
+    // Where the address names no account, the one chosen in the account switcher.
+    asked.account = match asked.account {
+        None => crate::accounts::chosen(&hub, &scope, &ui).await?.map(|id| id.to_string()),
+        Some(text) if text.is_empty() => Some(ALL.to_owned()),
+        given => given,
+    };
     let accounts = crate::accounts::service::list(&hub, &scope, None, 200).await?;
     let mut found = service::list(&hub, &scope, &asked.filter()).await?;
     let fits = usize::try_from(ROWS).unwrap_or(usize::MAX);

@@ -45,6 +45,7 @@ pub struct Viewer {
     /// The tenant.
     pub tenant: Tenant,
     pub(super) session: Vec<u8>,
+    links: repo::Links,
 }
 
 impl Viewer {
@@ -127,6 +128,9 @@ pub async fn attach_session(State(hub): State<Hub>, mut request: Request, next: 
                 language: viewer.language,
                 time_zone: viewer.tenant.time_zone.clone(),
                 is_owner: viewer.is_owner(),
+                site_url: viewer.links.site_url.clone(),
+                support_url: viewer.links.support_url.clone(),
+                expires_at: viewer.links.expires_at,
             };
             if is_stale {
                 live_on(&hub, &viewer).await.log_and_ignore("noting that a session is in use");
@@ -148,11 +152,11 @@ pub(super) async fn viewer(hub: &Hub, token: &str) -> DbResult<Option<(Viewer, b
     let session = hash(token);
     let now = hub.now();
     let Some(row) = repo::session(&hub.db, &session, now).await? else { return Ok(None) };
-    let (role, language) = (row.role()?, row.language());
+    let (role, language, links) = (row.role()?, row.language(), row.links.clone());
     let tenant = Tenant { id: row.tenant_id, name: row.tenant_name, time_zone: row.time_zone };
     let is_stale = now.since(row.last_used_at) > USE_NOTED_EVERY;
     let viewer =
-        Viewer { id: row.user_id, name: row.name, email: row.email, role, language, tenant, session };
+        Viewer { id: row.user_id, name: row.name, email: row.email, role, language, tenant, session, links };
     Ok(Some((viewer, is_stale)))
 }
 

@@ -38,7 +38,8 @@ pub const NAV: NavEntry =
     NavEntry { href: "/settings", icon: "settings", label_key: "team-nav-settings", count: None };
 
 /// The team's pages of the settings.
-pub const SETTINGS: [SettingsEntry; 5] = [
+pub const SETTINGS: [SettingsEntry; 6] = [
+    company::pages::SETTINGS,
     SettingsEntry {
         href: "/settings/profile",
         icon: "user",

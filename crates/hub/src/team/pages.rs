@@ -36,6 +36,7 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/settings/api-keys/{id}/revoke", post(keys::revoke))
         .route("/settings/audit-log", get(audit::show))
         .route("/settings/system", get(system::show))
+        .merge(super::company::pages::routes())
 }
 
 /// Every template of the team with typical and extreme values, drawn in one language.

@@ -7,6 +7,7 @@ use crate::scope::Scope;
 use crate::web::i18n::Language;
 use crate::{args, statements};
 
+pub(super) use super::company::repo::Links;
 use super::model::{Actor, AuditEntry, Invitation, KeyInfo, KeyScopes, Link, LinkKind, Member, Role, Tenant};
 
 statements! {
@@ -43,7 +44,9 @@ statements! {
     INSERT_SESSION = { "INSERT INTO sessions (token_hash, tenant_id, user_id, created_at, last_used_at, expires_at)
         VALUES ($1, $2, $3, $4, $4, $5)" };
     SESSION = { "SELECT u.id AS user_id, u.email, u.name, u.role, u.language, t.id AS tenant_id, t.name AS tenant_name,
-        t.time_zone, s.last_used_at FROM sessions AS s JOIN users AS u ON u.id = s.user_id JOIN tenants AS t ON t.id = u.tenant_id
+        t.time_zone, s.last_used_at, c.site_url, c.support_url, c.expires_at
+        FROM sessions AS s JOIN users AS u ON u.id = s.user_id JOIN tenants AS t ON t.id = u.tenant_id
+        LEFT JOIN companies AS c ON c.tenant_id = t.id
         WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.disabled_at IS NULL" };
     TOUCH_SESSION = { "UPDATE sessions SET last_used_at = $2, expires_at = $3 WHERE token_hash = $1" };
     DELETE_SESSION = { "DELETE FROM sessions WHERE token_hash = $1" };
@@ -301,6 +304,8 @@ pub(super) struct SessionRow {
     pub(super) tenant_name: String,
     pub(super) time_zone: String,
     pub(super) last_used_at: Timestamp,
+    #[sqlx(flatten)]
+    pub(super) links: Links,
 }
 
 impl SessionRow {

@@ -785,6 +785,9 @@ fn pages_are_drawn_in_every_language() {
         language: None,
         time_zone: "Asia/Taipei".to_owned(),
         is_owner: true,
+        site_url: Some("https://tea.example".to_owned()),
+        support_url: Some("mailto:help@tea.example".to_owned()),
+        expires_at: Some(crate::clock::Timestamp(1_767_225_600_000)),
     };
     for language in Language::ALL {
         let ui = Ui::sample(language, Some(person.clone()));

@@ -16,6 +16,8 @@ pub(super) const VISITOR: &str = "tl_visitor";
 pub(super) const THEME: &str = "tl_theme";
 /// The language chosen by a reader who has none in a profile.
 pub(super) const LANGUAGE: &str = "tl_language";
+/// The account whose lists the reader looks at; absent: all.
+pub(super) const ACCOUNT: &str = "tl_account";
 /// The key of the words that the next page says once.
 pub(super) const TOAST: &str = "tl_toast";
 
@@ -69,4 +71,10 @@ pub fn remove_session(config: &Config) -> HeaderValue {
 #[must_use]
 pub fn set_language(config: &Config, language: Language) -> HeaderValue {
     set(config, LANGUAGE, language.tag(), YEAR)
+}
+
+/// The `Set-Cookie` value that keeps which account a reader looks at; empty for all.
+#[must_use]
+pub fn set_account(config: &Config, account: &str) -> HeaderValue {
+    if account.is_empty() { remove(config, ACCOUNT) } else { set(config, ACCOUNT, account, YEAR) }
 }

@@ -97,6 +97,12 @@ pub struct Person {
     pub time_zone: String,
     /// Whether everything of the tenant may be changed.
     pub is_owner: bool,
+    /// The tenant's public site.
+    pub site_url: Option<String>,
+    /// Where people find help.
+    pub support_url: Option<String>,
+    /// When the service ends, where the operator set that.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Colours.
@@ -146,6 +152,7 @@ struct Inner {
     person: Option<Person>,
     calendar: Calendar,
     toast: Option<String>,
+    account: Option<String>,
     shell: Arc<Shell>,
 }
 
@@ -228,6 +235,12 @@ impl Ui {
     #[must_use]
     pub fn is_at(&self, href: &str) -> bool {
         self.0.path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The account chosen in this browser, as its cookie says it: to be checked before it is used.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.0.account.as_deref()
     }
 
     /// The path of this page.
@@ -368,6 +381,7 @@ impl Ui {
             calendar: Calendar::new(language, zone, hub.now()),
             person,
             toast: cookie(cookies::TOAST).filter(|key| super::flash::is_key(key)),
+            account: cookie(cookies::ACCOUNT),
             shell: shell.clone(),
         }))
     }
@@ -394,6 +408,7 @@ impl Ui {
             calendar: Calendar::new(language, Some("Asia/Taipei"), now),
             person,
             toast: None,
+            account: None,
             shell: Arc::new(Shell { nav, ..Shell::default() }),
         }))
     }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod company;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod inbox_pages;

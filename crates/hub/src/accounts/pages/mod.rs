@@ -5,6 +5,9 @@ mod connect;
 pub(in crate::accounts) mod head;
 mod list;
 mod show;
+mod switcher;
+
+pub use switcher::{SWITCHER, chosen};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -17,6 +20,8 @@ use crate::ids::{AccountId, Id as _};
 /// Settings → Accounts.
 pub fn routes() -> Router<Hub> {
     Router::new()
+        .route(SWITCHER, get(switcher::switcher))
+        .route("/accounts/switch", post(switcher::switch))
         .route("/settings/accounts", get(list::list))
         .route("/settings/accounts/new", get(connect::new).post(connect::connect))
         .route("/settings/accounts/{id}", get(show::show))

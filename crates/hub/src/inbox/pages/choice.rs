@@ -15,7 +15,7 @@ pub(super) const ROWS: i64 = 40;
 #[derive(Debug, Default, Clone, Deserialize)]
 pub(super) struct Query {
     filter: Option<String>,
-    account: Option<String>,
+    pub(super) account: Option<String>,
     q: Option<String>,
     after: Option<String>,
     /// `person`: on a narrow screen the contact panel is in front.
@@ -82,6 +82,8 @@ impl Tab {
 pub(super) struct Choice {
     pub(super) tab: Tab,
     pub(super) account: Option<AccountId>,
+    /// All accounts were asked for, whatever is chosen in the account switcher.
+    pub(super) all: bool,
     pub(super) q: String,
     pub(super) after: Option<(Timestamp, String)>,
 }
@@ -93,6 +95,7 @@ impl From<&Query> for Choice {
         Self {
             tab: Tab::ALL.into_iter().find(|tab| tab.word() == word).unwrap_or_default(),
             account: query.account.as_deref().and_then(AccountId::parse),
+            all: matches!(query.account.as_deref(), Some("" | "all")),
             q: query.q.as_deref().unwrap_or_default().trim().chars().take(100).collect(),
             after: query.after.as_deref().and_then(read_place),
         }
@@ -155,6 +158,8 @@ impl Choice {
         }
         if let Some(account) = &self.account {
             query.append_pair("account", account.as_str());
+        } else if self.all {
+            query.append_pair("account", "all");
         }
         if !self.q.is_empty() {
             query.append_pair("q", &self.q);

@@ -196,6 +196,15 @@ pub(super) struct WaitingPartial {
     count: i64,
 }
 
+/// What the address asks for; where it names no account, the one chosen in the account switcher.
+async fn asked(hub: &Hub, ui: &Ui, viewer: &Viewer, query: &Query) -> AppResult<Choice> {
+    let choice = Choice::from(query);
+    if choice.account.is_some() || choice.all {
+        return Ok(choice);
+    }
+    Ok(Choice { account: crate::accounts::chosen(hub, &viewer.scope(), ui).await?, ..choice })
+}
+
 /// The page without an open conversation.
 pub(super) async fn page(
     State(hub): State<Hub>,
@@ -203,7 +212,7 @@ pub(super) async fn page(
     viewer: Viewer,
     FromQuery(query): FromQuery<Query>,
 ) -> AppResult<Response> {
-    let choice = Choice::from(&query);
+    let choice = asked(&hub, &ui, &viewer, &query).await?;
     let list = load(&hub, &ui, &viewer, &choice, None).await?;
     Ok(Page(InboxPage {
         now: hub.now().millis(),
@@ -225,7 +234,7 @@ pub(super) async fn page_with(
     FromQuery(query): FromQuery<Query>,
 ) -> AppResult<Response> {
     let conversation: ConversationId = id(&conversation)?;
-    let choice = Choice::from(&query);
+    let choice = asked(&hub, &ui, &viewer, &query).await?;
     let talk = talk::load(&hub, &ui, &viewer, &conversation, &choice.query()).await?;
     let list = load(&hub, &ui, &viewer, &choice, Some(&conversation)).await?;
     let view = if query.view.as_deref() == Some("person") { "person" } else { "talk" };
@@ -258,7 +267,7 @@ pub(super) async fn list(
     viewer: Viewer,
     FromQuery(query): FromQuery<Query>,
 ) -> AppResult<Response> {
-    let choice = Choice::from(&query);
+    let choice = asked(&hub, &ui, &viewer, &query).await?;
     let current = query.open.as_deref().and_then(<ConversationId as Id>::parse);
     let list = load(&hub, &ui, &viewer, &choice, current.as_ref()).await?;
     Ok(if choice.after.is_some() {
@@ -276,7 +285,7 @@ pub(super) async fn rows(
     viewer: Viewer,
     FromQuery(query): FromQuery<Query>,
 ) -> AppResult<Page<RowsPartial>> {
-    let choice = Choice::from(&query);
+    let choice = asked(&hub, &ui, &viewer, &query).await?;
     let (scope, me) = (viewer.scope(), viewer.id.as_str());
     let current = query.open.as_deref().and_then(<ConversationId as Id>::parse);
     let mut found = Vec::new();

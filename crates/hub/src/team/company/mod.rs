@@ -1,6 +1,8 @@
 //! What a tenant says about itself: its name for LINE's forms, its market, its policies, its site and its help.
 
+pub mod api;
 mod model;
+pub(super) mod pages;
 pub(crate) mod repo;
 mod service;
 

@@ -62,6 +62,14 @@ impl CompanyRow {
     }
 }
 
+/// What every page shows of a company.
+#[derive(Debug, Clone, Default, sqlx::FromRow)]
+pub(crate) struct Links {
+    pub(crate) site_url: Option<String>,
+    pub(crate) support_url: Option<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
 pub(super) async fn company(db: &Db, tenant: &TenantId) -> DbResult<Option<CompanyRow>> {
     db.opt(&COMPANY, args![tenant]).await
 }

@@ -406,6 +406,7 @@ impl Site {
             webhook_max: 1 << 20,
             allow_private_destinations: true,
             trusted_proxies: hub::web::Proxies::default(),
+            mail: None,
             session_life: Duration::from_secs(3600),
         };
         let parts = Parts {
