@@ -292,7 +292,7 @@ describe('the spine', () => {
     const { providerId } = await make('providers', { name: '山嵐' });
     const channel = await make('channels', { providerId, type: 'messaging', name: '山嵐二店' });
     const submit = async (secret) => {
-      await inbox.goto(`${demo.hub}/settings/accounts/new`);
+      await inbox.goto(`${demo.hub}/settings/accounts/new?has=api`);
       await inbox.locator('#f-channel_id').fill(channel.channelId);
       await inbox.locator('#f-channel_secret').fill(secret);
       await inbox.locator('form.form button[type=submit]').click();
@@ -395,7 +395,8 @@ describe('the spine', () => {
     for (const colorScheme of ['light', 'dark']) {
       const window_ = await openWindow(browser, trouble, { ...look, colorScheme });
       const page = await window_.newPage();
-      for (const path of ['inbox', 'contacts', 'settings/accounts', 'settings/accounts/new', 'settings/profile',
+      for (const path of ['inbox', 'contacts', 'settings/accounts', 'settings/accounts/new', 'settings/accounts/new?has=api',
+        'settings/help', 'settings/profile',
         'settings/people', 'settings/api-keys', 'settings/audit-log', 'settings/events', 'settings/jobs']) {
         await page.goto(`${demo.hub}/${path}`);
         await check(page, `${colorScheme} ${path}`);

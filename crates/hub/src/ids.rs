@@ -85,6 +85,8 @@ ids! {
     AccountId = "acc_";
     /// A key pair by which a channel issues its own tokens.
     SigningKeyId = "sgk_";
+    /// A guided set-up of an account.
+    SetupId = "set_";
     /// A person known to an account.
     ContactId = "con_";
     /// All messages with one person, group or room on one account.

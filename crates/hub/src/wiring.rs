@@ -25,6 +25,7 @@ fn pages() -> Router<Hub> {
         .merge(crate::team::routes())
         .merge(crate::alerts::pages::routes())
         .merge(crate::accounts::routes())
+        .merge(crate::accounts::guide::routes())
         .merge(crate::contacts::pages::routes())
         .merge(crate::inbox::pages::routes())
         .merge(crate::inbox::attachments::routes())
@@ -38,6 +39,7 @@ fn settings() -> Vec<SettingsEntry> {
         .chain(&crate::team::SETTINGS)
         .chain(&crate::journal::pages::SETTINGS)
         .chain(&crate::jobs::SETTINGS)
+        .chain(std::iter::once(&crate::accounts::guide::HELP))
         .copied()
         .collect()
 }
@@ -165,6 +167,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
         (Set::Hub, "accounts::keys", crate::accounts::keys::STATEMENTS),
+        (Set::Hub, "accounts guide", crate::accounts::guide::STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),
         (Set::Hub, "outbox", crate::outbox::STATEMENTS),
@@ -178,3 +181,6 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
 
 /// Who hears of connected and disconnected accounts, in order.
 pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] = &[&crate::ingress::Quarantine];
+
+/// Who tells what came in, for the end of the set-up.
+pub const ARRIVALS: &dyn crate::accounts::guide::Arrivals = &crate::inbox::Came;

@@ -1,16 +1,18 @@
 //! Connected accounts (a LINE Official Account first): connect, credentials, tokens, webhook, disconnect.
 //!
-//! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`; the folder `keys` owns
-//! `signing_keys`. Promises: a channel is held by one tenant of a hub at a time; credentials are taken only after LINE accepted them, are
-//! sealed at rest and never shown again; a connecting that fails leaves nothing half made; a disconnected account receives and sends nothing, and keeps its history and id for the same channel.
+//! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`; the folder `keys` owns `signing_keys`,
+//! the folder `guide` the set-ups. Promises: a channel is held by one tenant of a hub at a time; credentials are taken only
+//! after LINE accepted them, are sealed at rest and never shown again; a connecting that fails leaves nothing half made; a
+//! disconnected account receives and sends nothing, and keeps its history and id for the same channel.
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
 
 pub mod api;
 pub mod doctor;
+pub mod guide;
 pub mod keys;
 mod memory;
 mod model;
-mod pages;
+pub(in crate::accounts) mod pages;
 pub mod pasted;
 mod pending;
 pub mod plan;

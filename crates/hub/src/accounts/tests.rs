@@ -732,8 +732,9 @@ async fn a_person_connects_looks_and_disconnects() {
     assert!(browser.get(LIST).await.contains("Add LINE Official Account"));
     let form =
         [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
-    let (status, _, html) = browser.post(NEW, NEW, &form).await;
-    assert_eq!(status, StatusCode::OK, "{html}");
+    let (status, to, html) = browser.post(NEW, NEW, &form).await;
+    assert!(status.is_redirection() && to.ends_with("/webhook"), "{html}");
+    let html = browser.get(&to).await;
     for line in ["LINE accepts channel ID and secret", "LINE&#39;s test reached this hub", "set at LINE"] {
         assert!(html.contains(line), "{line} in {html}");
     }
@@ -798,8 +799,10 @@ async fn a_refusal_stands_at_its_field_in_the_readers_language() {
     assert!(html.contains("https://other.example/hook") && !html.contains(&channel.secret));
     let token =
         html.split("name=\"take_over\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let (status, _, html) = browser.post(NEW, NEW, &[("take_over", &token)]).await;
-    assert_eq!(status, StatusCode::OK, "{html}");
+    let (status, to, html) = browser.post(NEW, NEW, &[("take_over", &token)]).await;
+    assert!(status.is_redirection(), "{html}");
+    let html = browser.get(&to).await;
+    assert!(html.contains("other.example no longer gets events"), "what was replaced is kept: {html}");
     assert_ne!(scene.endpoint_at_line(&channel).await, "https://other.example/hook");
     let (status, _, html) = browser.post(NEW, NEW, &form).await;
     assert!(status.as_u16() == 409 && html.contains("already connected"), "{html}");

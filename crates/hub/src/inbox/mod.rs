@@ -7,6 +7,7 @@
 //! groups and rooms are conversations of their own.
 
 pub mod api;
+mod arrivals;
 pub mod attachments;
 pub mod consumer;
 pub mod content;
@@ -19,4 +20,5 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use arrivals::Came;
 pub(crate) use repo::{MEDIA, READING, WRITING};

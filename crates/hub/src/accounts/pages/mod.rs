@@ -1,7 +1,6 @@
 //! Settings → Accounts.
 
 mod answers;
-mod connect;
 pub(in crate::accounts) mod head;
 mod list;
 mod show;
@@ -23,7 +22,6 @@ pub fn routes() -> Router<Hub> {
         .route(SWITCHER, get(switcher::switcher))
         .route("/accounts/switch", post(switcher::switch))
         .route("/settings/accounts", get(list::list))
-        .route("/settings/accounts/new", get(connect::new).post(connect::connect))
         .route("/settings/accounts/{id}", get(show::show))
         .route("/settings/accounts/{id}/check", post(show::check))
         .route("/settings/accounts/{id}/webhook-test", post(show::test))
@@ -35,7 +33,7 @@ pub fn routes() -> Router<Hub> {
 }
 
 /// The key of what is wrong with a field and what to do.
-fn field_words(field: &str, code: &str) -> &'static str {
+pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str {
     match (field, code) {
         ("channel_id", "required") => "accounts-channel-id-required",
         ("channel_id", "wrong_id") => "accounts-channel-id-wrong",
@@ -47,6 +45,8 @@ fn field_words(field: &str, code: &str) -> &'static str {
         ("access_token", "other_channel") => "accounts-access-token-other",
         ("access_token", _) => "accounts-access-token-wrong",
         ("line_id", _) => "accounts-line-id-other",
+        ("kid" | "signing_key_id", "required") => "guide-kid-required",
+        ("kid" | "signing_key_id", _) => "guide-kid-wrong",
         (_, "public_url") => "accounts-public-url",
         (_, "webhook_unreachable") => "accounts-webhook-unreachable",
         _ => "accounts-webhook-refused",
@@ -138,12 +138,12 @@ impl Market {
 
 impl Account {
     /// LINE Developers' page of the channel.
-    fn console(&self, page: &str) -> String {
+    pub(in crate::accounts) fn console(&self, page: &str) -> String {
         format!("https://developers.line.biz/console/channel/{}/{page}", self.channel_id)
     }
 
     /// Its page here.
-    fn page(&self) -> String {
+    pub(in crate::accounts) fn page(&self) -> String {
         address(self.id.as_str())
     }
 }

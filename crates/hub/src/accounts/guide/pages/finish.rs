@@ -1,0 +1,188 @@
+//! The end of the set-up: the switch at LINE, read back until it is on; then the first message, waited for.
+
+use askama::Template;
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::Arrival;
+use super::super::model::{Has, Progress, Stage, StageState, Webhook};
+use super::super::service::{self, Live};
+use super::{Code, Frame, address, parse};
+use crate::accounts::model::Account;
+use crate::accounts::service::{Step, StepState};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::error::AppResult;
+use crate::team::Viewer;
+use crate::web::{Page, Ui};
+
+#[derive(Template)]
+#[template(path = "guide_finish.html")]
+struct FinishPage {
+    ui: Ui,
+    frame: Frame,
+    webhook_url: String,
+    /// Whether LINE has this hub's address.
+    is_set: bool,
+    steps: Vec<(Step, StepState)>,
+    /// The other system whose address was replaced: its host and its address.
+    replaced: Option<(String, String)>,
+    live: LiveView,
+}
+
+#[derive(Template)]
+#[template(path = "guide_live_partial.html")]
+struct LivePartial {
+    ui: Ui,
+    frame: Frame,
+    live: LiveView,
+}
+
+#[derive(Template)]
+#[template(path = "guide_done.html")]
+struct DonePage {
+    ui: Ui,
+    account: Account,
+    has: Has,
+    frame: Frame,
+}
+
+/// What changes while somebody waits.
+struct LiveView {
+    root: String,
+    account: Account,
+    webhook: Webhook,
+    arrival: Option<Arrival>,
+    is_silent: bool,
+    code: Code,
+    /// What the browser has seen: it gets nothing while that is all there is.
+    seen: String,
+}
+
+impl LiveView {
+    fn new(live: Live) -> AppResult<(Self, Progress)> {
+        let Live { progress, account, webhook, arrival, is_silent } = live;
+        let minute = account.checked_at.map_or(0, Timestamp::millis) / 60_000;
+        let came = arrival.as_ref().map_or(0, |arrival| 1 + u8::from(arrival.is_message));
+        let seen = format!("{webhook:?}-{came}-{is_silent}-{minute}").to_lowercase();
+        let code = Code::new(&account.friend_link())?;
+        let view = Self {
+            root: address(&progress.setup.id),
+            account,
+            webhook,
+            arrival,
+            is_silent,
+            code,
+            seen,
+        };
+        Ok((view, progress))
+    }
+
+    /// Whether a message is here, which ends the waiting.
+    fn is_over(&self) -> bool {
+        self.webhook == Webhook::On && self.arrival.as_ref().is_some_and(|arrival| arrival.is_message)
+    }
+
+    /// The link by which a friend is added, as people read it.
+    fn friend_link(&self) -> String {
+        self.account.friend_link().replace("%40", "@")
+    }
+
+    /// LINE Official Account Manager's page of the response settings.
+    fn manager(&self) -> String {
+        format!("https://manager.line.biz/account/{}/setting/response", self.account.basic_id)
+    }
+}
+
+/// The last two stages.
+pub(in crate::accounts::guide) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    UrlPath(id): UrlPath<String>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&id)?;
+    let (scope, actor) = (viewer.scope(), viewer.actor());
+    let progress = service::get(&hub, &scope, &id).await?;
+    if progress.state(Stage::Connect) != StageState::Done {
+        return Ok(Redirect::to(&address(&id)).into_response());
+    }
+    let (live, progress) = LiveView::new(service::live(&hub, (&scope, &actor), &id).await?)?;
+    let webhook_url = live.account.webhook_url(&hub.config).unwrap_or_default();
+    let is_set = live.account.endpoint.as_deref() == Some(webhook_url.as_str());
+    let done = |step: Step| match step {
+        Step::Tested | Step::WebhookSet if !is_set => (step, StepState::Skipped),
+        _ => (step, StepState::Done),
+    };
+    let replaced = live.account.found_endpoint.clone().map(|found| {
+        let host = url::Url::parse(&found).ok().and_then(|url| url.host_str().map(str::to_owned));
+        (host.unwrap_or_else(|| found.clone()), found)
+    });
+    let company = service::company(&hub, &viewer.tenant.id).await?;
+    let page = FinishPage {
+        ui,
+        frame: Frame::of(&progress, at(&progress)).with_video(&company),
+        is_set,
+        webhook_url,
+        steps: Step::ALL.map(done).to_vec(),
+        replaced: replaced.filter(|_| is_set),
+        live,
+    };
+    Ok(Page(page).into_response())
+}
+
+/// The stage that the page of the end shows.
+fn at(progress: &Progress) -> Stage {
+    if progress.state(Stage::Webhook) == StageState::Done { Stage::Message } else { Stage::Webhook }
+}
+
+/// What the browser has seen.
+#[derive(Deserialize)]
+pub(in crate::accounts::guide) struct SeenQuery {
+    #[serde(default)]
+    seen: String,
+}
+
+/// What is new for somebody who waits: nothing (204), or the part of the page that changes.
+pub(in crate::accounts::guide) async fn live(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    UrlPath(id): UrlPath<String>,
+    Query(query): Query<SeenQuery>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&id)?;
+    if !ui.is_htmx() {
+        return Ok(Redirect::to(&format!("{}/webhook", address(&id))).into_response());
+    }
+    let live = service::live(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+    let (live, progress) = LiveView::new(live)?;
+    if live.seen == query.seen {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let frame = Frame::of(&progress, at(&progress));
+    Ok(Page(LivePartial { ui, frame, live }).into_response())
+}
+
+/// The page at the end, with what to do next.
+pub(in crate::accounts::guide) async fn done(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    UrlPath(id): UrlPath<String>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&id)?;
+    let live = service::live(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+    let page = DonePage {
+        ui,
+        has: live.progress.setup.has,
+        frame: Frame::of(&live.progress, Stage::Message),
+        account: live.account,
+    };
+    Ok(Page(page).into_response())
+}

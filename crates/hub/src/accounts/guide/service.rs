@@ -1,0 +1,351 @@
+//! What pages and programs do with set-ups.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Arrival;
+use super::model::{Has, Path, Progress, ProviderKind, Setup, Stage, Step, Webhook, webhook};
+use super::repo;
+use crate::accounts::model::Account;
+use crate::accounts::service::{self as accounts, NewAccount};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::{AppError, AppResult};
+use crate::ids::{AccountId, SetupId, TenantId};
+use crate::scope::Scope;
+use crate::team::company::{Country, Document};
+use crate::team::{self, Actor};
+use crate::text;
+
+/// Set-ups shown to be continued.
+const SHOWN: i64 = 20;
+/// The longest name of a Provider at LINE that is kept here, in characters.
+const PROVIDER_MAX: usize = 100;
+/// How old LINE's word about a webhook that is not on may be while somebody waits for it.
+const FRESH: Duration = Duration::from_secs(2);
+/// How old it may be once the webhook is on.
+const FRESH_ENOUGH: Duration = Duration::from_secs(30);
+/// LINE's clock and ours may differ by so much when it is judged what came in since connecting.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
+/// Who works on a set-up: the scope and the name.
+pub type Who<'a> = (&'a Scope, &'a Actor);
+
+/// What is known of the tenant's company, to be copied into LINE's forms.
+#[derive(Debug, Clone)]
+pub struct Company {
+    /// The company's name: LINE wants the Provider to be called so (S1-12).
+    pub name: String,
+    /// Its market, which decides the value for country or region (S0-14).
+    pub country: Country,
+    /// The address of its privacy policy (S0-20).
+    pub privacy_url: Option<String>,
+    /// The address of its terms of use.
+    pub terms_url: Option<String>,
+    /// The operator's videos, by stage (S0-18).
+    videos: Vec<(Stage, String)>,
+}
+
+impl Company {
+    /// The video of a stage.
+    #[must_use]
+    pub fn video(&self, stage: Stage) -> Option<String> {
+        self.videos.iter().find(|(one, _)| *one == stage).map(|(_, url)| url.clone())
+    }
+}
+
+/// The company of a tenant.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn company(hub: &Hub, tenant: &TenantId) -> AppResult<Company> {
+    let company = team::company::company(hub, tenant).await?;
+    let video = |stage: Stage, name: &str| Some((stage, company.video(name)?.to_owned()));
+    let videos = [video(Stage::Create, "account"), video(Stage::Enable, "messaging"), video(Stage::Message, "done")];
+    Ok(Company {
+        country: company.country.unwrap_or(Country::Other),
+        privacy_url: company.address(&hub.config, Document::Privacy),
+        terms_url: company.address(&hub.config, Document::Terms),
+        videos: videos.into_iter().flatten().collect(),
+        name: company.name,
+    })
+}
+
+/// The set-ups that are not done, the one worked on last first.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn open(hub: &Hub, scope: &Scope) -> AppResult<Vec<Progress>> {
+    let mut all = Vec::new();
+    for setup in repo::open(&hub.db, scope, SHOWN).await? {
+        all.push(with_all(hub, scope, setup).await?);
+    }
+    Ok(all)
+}
+
+/// One set-up.
+///
+/// # Errors
+/// 404 when there is none in the scope.
+pub async fn get(hub: &Hub, scope: &Scope, id: &SetupId) -> AppResult<Progress> {
+    let setup = repo::find(&hub.db, scope, id).await?.ok_or_else(missing)?;
+    with_all(hub, scope, setup).await
+}
+
+fn missing() -> AppError {
+    AppError::not_found("set-up")
+}
+
+async fn with_all(hub: &Hub, scope: &Scope, setup: Setup) -> AppResult<Progress> {
+    let ticks = repo::ticks(&hub.db, scope, &setup.id).await?;
+    let account = match &setup.account_id {
+        Some(id) => match accounts::get(hub, scope, id).await {
+            Ok(account) => Some(account),
+            Err(error) if error.code == "not_found" => None,
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    Ok(Progress { setup, ticks, account })
+}
+
+/// Begins a set-up for somebody who has so much.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn start(hub: &Hub, who: Who<'_>, has: Has) -> AppResult<SetupId> {
+    let id: SetupId = hub.id();
+    let mut tx = hub.db.begin().await?;
+    repo::insert(&mut tx, who.0, &id, has, (hub.now(), accounts::author(who.1))).await?;
+    audit(&mut tx, hub, who, "setup.begun", &id, &json!({ "has": has })).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Ticks a step, or takes the tick back.
+///
+/// # Errors
+/// 404 when there is no such set-up in the scope.
+pub async fn tick(hub: &Hub, who: Who<'_>, id: &SetupId, step: Step, on: bool) -> AppResult<()> {
+    let mut tx = begin(hub, who, id).await?;
+    if on {
+        repo::tick(&mut tx, who.0, id, step, (hub.now(), accounts::author(who.1))).await?;
+    } else {
+        repo::untick(&mut tx, who.0, id, step).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ticks all steps of a stage that are still open.
+///
+/// # Errors
+/// 404 when there is no such set-up in the scope; 409 `not_agreed` for the stage that binds for good, as long as nobody
+/// has said that this is known.
+pub async fn tick_stage(hub: &Hub, who: Who<'_>, id: &SetupId, stage: Stage) -> AppResult<()> {
+    let progress = get(hub, who.0, id).await?;
+    if stage == Stage::Enable && progress.tick(Step::Agree).is_none() {
+        return Err(AppError::conflict(
+            "not_agreed",
+            "first confirm that you know what cannot be taken back at LINE",
+        ));
+    }
+    let mut tx = begin(hub, who, id).await?;
+    for step in stage.steps() {
+        repo::tick(&mut tx, who.0, id, *step, (hub.now(), accounts::author(who.1))).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Notes that the person knows what cannot be taken back, and which Provider the channel will be bound to for good.
+///
+/// # Errors
+/// 422 without a Provider's name; 404 when there is no such set-up in the scope.
+pub async fn agree(
+    hub: &Hub,
+    who: Who<'_>,
+    id: &SetupId,
+    provider: &str,
+    kind: ProviderKind,
+) -> AppResult<()> {
+    let provider = text::storable(provider.trim());
+    if provider.is_empty() || provider.chars().count() > PROVIDER_MAX {
+        let detail = "name the Provider that the channel will belong to; LINE binds them for good";
+        return Err(AppError::invalid_field("provider", "required", detail));
+    }
+    let mut tx = begin(hub, who, id).await?;
+    repo::set_provider(&mut tx, who.0, id, &provider, kind).await?;
+    repo::tick(&mut tx, who.0, id, Step::Agree, (hub.now(), accounts::author(who.1))).await?;
+    let detail = json!({ "provider": provider, "kind": kind });
+    audit(&mut tx, hub, who, "setup.agreed", id, &detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Forgets a set-up. The account, where one was connected, stays.
+///
+/// # Errors
+/// 404 when there is none in the scope.
+pub async fn forget(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<()> {
+    let mut tx = begin(hub, who, id).await?;
+    repo::delete(&mut tx, who.0, id).await?;
+    audit(&mut tx, hub, who, "setup.forgotten", id, &json!({})).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Connects the account of a set-up (of a new one, when `id` is `None`), and keeps how that went.
+///
+/// # Errors
+/// Those of [`accounts::connect`]; the set-up then says which channel it was and what was wrong.
+pub async fn connect(
+    hub: &Hub,
+    who: Who<'_>,
+    (id, has): (Option<SetupId>, Has),
+    new: &NewAccount,
+    progress: accounts::Progress<'_>,
+) -> (AppResult<Account>, AppResult<SetupId>) {
+    let result = accounts::connect(hub, who, new, progress).await;
+    let kept = keep(hub, who, (id, has), new, &result).await;
+    (result, kept)
+}
+
+async fn keep(
+    hub: &Hub,
+    who: Who<'_>,
+    (id, has): (Option<SetupId>, Has),
+    new: &NewAccount,
+    result: &AppResult<Account>,
+) -> AppResult<SetupId> {
+    let id = match id {
+        Some(id) => id,
+        None => start(hub, who, has).await?,
+    };
+    let channel: String = text::storable(&new.channel_id).chars().take(40).collect();
+    let mut tx = begin(hub, who, &id).await?;
+    match result {
+        Ok(account) => {
+            repo::set_account(&mut tx, who.0, &id, (&channel, &account.id), hub.now()).await?;
+        }
+        Err(error) => {
+            let field = error.fields.first().map_or(error.code, |field| field.code);
+            repo::set_failure(&mut tx, who.0, &id, &channel, Some(field)).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Keeps the channel's ID in a set-up (in a new one, when `id` is `None` or forgotten), before anything is tried with it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn name_channel(
+    hub: &Hub,
+    who: Who<'_>,
+    (id, has): (Option<SetupId>, Has),
+    channel: &str,
+) -> AppResult<SetupId> {
+    let kept = match id {
+        Some(id) => repo::find(&hub.db, who.0, &id).await?.map(|setup| setup.id),
+        None => None,
+    };
+    let id = match kept {
+        Some(id) => id,
+        None => start(hub, who, has).await?,
+    };
+    let mut tx = begin(hub, who, &id).await?;
+    repo::set_failure(&mut tx, who.0, &id, channel, None).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// How an account is, for somebody who waits in front of the page.
+#[derive(Debug)]
+pub struct Live {
+    /// The set-up as it is now.
+    pub progress: Progress,
+    /// The account.
+    pub account: Account,
+    /// The webhook at LINE.
+    pub webhook: Webhook,
+    /// What came in since connecting.
+    pub arrival: Option<Arrival>,
+    /// Whether LINE did not answer just now; what is shown is older.
+    pub is_silent: bool,
+}
+
+/// Asks LINE how the webhook is (not more often than makes sense), and looks whether something came in.
+///
+/// # Errors
+/// 404 when there is no such set-up in the scope, or it has no account yet.
+pub async fn live(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<Live> {
+    let mut progress = get(hub, who.0, id).await?;
+    let mut account = progress.account.clone().ok_or_else(missing)?;
+    let mut is_silent = false;
+    if is_due(&account, hub.now()) {
+        match accounts::refresh(hub, who.0, &account.id).await {
+            Ok(now) => account = now,
+            Err(error) if error.code == "line_unavailable" => is_silent = true,
+            Err(error) if error.code == "disconnected" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let since = progress.setup.connected_at.unwrap_or_default().minus(CLOCKS_DIFFER);
+    let arrival = crate::wiring::ARRIVALS.newest(hub, who.0, &account.id, since).await?;
+    if arrival.as_ref().is_some_and(|arrival| arrival.is_message) && progress.setup.done_at.is_none() {
+        let now = hub.now();
+        let mut tx = hub.db.begin().await?;
+        if repo::set_done(&mut tx, who.0, id, now).await? {
+            audit(&mut tx, hub, who, "setup.done", id, &json!({ "account_id": account.id })).await?;
+        }
+        tx.commit().await?;
+        progress.setup.done_at = Some(now);
+    }
+    progress.account = Some(account.clone());
+    Ok(Live { webhook: webhook(&account), progress, account, arrival, is_silent })
+}
+
+/// Whether LINE is to be asked again.
+fn is_due(account: &Account, now: Timestamp) -> bool {
+    let fresh = if webhook(account) == Webhook::On { FRESH_ENOUGH } else { FRESH };
+    account.checked_at.is_none_or(|at| at.plus(fresh) <= now)
+}
+
+/// The newest set-up of an account, for "continue set-up" on its page; `None` when there is none, or it is done.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn of_account(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Option<SetupId>> {
+    let setup = repo::of_account(&hub.db, scope, id).await?;
+    Ok(setup.filter(|setup| setup.done_at.is_none()).map(|setup| setup.id))
+}
+
+/// Which path a set-up's form shows, of what an address says.
+#[must_use]
+pub fn path(word: Option<&str>) -> Path {
+    word.and_then(Path::parse).unwrap_or(Path::Secret)
+}
+
+/// Opens a transaction in which the set-up is known to be there, and notes who works on it.
+async fn begin(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<Tx> {
+    let mut tx = hub.db.begin().await?;
+    if !repo::touch(&mut tx, who.0, id, (hub.now(), accounts::author(who.1))).await? {
+        return Err(missing());
+    }
+    Ok(tx)
+}
+
+async fn audit(
+    tx: &mut Tx,
+    hub: &Hub,
+    (scope, actor): Who<'_>,
+    action: &str,
+    id: &SetupId,
+    detail: &serde_json::Value,
+) -> AppResult<()> {
+    Ok(team::service::audit(tx, hub, scope.tenant(), actor, (action, id.as_str()), detail).await?)
+}
