@@ -117,6 +117,7 @@ guide-leave = Leave it as it is
 guide-leave-detail = The account is connected, but events still go to { $host } and no message comes in here. You can take over later.
 guide-leave-button = Keep the present setting
 guide-finish-title = Two more steps
+guide-finish-over = Connected, and messages come in
 guide-webhook-on = “Use webhook” is on
 guide-webhook-on-detail = LINE sends events to this hub.
 guide-webhook-off-detail = Only LINE's consoles can switch it. Turn it on there; this page turns green by itself.

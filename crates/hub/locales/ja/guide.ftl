@@ -117,6 +117,7 @@ guide-leave = そのままにする
 guide-leave-detail = 連携はしますが、イベントは引き続き { $host } に届き、ここにはメッセージが入りません。後から切り替えられます。
 guide-leave-button = 現在の設定を残す
 guide-finish-title = あと2ステップ
+guide-finish-over = 連携完了、メッセージが届いています
 guide-webhook-on = 「Webhookの利用」がオンです
 guide-webhook-on-detail = LINEのイベントが本システムに届きます。
 guide-webhook-off-detail = このスイッチはLINEの管理画面でしか切り替えられません。オンにすると、この画面は自動で緑になります。

@@ -117,6 +117,7 @@ guide-leave = ยังไม่เปลี่ยน
 guide-leave-detail = บัญชีจะเชื่อมต่อ แต่อีเวนต์ยังไปที่ { $host } ข้อความจะยังไม่เข้ามาที่นี่ เปลี่ยนภายหลังได้
 guide-leave-button = คงการตั้งค่าเดิม
 guide-finish-title = เหลืออีกสองขั้น
+guide-finish-over = เชื่อมต่อสำเร็จ ข้อความเข้าแล้ว
 guide-webhook-on = เปิด “Use webhook” แล้ว
 guide-webhook-on-detail = LINE ส่งอีเวนต์มายังระบบนี้
 guide-webhook-off-detail = สวิตช์นี้เปลี่ยนได้ในหน้าจัดการของ LINE เท่านั้น เมื่อเปิดแล้ว หน้านี้จะเป็นสีเขียวเอง

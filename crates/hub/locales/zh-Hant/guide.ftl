@@ -117,6 +117,7 @@ guide-leave = 先不要動
 guide-leave-detail = 帳號會串接起來，但事件仍送到 { $host }，本系統暫時收不到訊息。之後可隨時接手。
 guide-leave-button = 保留原設定
 guide-finish-title = 就差最後兩步
+guide-finish-over = 串接成功，訊息進來了
 guide-webhook-on = 「啟用 Webhook（Use webhook）」已開啟
 guide-webhook-on-detail = LINE 會把事件送到本系統。
 guide-webhook-off-detail = 這個開關只能在 LINE 的後台切換。打開後不必重新整理，這裡會自動變成綠色。

@@ -63,7 +63,8 @@ impl Company {
 pub async fn company(hub: &Hub, tenant: &TenantId) -> AppResult<Company> {
     let company = team::company::company(hub, tenant).await?;
     let video = |stage: Stage, name: &str| Some((stage, company.video(name)?.to_owned()));
-    let videos = [video(Stage::Create, "account"), video(Stage::Enable, "messaging"), video(Stage::Message, "done")];
+    let videos =
+        [video(Stage::Create, "account"), video(Stage::Enable, "messaging"), video(Stage::Message, "done")];
     Ok(Company {
         country: company.country.unwrap_or(Country::Other),
         privacy_url: company.address(&hub.config, Document::Privacy),

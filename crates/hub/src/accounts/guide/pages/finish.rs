@@ -68,15 +68,8 @@ impl LiveView {
         let came = arrival.as_ref().map_or(0, |arrival| 1 + u8::from(arrival.is_message));
         let seen = format!("{webhook:?}-{came}-{is_silent}-{minute}").to_lowercase();
         let code = Code::new(&account.friend_link())?;
-        let view = Self {
-            root: address(&progress.setup.id),
-            account,
-            webhook,
-            arrival,
-            is_silent,
-            code,
-            seen,
-        };
+        let view =
+            Self { root: address(&progress.setup.id), account, webhook, arrival, is_silent, code, seen };
         Ok((view, progress))
     }
 

@@ -36,7 +36,11 @@ impl HelpPage {
 
     /// A cell of the table of consoles that holds.
     fn yes(&self) -> Safe<String> {
-        Safe(format!("{}<span class=\"visually-hidden\">{}</span>", self.ui.icon("check"), self.ui.t("guide-yes")))
+        Safe(format!(
+            "{}<span class=\"visually-hidden\">{}</span>",
+            self.ui.icon("check"),
+            self.ui.t("guide-yes")
+        ))
     }
 
     /// LINE's documents in the reader's language: LINE writes them in English and Japanese.

@@ -10,8 +10,8 @@ use askama::filters::Safe;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::service::Company;
 use super::model::{Has, Progress, ProviderKind, Stage, StageState, Tick, stages};
+use super::service::Company;
 use crate::accounts::service::Step as Line;
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};

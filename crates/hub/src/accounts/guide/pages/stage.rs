@@ -16,7 +16,8 @@ use crate::web::{FormState, Page, Ui};
 
 /// Where a LINE Business ID signs up and goes on to the form of a new account (developers.line.biz, "Get started with the
 /// Messaging API").
-const SIGN_UP: &str = "https://account.line.biz/signup?redirectUri=https://entry.line.biz/form/entry/unverified";
+const SIGN_UP: &str =
+    "https://account.line.biz/signup?redirectUri=https://entry.line.biz/form/entry/unverified";
 /// The same for one who has a Business ID.
 const ENTRY: &str = "https://entry.line.biz/form/entry/unverified";
 /// LINE Official Account Manager.

@@ -48,7 +48,8 @@ pub(in crate::accounts::guide) async fn new(
         return connect::fresh(&hub, ui, &viewer, has, asked.path.as_deref()).await;
     }
     let open = service::open(&hub, &viewer.scope()).await?;
-    let open = open.into_iter().map(|progress| Open { href: address(&progress.setup.id), progress }).collect();
+    let open =
+        open.into_iter().map(|progress| Open { href: address(&progress.setup.id), progress }).collect();
     let blocked = (!can).then(|| hub.config.public_url.to_string());
     Ok(Page(StartPage { ui, open, blocked }).into_response())
 }
