@@ -145,6 +145,14 @@ impl Keyring {
         Self::parse(&STANDARD.encode([7; KEY_LEN]), "test").expect("a key of 32 bytes")
     }
 
+    /// The keyring of [`for_testing`](Self::for_testing) with one version more.
+    #[cfg(test)]
+    #[must_use]
+    pub fn rotated_for_testing() -> Self {
+        let (first, second) = (STANDARD.encode([7; KEY_LEN]), STANDARD.encode([8; KEY_LEN]));
+        Self::parse(&format!("1:{first}\n2:{second}"), "test").expect("two keys of 32 bytes")
+    }
+
     fn parse(text: &str, origin: &str) -> Result<Self, KeyError> {
         let invalid = |reason| KeyError::Invalid { origin: origin.to_owned(), reason };
         let mut keys = BTreeMap::new();

@@ -11,7 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{
-    Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status, Tick,
+    Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status,
+    Tick,
 };
 use super::pasted;
 use super::plan::{self, Ticked};
@@ -22,7 +23,8 @@ use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _, SigningKeyId};
 use crate::web::api::{
-    Anyone, ApiResult, AsksLine, Caller, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
+    Anyone, ApiResult, AsksLine, Caller, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params,
+    Problems,
 };
 
 /// The calls of accounts.
@@ -431,7 +433,9 @@ impl AccountChange {
 }
 
 /// Tells null from absent.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

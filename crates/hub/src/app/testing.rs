@@ -90,8 +90,21 @@ impl TestHub {
     ///
     /// # Panics
     /// When it cannot be made.
-    #[expect(clippy::expect_used, reason = "a test without its hub has failed")]
     pub async fn node(&self, node: &str) -> Hub {
+        self.node_with(node, Keyring::for_testing()).await
+    }
+
+    /// As [`node`](Self::node), after the master key was rotated.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[cfg(test)]
+    pub async fn rotated(&self, node: &str) -> Hub {
+        self.node_with(node, Keyring::rotated_for_testing()).await
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its hub has failed")]
+    async fn node_with(&self, node: &str, keyring: Keyring) -> Hub {
         let (config, hub) = (self.hub.config.clone(), &self.hub);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let seed =
@@ -102,7 +115,7 @@ impl TestHub {
             journal: Journal::open(self.db.journal.clone(), 1).await.expect("the journal opens"),
             clock: self.clock.clone() as Arc<dyn Clock>,
             entropy: Entropy::seeded(seed),
-            keyring: Keyring::for_testing(),
+            keyring,
             guard: Guard::new(),
             live: Live::open(&hub.db, node, &stop, &tasks),
             jobs: Jobs::default(),

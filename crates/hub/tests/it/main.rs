@@ -10,6 +10,8 @@ mod contract;
 #[cfg(test)]
 mod inbox_pages;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod spine;

@@ -19,3 +19,6 @@ CREATE TABLE signing_keys (
 CREATE INDEX signing_keys_tenant ON signing_keys (tenant_id, channel_id, created_at);
 -- A channel's tokens are issued by one key at a time.
 CREATE UNIQUE INDEX signing_keys_active ON signing_keys (tenant_id, channel_id) WHERE state = 'active';
+
+-- What was changed about one thing: the history of an account's credentials.
+CREATE INDEX audit_log_subject ON audit_log (tenant_id, subject, at);

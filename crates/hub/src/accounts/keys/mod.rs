@@ -6,6 +6,7 @@
 
 pub mod api;
 mod model;
+pub(super) mod pages;
 pub(super) mod repo;
 pub mod service;
 #[cfg(test)]

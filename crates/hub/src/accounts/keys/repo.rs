@@ -3,7 +3,7 @@
 use super::model::SigningKey;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
-use crate::ids::{SigningKeyId, TenantId};
+use crate::ids::{AccountId, SigningKeyId, TenantId};
 use crate::scope::Scope;
 use crate::{args, statements};
 
@@ -33,6 +33,13 @@ statements! {
     FORGET = { "UPDATE signing_keys SET sealed = NULL WHERE tenant_id = $1 AND channel_id = $2 AND state = 'retired'" };
     EXPIRE = { "UPDATE signing_keys SET sealed = NULL
         WHERE state = 'retired' AND retired_at <= $1 AND sealed IS NOT NULL" };
+    SECRETS = { "SELECT kind, created_at, valid_until FROM account_secrets WHERE tenant_id = $1 AND $2 = '' AND account_id = $3
+        ORDER BY kind, serial DESC" };
+    // reads: audit_log
+    HISTORY = { "SELECT at, actor_name, action, detail FROM audit_log
+        WHERE tenant_id = $1 AND $2 = '' AND (subject = $3 OR subject = $4)
+            AND (action LIKE 'signing_key.%' OR action LIKE 'account.%')
+        ORDER BY at DESC, id DESC LIMIT 200" };
     SEALED = { "SELECT id, sealed FROM signing_keys WHERE sealed IS NOT NULL ORDER BY id" };
     RESEAL = { "UPDATE signing_keys SET sealed = $3 WHERE id = $1 AND sealed = $2" };
 }
@@ -128,6 +135,40 @@ pub(in crate::accounts) async fn forget(tx: &mut Tx, tenant: &TenantId, channel:
 /// Removes the private parts of keys that were retired before a moment.
 pub(super) async fn expire(tx: &mut Tx, before: Timestamp) -> DbResult<u64> {
     tx.run(&EXPIRE, args![before]).await
+}
+
+/// A stored secret without itself.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct SecretDates {
+    pub(super) kind: String,
+    /// When it was entered.
+    pub(super) created_at: Timestamp,
+    /// Until when one that was replaced holds for signatures.
+    pub(super) valid_until: Option<Timestamp>,
+}
+
+/// The secrets that an account has, the newest of each kind first.
+pub(super) async fn secrets(db: &Db, scope: &Scope, account: &AccountId) -> DbResult<Vec<SecretDates>> {
+    db.all(&SECRETS, args![scope.tenant(), scope.viewer(), account]).await
+}
+
+/// A line of the audit log about an account or its channel.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct HistoryRow {
+    pub(super) at: Timestamp,
+    pub(super) actor_name: String,
+    pub(super) action: String,
+    pub(super) detail: String,
+}
+
+/// The last 200 of what was done to an account or, before it was connected, to its channel, the newest first.
+pub(super) async fn history(
+    db: &Db,
+    scope: &Scope,
+    account: &AccountId,
+    channel: &str,
+) -> DbResult<Vec<HistoryRow>> {
+    db.all(&HISTORY, args![scope.tenant(), scope.viewer(), account, channel]).await
 }
 
 /// Every sealed private part, for the rotation of the master key.

@@ -8,12 +8,13 @@ use tokio::task::spawn_blocking;
 
 use super::model::{SigningKey, check_kid, refusal};
 use super::repo::{self, After};
-use crate::accounts::model::{Block, Status, check_channel_id};
+use crate::accounts::model::{Account, Block, Status, check_channel_id};
 use crate::accounts::pasted::clean;
 use crate::accounts::repo as accounts;
 use crate::accounts::service::{self, Deadline, author, unavailable};
 use crate::accounts::settings;
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::db::DbResult;
 use crate::error::{AppError, AppResult};
 use crate::ids::SigningKeyId;
@@ -146,6 +147,128 @@ pub async fn delete(hub: &Hub, who: (&Scope, &Actor), id: &SigningKeyId) -> AppR
     Ok(())
 }
 
+/// How an account's tokens are obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From channel ID and secret.
+    Secret,
+    /// By the active signing key.
+    Key,
+    /// A pasted long-lived token is used as it is.
+    Pasted,
+}
+
+/// One line of what was done to an account's credentials.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Who: a person's or an API key's name at that time.
+    pub by: String,
+    /// What.
+    pub what: What,
+}
+
+/// What was done to credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The account was connected.
+    Connected,
+    /// The account was disconnected.
+    Disconnected,
+    /// These were changed: `channel_secret`, `access_token`, `signing_key` (retired).
+    Changed(Vec<String>),
+    /// So many requests that had waited turned out to be LINE's.
+    Verified(u64),
+    /// A key pair was made.
+    KeyMade,
+    /// A key was proved and is active since.
+    KeyActivated,
+    /// A key that waited was deleted.
+    KeyDeleted,
+}
+
+/// What is known of an account's credentials, without themselves.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// How tokens are obtained.
+    pub way: Way,
+    /// When the present channel secret was entered; `None` when disconnected.
+    pub secret_since: Option<Timestamp>,
+    /// Until when the channel secret before it holds for signatures.
+    pub old_secret_until: Option<Timestamp>,
+    /// When the pasted token was entered.
+    pub token_since: Option<Timestamp>,
+    /// How many requests wait for a secret that fits them.
+    pub waiting: u64,
+    /// The channel's keys, the newest first.
+    pub keys: Vec<SigningKey>,
+    /// What was done, the newest first, 50 lines at most.
+    pub history: Vec<Change>,
+}
+
+/// How an account's tokens are obtained now.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn way(hub: &Hub, scope: &Scope, account: &Account) -> AppResult<Way> {
+    if repo::active(&hub.db, scope.tenant(), &account.channel_id).await?.is_some() {
+        return Ok(Way::Key);
+    }
+    let secrets = repo::secrets(&hub.db, scope, &account.id).await?;
+    let pasted = secrets.iter().any(|secret| secret.kind == "access_token" && secret.valid_until.is_none());
+    Ok(if pasted { Way::Pasted } else { Way::Secret })
+}
+
+/// What is known of an account's credentials.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn overview(hub: &Hub, scope: &Scope, account: &Account) -> AppResult<Overview> {
+    let secrets = repo::secrets(&hub.db, scope, &account.id).await?;
+    let of = |kind: &str| {
+        let found = secrets.iter().find(|secret| secret.kind == kind && secret.valid_until.is_none());
+        found.map(|secret| secret.created_at)
+    };
+    let mut keys = list(hub, scope, Some(&account.channel_id), None, 200).await?;
+    keys.reverse();
+    let mut waiting = 0;
+    for listener in crate::wiring::ACCOUNT_LISTENERS {
+        waiting += listener.waiting(hub, &account.id).await;
+    }
+    let rows = repo::history(&hub.db, scope, &account.id, &account.channel_id).await?;
+    Ok(Overview {
+        way: way(hub, scope, account).await?,
+        secret_since: of("channel_secret"),
+        old_secret_until: secrets.iter().find_map(|secret| secret.valid_until),
+        token_since: of("access_token"),
+        waiting,
+        keys,
+        history: rows.into_iter().filter_map(told).take(50).collect(),
+    })
+}
+
+/// A line of the audit log as one of the credentials' history; `None` when it is about something else.
+fn told(row: repo::HistoryRow) -> Option<Change> {
+    let detail: serde_json::Value = serde_json::from_str(&row.detail).unwrap_or_default();
+    let what = match row.action.as_str() {
+        "account.connected" => What::Connected,
+        "account.disconnected" => What::Disconnected,
+        "account.waiting_verified" => What::Verified(detail.get("requests")?.as_u64()?),
+        "signing_key.created" => What::KeyMade,
+        "signing_key.activated" => What::KeyActivated,
+        "signing_key.deleted" => What::KeyDeleted,
+        "account.changed" => {
+            let names = detail.get("changed")?.as_array()?.iter().filter_map(serde_json::Value::as_str);
+            let ours = names.filter(|name| ["channel_secret", "access_token", "signing_key"].contains(name));
+            let ours: Vec<String> = ours.map(str::to_owned).collect();
+            (!ours.is_empty()).then_some(What::Changed(ours))?
+        }
+        _ => return None,
+    };
+    Some(Change { at: row.at, by: row.actor_name, what })
+}
+
 /// A key ready to sign, with the `kid` that is given or, where that is empty, the one that is known; cleaned of what comes
 /// with pasting.
 ///
@@ -185,7 +308,7 @@ pub(in crate::accounts) fn open(
 ///
 /// # Errors
 /// The database does not answer.
-pub(in crate::accounts) async fn expire(hub: &Hub) -> DbResult<()> {
+pub async fn expire(hub: &Hub) -> DbResult<()> {
     let mut tx = hub.db.begin().await?;
     repo::expire(&mut tx, hub.now().minus(KEPT)).await?;
     tx.commit().await

@@ -25,11 +25,11 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}", get(show::show))
         .route("/settings/accounts/{id}/check", post(show::check))
         .route("/settings/accounts/{id}/webhook-test", post(show::test))
-        .route("/settings/accounts/{id}/credentials", post(show::credentials))
         .route("/settings/accounts/{id}/settings", post(show::change))
         .route("/settings/accounts/{id}/answers", get(answers::show).post(answers::change))
         .route("/settings/accounts/{id}/answers/ticks", post(answers::tick))
         .route("/settings/accounts/{id}/disconnect", post(show::disconnect))
+        .merge(super::keys::pages::routes())
 }
 
 /// The key of what is wrong with a field and what to do.
@@ -43,6 +43,8 @@ pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str 
         ("channel_secret", "other_channel") => "accounts-channel-secret-other",
         ("channel_secret", _) => "accounts-channel-secret-wrong",
         ("access_token", "other_channel") => "accounts-access-token-other",
+        ("access_token", "expired_token") => "keys-error-access-token-expired-token",
+        ("access_token", "revoked_token") => "keys-error-access-token-revoked-token",
         ("access_token", _) => "accounts-access-token-wrong",
         ("line_id", _) => "accounts-line-id-other",
         ("kid" | "signing_key_id", "required") => "guide-kid-required",
@@ -55,7 +57,7 @@ pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str 
 
 impl Status {
     /// The key of its name.
-    const fn words(self) -> &'static str {
+    pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
             Self::Connected => "accounts-status-connected",
             Self::Attention => "accounts-status-attention",
@@ -64,7 +66,7 @@ impl Status {
     }
 
     /// The kind of its badge.
-    const fn badge(self) -> &'static str {
+    pub(in crate::accounts) const fn badge(self) -> &'static str {
         match self {
             Self::Connected => "ok",
             Self::Attention => "warning",
@@ -75,7 +77,7 @@ impl Status {
 
 impl Attention {
     /// The key of what is the matter.
-    const fn words(self) -> &'static str {
+    pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
             Self::Connecting => "accounts-connecting",
             Self::WebhookOff => "accounts-webhook-off",
@@ -86,7 +88,7 @@ impl Attention {
     }
 
     /// The key of what to do.
-    const fn fix(self) -> &'static str {
+    pub(in crate::accounts) const fn fix(self) -> &'static str {
         match self {
             Self::Connecting => "accounts-connecting-fix",
             Self::WebhookOff => "accounts-webhook-off-fix",
@@ -99,7 +101,7 @@ impl Attention {
 
 impl Environment {
     /// The key of its name.
-    const fn words(self) -> &'static str {
+    pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
             Self::Live => "accounts-environment-live",
             Self::Test => "accounts-environment-test",
@@ -112,7 +114,7 @@ impl OaKind {
     const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Premium];
 
     /// The key of its name.
-    const fn words(self) -> &'static str {
+    pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
             Self::Unverified => "accounts-kind-unverified",
             Self::Verified => "accounts-kind-verified",
@@ -126,7 +128,7 @@ impl Market {
     const ALL: [Self; 4] = [Self::Tw, Self::Jp, Self::Th, Self::Other];
 
     /// The key of its name.
-    const fn words(self) -> &'static str {
+    pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
             Self::Tw => "accounts-market-tw",
             Self::Jp => "accounts-market-jp",
@@ -148,7 +150,7 @@ impl Account {
     }
 }
 
-fn parse(id: &str) -> AppResult<AccountId> {
+pub(super) fn parse(id: &str) -> AppResult<AccountId> {
     AccountId::parse(id).ok_or_else(|| AppError::not_found("account"))
 }
 

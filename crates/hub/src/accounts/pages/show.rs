@@ -4,14 +4,13 @@ use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use line_client::{Secret, WebhookTest};
+use line_client::WebhookTest;
 use serde::Deserialize;
 
 use super::head::{AccountHead, Tab};
-use super::{address, field_words, parse};
+use super::{address, parse};
 use crate::accounts::model::{Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status};
-use crate::accounts::pasted::clean;
-use crate::accounts::service::{self, Change, CleanUp, NewCredentials};
+use crate::accounts::service::{self, CleanUp};
 use crate::accounts::settings::{self, Changed, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -179,45 +178,6 @@ pub(in crate::accounts) async fn check(
 ) -> AppResult<Response> {
     service::refresh(&hub, &viewer.scope(), &parse(&id)?).await?;
     Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-checked"))
-}
-
-/// What the form of new credentials sends.
-#[derive(Deserialize)]
-pub(in crate::accounts) struct CredentialsForm {
-    #[serde(default)]
-    channel_secret: String,
-    #[serde(default)]
-    access_token: String,
-}
-
-/// Takes new credentials.
-pub(in crate::accounts) async fn credentials(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    Form(form): Form<CredentialsForm>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let some = |text: &str| Some(Secret::from(clean(text))).filter(|secret| !secret.expose().is_empty());
-    let credentials = NewCredentials {
-        channel_secret: Some(Secret::from(form.channel_secret.as_str())),
-        access_token: some(&form.access_token).map(Some),
-        retire_key: false,
-    };
-    let change = Change { credentials };
-    match service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await {
-        Ok(_) => Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-secret-saved")),
-        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
-            let wrong = |form: FormState, field: &crate::error::FieldError| {
-                form.wrong(&field.field, field_words(&field.field, field.code))
-            };
-            let form = error.fields.iter().fold(FormState::new(), wrong);
-            let page = AccountPage::load(&hub, ui, &viewer, &id, form).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// What the form to disconnect sends.
