@@ -79,6 +79,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::team::company::api::routes())
         .merge(crate::alerts::api::routes())
         .merge(crate::accounts::api::routes())
+        .merge(crate::accounts::settings::api::routes())
         .merge(crate::accounts::keys::api::routes())
         .merge(crate::ingress::api::routes())
         .merge(crate::journal::api::routes())

@@ -167,6 +167,52 @@ pub struct MemberCount {
     pub count: u64,
 }
 
+/// A rich menu in a list of them (PLATFORM 10): what tells it apart, not its areas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RichMenu {
+    /// `richmenu-` and 32 hex digits.
+    pub rich_menu_id: String,
+    /// The name that its maker gave it; friends do not see it.
+    #[serde(default)]
+    pub name: String,
+    /// The text of the bar that opens it.
+    #[serde(default)]
+    pub chat_bar_text: String,
+}
+
+/// Answer of `GET /v2/bot/richmenu/list` (PLATFORM 10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RichMenus {
+    /// The menus that the channel's API made.
+    pub richmenus: Vec<RichMenu>,
+}
+
+/// Answer of `GET /v2/bot/user/all/richmenu` (PLATFORM 10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DefaultRichMenu {
+    /// The default menu.
+    pub rich_menu_id: String,
+}
+
+/// A name for a rich menu, by which menus switch to each other (PLATFORM 10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RichMenuAlias {
+    /// The name.
+    pub rich_menu_alias_id: String,
+    /// The menu that it stands for.
+    pub rich_menu_id: String,
+}
+
+/// Answer of `GET /v2/bot/richmenu/alias/list` (PLATFORM 10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RichMenuAliases {
+    /// All of the channel.
+    pub aliases: Vec<RichMenuAlias>,
+}
+
 /// One message that LINE took from a reply or push (PLATFORM 7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -27,6 +27,7 @@
 //! | --- | --- |
 //! | `account.rs` | [`Account`] and every call but the two below |
 //! | `send.rs` | reply and push, with bodies that can be stored before the first try |
+//! | `richmenu.rs` | rich menus found and removed, and whether LINE gives the list of followers |
 //! | `content.rs` | pictures, videos, sounds and files that friends sent, as a stream |
 //! | `token.rs` | the token's life |
 //! | `assertion.rs` | signing keys, by which tokens are issued in place of the secret |
@@ -46,6 +47,7 @@ mod id_token;
 mod liff;
 mod login;
 mod pasted;
+mod richmenu;
 mod secret;
 mod send;
 mod token;
@@ -59,10 +61,12 @@ pub use id_token::{IdClaims, IdTokenFault, IdTokenKeys, Wanted, verify_liff, ver
 pub use liff::{LiffApp, LiffFeatures, LiffView, MAX_LIFF_APPS, NewLiffApp};
 pub use line_api::api::{
     BotInfo, ChatMode, Consumption, ErrorBody, GroupSummary, MarkAsReadMode, MemberProfile, Profile, Quota,
-    QuotaKind, SentMessage, Transcoding, TranscodingStatus, WebhookEndpoint, WebhookTest,
+    QuotaKind, RichMenu, RichMenuAlias, SentMessage, Transcoding, TranscodingStatus, WebhookEndpoint,
+    WebhookTest,
 };
 pub use login::{Authorize, LoginChannel, Probed, UserProfile, UserTokens, VerifiedToken};
 pub use pasted::{CredentialFault, PastedToken, diagnose_credentials, inspect_token};
+pub use richmenu::DefaultMenu;
 pub use secret::Secret;
 pub use send::{Sent, push_body, reply_body};
 pub use transport::{Clock, Endpoints, LineClient, Timeouts, WallClock};

@@ -209,7 +209,7 @@ impl LineClient {
             Body::Empty => request.header(CONTENT_LENGTH, 0),
             Body::Json(bytes) => request.header(CONTENT_TYPE, "application/json").body(bytes.clone()),
             Body::Form(fields) => request.form(fields),
-            Body::Query(fields) => request.query(fields),
+            Body::Query(fields) | Body::Filter(fields) => request.query(fields),
         };
         if !matches!(call.body, Body::Form(_) | Body::Query(_)) {
             let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
@@ -293,6 +293,8 @@ pub(crate) enum Body<'a> {
     Json(Bytes),
     Form(&'a [(&'a str, &'a str)]),
     Query(&'a [(&'a str, &'a str)]),
+    /// The query of a GET that takes a token as others do.
+    Filter(&'a [(&'a str, &'a str)]),
 }
 
 impl From<Value> for Body<'_> {

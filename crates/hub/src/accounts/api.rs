@@ -65,7 +65,7 @@ async fn get_me(Anyone(caller): Anyone) -> Json<Me> {
 
 /// A connected account.
 #[derive(Debug, Serialize, ToSchema)]
-struct AccountView {
+pub(super) struct AccountView {
     /// `acc_…`; stays when the same channel is connected again.
     id: String,
     /// `line`.
@@ -211,7 +211,7 @@ impl AccountView {
     }
 
     /// An account with its ticks.
-    async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
+    pub(super) async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
         let ticks = plan::ticks(hub, &caller.scope, &account.id).await?;
         Ok(Self::new(account, ticks, hub))
     }
@@ -466,7 +466,8 @@ async fn change_account(
 
 /// Disconnects an account; its history stays. 204, or with `clean_up` 200 with what was done at LINE.
 #[utoipa::path(delete, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path),
-    ("clean_up" = Option<String>, Query, description = "`webhook`: put the address back that LINE had before connecting")),
+    ("clean_up" = Option<String>, Query, description = "some of `rich_menus` (those made by API), `liff` (the hub's app), `webhook` (put the address back that \
+    LINE had before connecting), with commas between")),
     responses((status = 204, description = "disconnected"), (status = 200, body = Items<CleanedUp>), Problems))]
 async fn disconnect_account(
     State(hub): State<Hub>,
@@ -484,13 +485,11 @@ async fn disconnect_account(
 }
 
 fn clean_up(text: &str) -> AppResult<Vec<CleanUp>> {
-    let step = |word: &str| match word {
-        "webhook" => Ok(CleanUp::Webhook),
-        _ => Err(AppError::invalid_field(
-            "clean_up",
-            "unknown",
-            format!("`{word}` cannot be cleaned up; `webhook` can"),
-        )),
+    let step = |word: &str| {
+        CleanUp::parse(word).ok_or_else(|| {
+            let detail = format!("`{word}` cannot be cleaned up; `rich_menus`, `liff` and `webhook` can");
+            AppError::invalid_field("clean_up", "unknown", detail)
+        })
     };
     text.split(',').map(step).collect()
 }

@@ -44,13 +44,21 @@ pub use model::{
     SenderName, Status, Tick, normal_line_id,
 };
 
-/// The page of the settings.
-pub const SETTINGS: [SettingsEntry; 1] = [SettingsEntry {
-    href: "/settings/accounts",
-    icon: "plug",
-    label_key: "accounts-title",
-    owners_only: false,
-}];
+/// The pages of the settings.
+pub const SETTINGS: [SettingsEntry; 2] = [
+    SettingsEntry {
+        href: "/settings/accounts",
+        icon: "plug",
+        label_key: "accounts-title",
+        owners_only: false,
+    },
+    SettingsEntry {
+        href: "/settings/public-url",
+        icon: "globe",
+        label_key: "accounts-public",
+        owners_only: true,
+    },
+];
 
 /// How often LINE is asked how the accounts are (GOTCHAS A8).
 const CHECK_EVERY: Duration = Duration::from_secs(300);

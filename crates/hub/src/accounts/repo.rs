@@ -65,6 +65,7 @@ statements! {
         WHERE id = $1 AND status <> 'disconnected'" };
     SET_ATTENTION = { "UPDATE accounts SET status = 'attention', attention = $2, checked_at = $3
         WHERE id = $1 AND status <> 'disconnected'" };
+    SET_REGISTERED = { "UPDATE accounts SET registered_url = $2 WHERE id = $1 AND status <> 'disconnected'" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     COUNT = { "UPDATE accounts SET oversized = oversized + $2, bad_signatures = bad_signatures + $3,
             last_verified_at = CASE WHEN COALESCE(last_verified_at, 0) < $4 THEN $4 ELSE last_verified_at END,
@@ -230,6 +231,11 @@ pub(super) async fn set_attention(
     now: Timestamp,
 ) -> DbResult<()> {
     tx.run(&SET_ATTENTION, args![id, attention.as_str(), now]).await.map(|_| ())
+}
+
+/// Notes the hub's public address that LINE has now.
+pub(super) async fn set_registered(tx: &mut Tx, id: &AccountId, origin: &str) -> DbResult<()> {
+    tx.run(&SET_REGISTERED, args![id, origin]).await.map(|_| ())
 }
 
 /// Notes who changed the settings.

@@ -769,9 +769,11 @@ async fn a_person_connects_looks_and_disconnects() {
     let html = browser.get(&page).await;
     assert!(html.contains("<h1>本店</h1>") && html.contains("三杯茶"), "{html}");
     assert!(html.contains("Modified by") && html.contains("Chosen by 林美玲"), "{html}");
-    let (status, to, _) =
-        browser.post(&page, &format!("{page}/disconnect"), &[("clean_up", "webhook")]).await;
-    assert!(status.is_redirection() && to == LIST);
+    let end = format!("{page}/disconnect");
+    let (status, _, html) = browser.post(&end, &end, &[("clean_up", "webhook")]).await;
+    assert!(status == StatusCode::OK && html.contains("Step 2 of 2"), "{html}");
+    let (status, _, html) = browser.post(&end, &end, &[("clean_up", "webhook"), ("confirmed", "1")]).await;
+    assert!(status == StatusCode::OK && html.contains("The account is disconnected"), "{html}");
     assert!(browser.get(&page).await.contains("Disconnected"));
     scene.close().await;
 }

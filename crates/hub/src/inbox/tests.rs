@@ -60,6 +60,21 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    async fn set_groups(&self, word: &str) {
+        const TEXT: &str = "UPDATE accounts SET group_chats = $2 WHERE id = $1";
+        let mut tx = self.hub().db.begin().await.unwrap();
+        tx.run(&Sql { sqlite: TEXT, postgres: TEXT }, args![&self.account, word]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The kinds of all jobs that were ever queued.
+    async fn jobs(&self) -> Vec<String> {
+        const TEXT: &str = "SELECT kind FROM jobs ORDER BY id";
+        let rows: Vec<(String,)> =
+            self.hub().db.all(&Sql { sqlite: TEXT, postgres: TEXT }, args![]).await.unwrap();
+        rows.into_iter().map(|(kind,)| kind).collect()
+    }
+
     /// Journals events (each with the fields that differ) in one request, and lets the inbox read them.
     async fn arrive(&mut self, events: Vec<Value>) {
         let account = self.account.clone();
@@ -389,6 +404,33 @@ async fn groups_are_conversations_of_their_own(#[case] engine: Engine) {
     world.arrive(vec![at(in_group(json!({ "type": "leave" }), None), 50)]).await;
     world.arrive(vec![at(in_group(json!({ "type": "join", "replyToken": "k" }), None), 40)]).await;
     assert!(world.only().await.left_at.is_some());
+    world.test.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn hidden_groups_are_journaled_and_nothing_else(#[case] engine: Engine) {
+    // S2-21, S3-20; PLATFORM 3: LINE's own switch is the gate, this one hides what came through it.
+    let Some(mut world) = World::new(engine).await else { return };
+    world.set_groups("hidden").await;
+    world.arrive(vec![in_group(json!({ "type": "join", "replyToken": "j" }), None)]).await;
+    world.arrive(vec![in_group(text("1", "psst"), Some(BOB)), text("2", "hello")]).await;
+    let only = world.only().await;
+    assert_eq!(only.kind.as_str(), "user", "people are shown as ever");
+    let contacts = crate::contacts::service::ContactFilter { limit: 10, ..Default::default() };
+    let contacts = crate::contacts::service::list(world.hub(), &world.scope(), &contacts).await.unwrap();
+    assert_eq!(contacts.len(), 1, "nobody of the group is known");
+    let jobs: Vec<String> = world.jobs().await;
+    assert!(!jobs.iter().any(|kind| kind.contains("group")), "nothing is fetched of it: {jobs:?}");
+    // Shown again, it appears from then on; what came before stays in the journal.
+    world.set_groups("shown").await;
+    world.arrive(vec![in_group(text("3", "now you see us"), Some(BOB))]).await;
+    let all = world.conversations().await;
+    let group = all.iter().find(|one| one.kind.as_str() == "group").unwrap();
+    let lines = world.messages(group).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
     world.test.close().await;
 }
 

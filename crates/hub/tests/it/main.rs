@@ -14,6 +14,8 @@ mod keys;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod spine;
 #[cfg(test)]
 mod sql;

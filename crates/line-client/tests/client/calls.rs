@@ -162,3 +162,30 @@ async fn messages_can_be_checked_by_line() {
     let LineError::Refused { status: 400, body, .. } = error else { panic!("{error:?}") };
     assert_eq!(body.details[0].message.as_deref(), Some("May not be empty"));
 }
+
+#[tokio::test]
+async fn rich_menus_are_found_and_removed() {
+    let fake = Fake::line(|seen| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET", "/v2/bot/richmenu/list") => answer(
+            200,
+            &json!({"richmenus": [{"richMenuId": "richmenu-1", "name": "Main", "chatBarText": "Menu", "areas": []}]}),
+        ),
+        // PLATFORM 10: 404 for none, 403 for OA Manager's.
+        ("GET", "/v2/bot/user/all/richmenu") => answer(403, &json!({"message": "the richmenu is owned by another channel", "details": []})),
+        ("GET", "/v2/bot/richmenu/alias/list") => answer(200, &json!({"aliases": []})),
+        ("DELETE", "/v2/bot/richmenu/richmenu-1") => answer(404, &json!({"message": "Not found"})),
+        ("GET", "/v2/bot/followers/ids") => answer(403, &json!({"message": "Access to this API is not available for your account"})),
+        _ => answer(200, &json!({})),
+    })
+    .await;
+    let account = fake.account();
+    assert_eq!(account.rich_menus().await.unwrap()[0].name, "Main");
+    assert_eq!(account.default_rich_menu().await.unwrap(), line_client::DefaultMenu::Others);
+    account.delete_rich_menu("richmenu-1").await.unwrap();
+    account.cancel_default_rich_menu().await.unwrap();
+    assert!(account.rich_menu_aliases().await.unwrap().is_empty());
+    // S0-15: an unverified account is refused the list.
+    assert!(!account.gives_followers().await.unwrap());
+    let fake = always(404, json!({"message": "no default richmenu", "details": []})).await;
+    assert_eq!(fake.account().default_rich_menu().await.unwrap(), line_client::DefaultMenu::None);
+}

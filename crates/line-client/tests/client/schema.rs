@@ -17,10 +17,11 @@ use crate::keys::by_key;
 const OTHER_KIND: &str = "of-the-other-kind";
 
 /// The sources that name paths.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("../../src/account.rs"),
     include_str!("../../src/content.rs"),
     include_str!("../../src/pasted.rs"),
+    include_str!("../../src/richmenu.rs"),
     include_str!("../../src/send.rs"),
     include_str!("../../src/token.rs"),
 ];
@@ -97,6 +98,20 @@ fn full(path: &str) -> Value {
         "/v2/bot/message/quota" => {
             serde_json::to_value(Quota { kind: QuotaKind::Limited, value: Some(1000) })
         }
+        "/v2/bot/richmenu/list" => Ok(json!({ "richmenus": [{
+            "richMenuId": "richmenu-1", "size": { "width": 2500, "height": 843 }, "selected": false,
+            "name": "Main", "chatBarText": "Menu", "areas": [],
+        }] })),
+        "/v2/bot/user/all/richmenu" => {
+            serde_json::to_value(DefaultRichMenu { rich_menu_id: "richmenu-1".into() })
+        }
+        "/v2/bot/richmenu/alias/list" => serde_json::to_value(RichMenuAliases {
+            aliases: vec![RichMenuAlias {
+                rich_menu_alias_id: "main".into(),
+                rich_menu_id: "richmenu-1".into(),
+            }],
+        }),
+        "/v2/bot/followers/ids" => Ok(json!({ "userIds": ["U1"] })),
         "/v2/bot/message/quota/consumption" => serde_json::to_value(Consumption { total_usage: 500 }),
         _ => Ok(json!({})),
     };
@@ -115,7 +130,7 @@ fn respond(seen: &Seen) -> Response {
             raw(200, "image/jpeg", "…")
         }
         (_, "/v2/bot/chat/loading/start") => answer(202, &json!({})),
-        ("PUT", _) => answer(200, &json!({})),
+        ("PUT" | "DELETE", _) => answer(200, &json!({})),
         (_, path) => answer(200, &full(path)),
     }
 }
@@ -157,6 +172,13 @@ async fn call_everything(fake: &Fake) {
     account.content_preview("1").await.unwrap();
     account.content_transcoding("1").await.unwrap();
     account.quota().await.unwrap();
+    account.rich_menus().await.unwrap();
+    account.default_rich_menu().await.unwrap();
+    account.cancel_default_rich_menu().await.unwrap();
+    account.delete_rich_menu("richmenu-1").await.unwrap();
+    account.rich_menu_aliases().await.unwrap();
+    account.delete_rich_menu_alias("main").await.unwrap();
+    account.gives_followers().await.unwrap();
     account.consumption().await.unwrap();
     account.mark_as_read("read-token").await.unwrap();
     account.show_loading("U1", Some(10)).await.unwrap();
@@ -208,7 +230,7 @@ async fn every_request_and_answer_fits_lines_schema() {
             | "/oauth2/v2.1/revoke" => {
                 continue;
             }
-            _ if method == "PUT" => (200, json!({})),
+            _ if method == "PUT" || method == "DELETE" => (200, json!({})),
             path => (200, full(path)),
         };
         schema.check_response(method, path, status, &body).unwrap();

@@ -53,6 +53,8 @@ pub(in crate::accounts) struct AccountHead {
     pub(in crate::accounts) account: Account,
     /// Which of its tabs the page belongs to.
     pub(in crate::accounts) tab: Tab,
+    /// Whether LINE still has another public address of the hub.
+    pub(in crate::accounts) has_moved: bool,
 }
 
 impl AccountHead {
@@ -61,7 +63,8 @@ impl AccountHead {
     /// # Errors
     /// 404 when the reader may not see it.
     pub(in crate::accounts) async fn load(hub: &Hub, viewer: &Viewer, id: &str, tab: Tab) -> AppResult<Self> {
-        Ok(Self { account: service::get(hub, &viewer.scope(), &parse(id)?).await?, tab })
+        let account = service::get(hub, &viewer.scope(), &parse(id)?).await?;
+        Ok(Self { has_moved: account.has_moved(hub), account, tab })
     }
 
     /// Address, key of its name, and whether it is the current one, of each tab.

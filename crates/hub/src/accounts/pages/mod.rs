@@ -1,8 +1,12 @@
 //! Settings → Accounts.
 
 mod answers;
+mod copy;
+mod disconnect;
+mod friend_code;
 pub(in crate::accounts) mod head;
 mod list;
+mod public_url;
 mod show;
 mod switcher;
 
@@ -28,7 +32,11 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/settings", post(show::change))
         .route("/settings/accounts/{id}/answers", get(answers::show).post(answers::change))
         .route("/settings/accounts/{id}/answers/ticks", post(answers::tick))
-        .route("/settings/accounts/{id}/disconnect", post(show::disconnect))
+        .route("/settings/accounts/{id}/usage", get(show::usage))
+        .route("/settings/accounts/{id}/friend-code/{ending}", get(friend_code::download))
+        .route("/settings/accounts/{id}/copy", get(copy::show).post(copy::copy))
+        .route("/settings/accounts/{id}/disconnect", get(disconnect::show).post(disconnect::submit))
+        .route("/settings/public-url", get(public_url::show).post(public_url::apply))
         .merge(super::keys::pages::routes())
 }
 
@@ -142,6 +150,21 @@ impl Account {
     /// LINE Developers' page of the channel.
     pub(in crate::accounts) fn console(&self, page: &str) -> String {
         format!("https://developers.line.biz/console/channel/{}/{page}", self.channel_id)
+    }
+
+    /// OA Manager's page of the account.
+    fn manager(&self, page: &str) -> String {
+        format!("https://manager.line.biz/account/{}/{page}", self.basic_id)
+    }
+
+    /// LINE's page on plans and prices for the account's country; for others LINE's overview for developers.
+    fn prices(&self) -> &'static str {
+        match self.market() {
+            Some(Market::Tw) => "https://tw.linebiz.com/service/account-solutions/line-official-account/",
+            Some(Market::Jp) => "https://www.lycbiz.com/jp/service/line-official-account/plan/",
+            Some(Market::Th) => "https://lineforbusiness.com/th/",
+            Some(Market::Other) | None => "https://developers.line.biz/en/docs/messaging-api/pricing/",
+        }
     }
 
     /// Its page here.

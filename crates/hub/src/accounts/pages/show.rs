@@ -1,6 +1,7 @@
 //! One account: how it is, and its settings.
 
 use askama::Template;
+use askama::filters::Safe;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,9 +9,9 @@ use line_client::WebhookTest;
 use serde::Deserialize;
 
 use super::head::{AccountHead, Tab};
-use super::{address, parse};
+use super::{address, friend_code, parse};
 use crate::accounts::model::{Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status};
-use crate::accounts::service::{self, CleanUp};
+use crate::accounts::service::{self, Usage};
 use crate::accounts::settings::{self, Changed, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -31,6 +32,25 @@ struct AccountPage {
     changed_messaging: LastChange,
     /// What LINE tells of the kind, and since when the choice stands.
     kind_hint: String,
+    /// The friend-add link as a QR code, drawn as SVG.
+    code: String,
+}
+
+#[derive(Template)]
+#[template(path = "account_usage_partial.html")]
+struct UsagePartial {
+    ui: Ui,
+    account: Account,
+    /// Whether LINE told the rest.
+    is_known: bool,
+    used: u64,
+    is_limited: bool,
+    limit: u64,
+    /// From here on the meter is coloured.
+    near: u64,
+    /// Both numbers as the reader writes them.
+    figures: String,
+    at: Timestamp,
 }
 
 /// When a block was last changed, and by whom; before any change that is its connecting.
@@ -83,12 +103,39 @@ impl AccountPage {
             changed_account: LastChange::of(account, &changed, Block::Account),
             changed_messaging: LastChange::of(account, &changed, Block::Messaging),
             kind_hint: kind_hint(&ui, account),
+            code: friend_code::drawing(&account.friend_link())?,
             head,
             ui,
             form,
             test: None,
         })
     }
+}
+
+impl AccountPage {
+    /// The code, which this hub drew.
+    fn drawing(&self) -> Safe<&str> {
+        Safe(&self.code)
+    }
+}
+
+/// This month's use, a fragment: LINE may take its time.
+pub(in crate::accounts) async fn usage(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
+    let account = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
+    let told = service::usage(&hub, &viewer.scope(), &account.id).await;
+    let is_known = told.is_ok();
+    let Usage { limit, used, at } = told.unwrap_or(Usage { limit: None, used: 0, at: hub.now() });
+    let all = limit.map_or_else(|| ui.t("accounts-usage-none"), |limit| ui.number(limit));
+    let figures = format!("{} / {all}", ui.number(used));
+    let (is_limited, limit) = (limit.is_some(), limit.unwrap_or_default());
+    let near = limit / 10 * 8;
+    let page = UsagePartial { ui, account, is_known, used, is_limited, limit, near, figures, at };
+    Ok(Page(page).into_response())
 }
 
 /// What LINE tells of an account's kind (it gives the list of followers to verified and premium ones only, PLATFORM 9),
@@ -176,29 +223,8 @@ pub(in crate::accounts) async fn check(
     viewer: Viewer,
     Path(id): Path<String>,
 ) -> AppResult<Response> {
-    service::refresh(&hub, &viewer.scope(), &parse(&id)?).await?;
+    let account = parse(&id)?;
+    service::refresh(&hub, &viewer.scope(), &account).await?;
+    settings::ask_kind(&hub, &viewer.scope(), &account).await?;
     Ok(redirect_with_toast(&hub.config, &address(&id), "accounts-toast-checked"))
-}
-
-/// What the form to disconnect sends.
-#[derive(Deserialize)]
-pub(in crate::accounts) struct DisconnectForm {
-    clean_up: Option<String>,
-}
-
-/// Disconnects an account.
-pub(in crate::accounts) async fn disconnect(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    Form(form): Form<DisconnectForm>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let steps: &[CleanUp] = if form.clean_up.is_some() { &[CleanUp::Webhook] } else { &[] };
-    let cleaned = service::disconnect(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, steps).await?;
-    let key = match cleaned.first().map(|step| step.status) {
-        Some("manual" | "failed") => "accounts-toast-disconnected-manual",
-        _ => "accounts-toast-disconnected",
-    };
-    Ok(redirect_with_toast(&hub.config, "/settings/accounts", key))
 }

@@ -1,5 +1,6 @@
 //! Disconnecting: nothing comes in and nothing goes out any more; the history stays.
 
+use line_client::{DefaultMenu, RichMenu};
 use serde_json::json;
 
 use super::check::Deadline;
@@ -16,14 +17,79 @@ use crate::team::Actor;
 /// What may be cleaned up at LINE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanUp {
+    /// The rich menus that the channel's API made, their aliases, and the default among them.
+    RichMenus,
+    /// The LIFF app that the hub made.
+    Liff,
     /// The webhook address found at connecting is put back.
     Webhook,
+}
+
+impl CleanUp {
+    /// All, in the order in which they are done.
+    pub const ALL: [Self; 3] = [Self::RichMenus, Self::Liff, Self::Webhook];
+
+    /// The word in the API and the keys of words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RichMenus => "rich_menus",
+            Self::Liff => "liff",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Reads such a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == word)
+    }
+}
+
+/// What of an account exists at LINE, for the list of what to clean up. `None` where LINE does not answer.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// The rich menus that the channel's API made.
+    pub rich_menus: Option<Vec<RichMenu>>,
+    /// The default menu among them, by its ID.
+    pub default_menu: Option<String>,
+    /// How many aliases of rich menus there are.
+    pub aliases: Option<usize>,
+    /// The webhook address; `Some(None)` where LINE has none.
+    pub endpoint: Option<Option<String>>,
+}
+
+/// Asks LINE what of an account exists there.
+///
+/// # Errors
+/// 404 when there is none in the scope, 409 `disconnected`. What LINE does not answer is `None`.
+pub async fn inventory(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Inventory> {
+    get(hub, scope, id).await?;
+    let live = super::check::connected(hub, id).await?;
+    let deadline = Deadline::start();
+    let (menus, default, aliases, endpoint) = tokio::join!(
+        deadline.wait(live.line.rich_menus()),
+        deadline.wait(live.line.default_rich_menu()),
+        deadline.wait(live.line.rich_menu_aliases()),
+        deadline.wait(live.line.webhook_endpoint()),
+    );
+    Ok(Inventory {
+        rich_menus: menus.ok(),
+        default_menu: default.ok().and_then(|menu| match menu {
+            DefaultMenu::Ours(id) => Some(id),
+            DefaultMenu::None | DefaultMenu::Others => None,
+        }),
+        aliases: aliases.ok().map(|aliases| aliases.len()),
+        endpoint: endpoint
+            .ok()
+            .map(|endpoint| endpoint.map(|found| found.endpoint).filter(|address| !address.is_empty())),
+    })
 }
 
 /// How a step of cleaning up went.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct CleanedUp {
-    /// `webhook`.
+    /// `rich_menus`, `liff` or `webhook`.
     pub step: &'static str,
     /// `done`, `manual` (a person has to do it in LINE's console), `skipped` (nothing of ours was there) or `failed`.
     pub status: &'static str,
@@ -49,6 +115,8 @@ pub async fn disconnect(
     }
     for step in clean_up {
         match step {
+            CleanUp::RichMenus => cleaned.push(remove_rich_menus(hub, &account).await),
+            CleanUp::Liff => cleaned.push(remove_liff(hub, &account).await),
             CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account).await),
         }
     }
@@ -66,6 +134,47 @@ pub async fn disconnect(
         listener.disconnected(hub, id).await;
     }
     Ok(cleaned)
+}
+
+/// Removes the rich menus that the channel's API made. OA Manager's stay: they are invisible to it (PLATFORM 10).
+async fn remove_rich_menus(hub: &Hub, account: &Account) -> CleanedUp {
+    let step = |status, detail: String| CleanedUp { step: "rich_menus", status, detail };
+    let Ok(live) = super::check::connected(hub, &account.id).await else {
+        return step("failed", "the account's credentials are not to be had".to_owned());
+    };
+    let (line, deadline) = (&live.line, Deadline::start());
+    let menus = match deadline.wait(line.rich_menus()).await {
+        Ok(menus) => menus,
+        Err(error) => return step("failed", format!("LINE could not be asked: {error}")),
+    };
+    let aliases = match deadline.wait(line.rich_menu_aliases()).await {
+        Ok(aliases) => aliases,
+        Err(error) => return step("failed", format!("LINE could not be asked: {error}")),
+    };
+    if menus.is_empty() && aliases.is_empty() {
+        return step("skipped", "there were none".to_owned());
+    }
+    let is_ours = matches!(deadline.wait(line.default_rich_menu()).await, Ok(DefaultMenu::Ours(_)));
+    if is_ours && let Err(error) = deadline.wait(line.cancel_default_rich_menu()).await {
+        return step("failed", format!("LINE did not take the default menu away: {error}"));
+    }
+    for alias in &aliases {
+        if let Err(error) = deadline.wait(line.delete_rich_menu_alias(&alias.rich_menu_alias_id)).await {
+            return step("failed", format!("an alias was not deleted, nor any menu: {error}"));
+        }
+    }
+    for (done, menu) in menus.iter().enumerate() {
+        if let Err(error) = deadline.wait(line.delete_rich_menu(&menu.rich_menu_id)).await {
+            let total = menus.len();
+            return step("failed", format!("{done} of {total} menus were deleted, then: {error}"));
+        }
+    }
+    step("done", format!("{} menus were deleted", menus.len()))
+}
+
+/// Removes the LIFF app that the hub made.
+async fn remove_liff(_hub: &Hub, _account: &Account) -> CleanedUp {
+    CleanedUp { step: "liff", status: "skipped", detail: "there was none of this hub's".to_owned() }
 }
 
 /// Puts the webhook address back that stood at LINE before connecting.

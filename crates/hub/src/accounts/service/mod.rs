@@ -4,6 +4,8 @@ mod check;
 mod connect;
 mod credentials;
 mod disconnect;
+mod public_url;
+mod usage;
 
 use std::sync::Arc;
 
@@ -27,7 +29,9 @@ pub use connect::{NewAccount, Progress, Step, StepState, connect};
 pub(super) use credentials::OVERLAP;
 pub(in crate::accounts) use credentials::credentials_changed;
 pub use credentials::{Change, NewCredentials, change};
-pub use disconnect::{CleanUp, CleanedUp, disconnect};
+pub use disconnect::{CleanUp, CleanedUp, Inventory, disconnect, inventory};
+pub use public_url::{Applied, Move, apply_public_url, public_url_moves};
+pub use usage::{Usage, usage};
 
 /// Takes all connected accounts into memory; called once at the start.
 ///

@@ -2,15 +2,20 @@
 //!
 //! Owns `account_ticks` and `account_blocks`, and the columns of `accounts` that LINE does not fill.
 
+pub mod api;
+mod copy;
 pub(in crate::accounts) mod repo;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::model::{
     AnswerKind, Block, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Tick,
 };
 use crate::clock::Timestamp;
 
-pub use service::{all_ticks, blocks, change, shows_groups};
+pub use copy::{Copied, copied, copy};
+pub use service::{all_ticks, ask_kind, blocks, change, shows_groups};
 
 /// The longest label, in characters.
 pub const LABEL_MAX: usize = 60;

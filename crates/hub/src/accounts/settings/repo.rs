@@ -19,6 +19,7 @@ statements! {
     LABEL = { "UPDATE accounts SET display_label = $3 WHERE id = $1 AND tenant_id = $2" };
     KIND = { "UPDATE accounts SET kind = $3, kind_at = $4, kind_by = $5 WHERE id = $1 AND tenant_id = $2" };
     MARKET = { "UPDATE accounts SET market = $3 WHERE id = $1 AND tenant_id = $2" };
+    LISTS_FOLLOWERS = { "UPDATE accounts SET lists_followers = $2, lists_followers_at = $3 WHERE id = $1" };
     // reads: account_grants
     TICKS = { concat!("SELECT t.tick, t.ticked_at, t.ticked_by FROM account_ticks AS t WHERE t.account_id = $3 AND",
         in_scope!("t", "$1", "$2"), " ORDER BY t.tick") };
@@ -75,6 +76,16 @@ pub(super) async fn change(
         tx.run(&MARKET, args![id, tenant, market.map(super::Market::as_str)]).await?;
     }
     Ok(())
+}
+
+/// Keeps whether LINE gives the list of followers.
+pub(super) async fn set_lists_followers(
+    tx: &mut Tx,
+    id: &AccountId,
+    gives: bool,
+    at: Timestamp,
+) -> DbResult<()> {
+    tx.run(&LISTS_FOLLOWERS, args![id, gives, at]).await.map(|_| ())
 }
 
 /// The ticks that are set, in the order of their names.

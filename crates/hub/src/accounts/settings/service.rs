@@ -1,6 +1,7 @@
 //! Changing what people decide about an account.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -8,13 +9,16 @@ use super::{Changed, Changes, LABEL_MAX, repo};
 use crate::accounts::model::{Account, Block};
 use crate::accounts::plan::Ticked;
 use crate::accounts::repo as accounts;
-use crate::accounts::service::{audit, author, get};
+use crate::accounts::service::{audit, author, get, line};
 use crate::app::Hub;
 use crate::db::{DbResult, Tx};
 use crate::error::{AppError, AppResult};
 use crate::ids::AccountId;
 use crate::scope::Scope;
 use crate::team::Actor;
+
+/// How long LINE may take to tell an account's kind.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Changes {
     /// Whether there is nothing to change.
@@ -130,4 +134,19 @@ pub async fn all_ticks(hub: &Hub, scope: &Scope) -> AppResult<HashMap<AccountId,
 /// The database does not answer.
 pub async fn shows_groups(tx: &mut Tx, id: &AccountId) -> DbResult<bool> {
     repo::shows_groups(tx, id).await
+}
+
+/// Asks LINE as much of an account's kind as it tells: whether it gives the list of followers (PLATFORM 9, S0-15). Where
+/// LINE does not answer, what was known stays.
+///
+/// # Errors
+/// 404 when there is none in the scope, 409 `disconnected`; the database.
+pub async fn ask_kind(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<()> {
+    get(hub, scope, id).await?;
+    let line = line(hub, id).await?;
+    let Ok(Ok(gives)) = tokio::time::timeout(PATIENCE, line.gives_followers()).await else { return Ok(()) };
+    let mut tx = hub.db.begin().await?;
+    repo::set_lists_followers(&mut tx, id, gives, hub.now()).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -10,11 +10,12 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 16] = [
+const CALLS: [(&str, &[&str]); 19] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
     ("/accounts/{id}/attachments", &["post"]),
+    ("/accounts/{id}/copy-settings", &["post"]),
     ("/accounts/{id}/webhook-test", &["post"]),
     ("/contacts", &["get"]),
     ("/contacts/{id}", &["get", "patch"]),
@@ -27,6 +28,8 @@ const CALLS: [(&str, &[&str]); 16] = [
     ("/events", &["get"]),
     ("/events/{id}/replay", &["post"]),
     ("/usage", &["get"]),
+    ("/public-url", &["get"]),
+    ("/public-url/apply", &["post"]),
 ];
 const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
 

@@ -1,0 +1,96 @@
+//! Disconnecting in two steps: what to clean up at LINE, then one word more that names the account; at the end, what was done.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::head::{AccountHead, Tab};
+use super::{address, parse};
+use crate::accounts::model::Status;
+use crate::accounts::service::{self, CleanUp, CleanedUp, Inventory};
+use crate::app::Hub;
+use crate::error::AppResult;
+use crate::team::Viewer;
+use crate::web::{Fields, Page, Ui};
+
+#[derive(Template)]
+#[template(path = "account_disconnect.html")]
+struct DisconnectPage {
+    ui: Ui,
+    head: AccountHead,
+    found: Inventory,
+    /// What is to be cleaned up, when that was chosen: the second step.
+    chosen: Option<Vec<CleanUp>>,
+}
+
+impl DisconnectPage {
+    /// Whether a step is ticked: at first what leaves nothing behind.
+    fn is_on(&self, step: CleanUp) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&step))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account_disconnected.html")]
+struct DisconnectedPage {
+    ui: Ui,
+    head: AccountHead,
+    cleaned: Vec<CleanedUp>,
+}
+
+/// The first step: what exists at LINE, each with a tick.
+pub(in crate::accounts) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let head = AccountHead::load(&hub, &viewer, &id, Tab::Overview).await?;
+    if head.account.status == Status::Disconnected {
+        return Ok(Redirect::to(&address(&id)).into_response());
+    }
+    let found = service::inventory(&hub, &viewer.scope(), &head.account.id).await?;
+    Ok(Page(DisconnectPage { ui, head, found, chosen: None }).into_response())
+}
+
+/// The second step asks once more; with `confirmed` the account is disconnected, and the page tells what was done.
+pub(in crate::accounts) async fn submit(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&id)?;
+    let steps: Vec<CleanUp> = CleanUp::ALL
+        .into_iter()
+        .filter(|step| fields.all("clean_up").iter().any(|w| w == step.as_str()))
+        .collect();
+    let head = AccountHead::load(&hub, &viewer, id.as_str(), Tab::Overview).await?;
+    if head.account.status == Status::Disconnected {
+        return Ok(Redirect::to(&address(id.as_str())).into_response());
+    }
+    if fields.text("confirmed").is_empty() {
+        let page = DisconnectPage { ui, head, found: Inventory::default(), chosen: Some(steps) };
+        return Ok(Page(page).into_response());
+    }
+    let cleaned = service::disconnect(&hub, (&viewer.scope(), &viewer.actor()), &id, &steps).await?;
+    let head = AccountHead::load(&hub, &viewer, id.as_str(), Tab::Overview).await?;
+    Ok(Page(DisconnectedPage { ui, head, cleaned }).into_response())
+}
+
+impl CleanUp {
+    /// The key of its name, or of what it means.
+    fn words(self, part: &str) -> String {
+        format!("accounts-clean-{}{part}", self.as_str().replace('_', "-"))
+    }
+}
+
+impl CleanedUp {
+    /// The key of how it went.
+    fn words(&self) -> String {
+        format!("accounts-cleaned-{}-{}", self.step.replace('_', "-"), self.status)
+    }
+}

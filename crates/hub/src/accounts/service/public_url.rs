@@ -1,0 +1,142 @@
+//! A new public address of the hub: LINE still calls the old one until the accounts are registered anew, which happens
+//! on one confirmation (S2-20).
+
+use futures_util::{StreamExt as _, stream};
+use line_client::LineError;
+use serde_json::json;
+
+use super::check::Deadline;
+use super::{audit, list};
+use crate::accounts::model::{Account, Reading, Status};
+use crate::accounts::repo;
+use crate::app::Hub;
+use crate::error::{AppError, AppResult};
+use crate::ids::AccountId;
+use crate::scope::Scope;
+use crate::team::Actor;
+
+/// Accounts registered at the same time: more would only wait for LINE's rates.
+const AT_ONCE: usize = 8;
+/// More accounts are beyond what one tenant has.
+const MOST: i64 = 1000;
+
+/// Something at LINE that still has the hub's old address.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Move {
+    /// Of which account.
+    pub account_id: String,
+    /// What colleagues call it.
+    pub account_name: String,
+    /// `webhook`.
+    pub kind: &'static str,
+    /// The address LINE has.
+    pub from: String,
+    /// The one it is to have.
+    pub to: String,
+}
+
+/// How registering one thing anew went.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Applied {
+    /// What it was about.
+    #[serde(flatten)]
+    pub change: Move,
+    /// `done`, or `failed`: then LINE has what it had.
+    pub status: &'static str,
+    /// In words.
+    pub detail: String,
+}
+
+/// What would be registered anew: everything of connected accounts that still has another public address of the hub.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn public_url_moves(hub: &Hub, scope: &Scope) -> AppResult<Vec<Move>> {
+    let accounts = list(hub, scope, None, MOST).await?;
+    Ok(accounts.iter().filter_map(|account| webhook_move(hub, account)).collect())
+}
+
+/// The webhook address of an account, where it is another one than LINE was told.
+fn webhook_move(hub: &Hub, account: &Account) -> Option<Move> {
+    let to = account.webhook_url(&hub.config)?;
+    let before = account.known_public_url()?;
+    if before == hub.config.origin() {
+        return None;
+    }
+    Some(Move {
+        account_id: account.id.to_string(),
+        account_name: account.name().to_owned(),
+        kind: "webhook",
+        from: format!("{before}/webhooks/line/{}", account.webhook_key),
+        to,
+    })
+}
+
+/// Registers everything anew under the present public address. Each webhook address is tested by LINE before it is set,
+/// so that one that LINE cannot reach replaces nothing.
+///
+/// # Errors
+/// 422 `public_url` when LINE could not call the present address at all; the database. Trouble with one account is told
+/// in its line and stops no other.
+pub async fn apply_public_url(hub: &Hub, who: (&Scope, &Actor)) -> AppResult<Vec<Applied>> {
+    if !hub.config.is_reachable_by_line() {
+        let detail = format!(
+            "this hub's public address is {}, and LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https \
+             address that leads here",
+            hub.config.public_url
+        );
+        return Err(AppError::invalid_field("public_url", "public_url", detail));
+    }
+    let accounts = list(hub, who.0, None, MOST).await?;
+    let moved: Vec<(Account, Move)> = accounts
+        .into_iter()
+        .filter_map(|account| webhook_move(hub, &account).map(|change| (account, change)))
+        .collect();
+    let work = moved.into_iter().map(|(account, change)| register(hub, who, account, change));
+    Ok(stream::iter(work).buffered(AT_ONCE).collect().await)
+}
+
+async fn register(hub: &Hub, who: (&Scope, &Actor), account: Account, change: Move) -> Applied {
+    match set(hub, who, &account.id, &change).await {
+        Ok(()) => Applied { status: "done", detail: format!("LINE sends events to {}", change.to), change },
+        Err(error) => Applied { status: "failed", detail: error.detail, change },
+    }
+}
+
+/// Has LINE test the new address, sets it, reads it back, and notes it.
+async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) -> AppResult<()> {
+    let live = super::check::connected(hub, id).await?;
+    let (line, deadline) = (&live.line, Deadline::start());
+    let refused = |error: LineError| AppError::conflict("line", format!("LINE refused: {error}"));
+    let test = deadline.wait(line.test_webhook(Some(&change.to))).await.map_err(refused)?;
+    if !test.success {
+        let detail = format!(
+            "LINE could not reach {}: {} {}; check name, certificate and firewall, then try again",
+            change.to, test.reason, test.detail
+        );
+        return Err(AppError::conflict("webhook_unreachable", detail));
+    }
+    deadline.wait(line.set_webhook_endpoint(&change.to)).await.map_err(refused)?;
+    let reading = deadline.wait(super::check::read(hub, line)).await;
+    let detail = json!({ "from": change.from, "to": change.to });
+    let mut tx = hub.db.begin().await?;
+    repo::set_registered(&mut tx, id, &hub.config.origin()).await?;
+    if let Ok(reading) = reading {
+        // LINE may show the old address for a minute; what was just set is what counts.
+        let endpoint = reading
+            .endpoint
+            .map(|found| line_client::WebhookEndpoint { endpoint: change.to.clone(), ..found });
+        let reading = Reading { endpoint, ..reading };
+        repo::set_reading(&mut tx, id, &reading, reading.attention(&change.to)).await?;
+    }
+    audit(&mut tx, hub, who, "account.moved", id, detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+impl Account {
+    /// Whether LINE still has another public address of the hub for it.
+    pub(in crate::accounts) fn has_moved(&self, hub: &Hub) -> bool {
+        self.status != Status::Disconnected && webhook_move(hub, self).is_some()
+    }
+}
