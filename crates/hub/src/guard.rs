@@ -211,6 +211,8 @@ impl Guard {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
+            // The doctor reads how long the certificate of the public address lasts.
+            .tls_info(true)
             .connect_timeout(CONNECT)
             .user_agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")))
             .build()

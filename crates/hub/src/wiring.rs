@@ -116,12 +116,13 @@ pub fn consumers(hub: &Hub) -> Vec<Arc<dyn Consumer>> {
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {
-    use crate::{alerts, contacts, inbox, journal, outbox};
+    use crate::{accounts, alerts, contacts, inbox, journal, outbox};
     Registry::new()
         .every(journal::cleanup::EVERY, journal::cleanup::run)
         .add(alerts::jobs::send)
         .add(alerts::jobs::settle)
         .every(alerts::jobs::EVERY, alerts::jobs::forget)
+        .every(accounts::doctor::jobs::EVERY, accounts::doctor::jobs::run)
         .add(contacts::jobs::run)
         .every(outbox::jobs::EVERY, outbox::jobs::read_quotas)
         .every(outbox::jobs::EVERY, outbox::jobs::delete_tokens)
@@ -169,6 +170,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
         (Set::Hub, "accounts::keys", crate::accounts::keys::STATEMENTS),
         (Set::Hub, "accounts guide", crate::accounts::guide::STATEMENTS),
+        (Set::Hub, "accounts::doctor", crate::accounts::doctor::STATEMENTS),
         (Set::Hub, "ingress", crate::ingress::STATEMENTS),
         (Set::Hub, "contacts", crate::contacts::STATEMENTS),
         (Set::Hub, "outbox", crate::outbox::STATEMENTS),
@@ -181,7 +183,8 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
 }
 
 /// Who hears of connected and disconnected accounts, in order.
-pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] = &[&crate::ingress::Quarantine];
+pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] =
+    &[&crate::accounts::doctor::Rounds, &crate::ingress::Quarantine];
 
 /// Who tells what came in, for the end of the set-up.
 pub const ARRIVALS: &dyn crate::accounts::guide::Arrivals = &crate::inbox::Came;

@@ -32,6 +32,7 @@
 //! | `token.rs` | the token's life |
 //! | `assertion.rs` | signing keys, by which tokens are issued in place of the secret |
 //! | `pasted.rs` | which of two pasted values is wrong, and whose a pasted token is |
+//! | `probe.rs` | whether LINE's hosts are reached |
 //! | `transport.rs` | one HTTP exchange: address, headers, time limits, log line, refusals |
 //! | `error.rs` | [`LineError`] |
 //! | `login.rs` | LINE Login: the address a browser is sent to, codes for tokens, what a person's token opens |
@@ -47,6 +48,7 @@ mod id_token;
 mod liff;
 mod login;
 mod pasted;
+mod probe;
 mod richmenu;
 mod secret;
 mod send;
@@ -66,6 +68,7 @@ pub use line_api::api::{
 };
 pub use login::{Authorize, LoginChannel, Probed, UserProfile, UserTokens, VerifiedToken};
 pub use pasted::{CredentialFault, PastedToken, diagnose_credentials, inspect_token};
+pub use probe::{Host, Probe};
 pub use richmenu::DefaultMenu;
 pub use secret::Secret;
 pub use send::{Sent, push_body, reply_body};

@@ -9,6 +9,7 @@ use line_client::Secret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::doctor;
 use super::pending::Pending;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, TenantId};
@@ -24,6 +25,8 @@ pub struct Accounts {
     pub(super) unknown: Rereads,
     /// Connectings that wait for a person's word.
     pub(super) pending: Pending,
+    /// Examinations under way, and what was found about the machine.
+    pub(super) doctor: doctor::Memory,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +77,11 @@ impl Connected {
     /// The channel secret as the hub knows it now.
     pub(super) fn present_secret(&self) -> Secret {
         self.secrets.first().map_or_else(|| Secret::from(""), |present| present.secret.clone())
+    }
+
+    /// Whether its token is one that a person pasted.
+    pub(super) fn has_pasted_token(&self) -> bool {
+        self.credentials.token_serial.is_some()
     }
 
     /// Whether `signature` belongs to `body` under a secret that is valid at `now`. Every secret is tried in constant

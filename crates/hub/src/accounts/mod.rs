@@ -60,8 +60,8 @@ pub const SETTINGS: [SettingsEntry; 2] = [
     },
 ];
 
-/// How often LINE is asked how the accounts are (GOTCHAS A8).
-const CHECK_EVERY: Duration = Duration::from_secs(300);
+/// How often secrets are looked for whose time is over.
+const TIDY_EVERY: Duration = Duration::from_secs(300);
 /// How often the webhook door's counters are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
 
@@ -99,17 +99,16 @@ pub trait AccountListener: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// Watches over the connected accounts until the hub stops: asks LINE how they are, writes the webhook door's counters.
+/// Writes the webhook door's counters and removes secrets whose time is over, until the hub stops.
 ///
 /// # Errors
 /// None: trouble is logged and passes.
 pub async fn watch(hub: Hub) -> anyhow::Result<()> {
-    let mut check = tokio::time::interval(CHECK_EVERY);
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     loop {
         tokio::select! {
-            _ = check.tick() => {
-                service::check_all(&hub).await;
+            _ = tidy.tick() => {
                 service::expire_secrets(&hub).await.log_and_ignore("removing secrets that were replaced");
                 keys::service::expire(&hub).await.log_and_ignore("removing keys that were retired");
             }

@@ -5,6 +5,7 @@
 //! journal alone appends by one call that is its own transaction.
 //! No network call while a `Tx` is open.
 
+mod durability;
 mod error;
 mod migrate;
 mod open;
@@ -15,6 +16,7 @@ use sqlx::postgres::{PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Transaction};
 
+pub use durability::Durability;
 pub use error::{DbError, LogAndIgnore};
 pub use migrate::{Set, migrate, pending};
 pub use open::{Url, open, open_journal};

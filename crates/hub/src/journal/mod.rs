@@ -279,6 +279,14 @@ impl Journal {
         entries::prune(&self.db, requests_before, entries_before, cursor, limit).await
     }
 
+    /// By which settings its database keeps a commit.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn durability(&self) -> DbResult<crate::db::Durability> {
+        self.db.durability().await
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

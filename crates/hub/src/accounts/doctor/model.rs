@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use crate::clock::Timestamp;
-use crate::web::i18n::{Language, Word, maybe_words_with};
+use crate::web::i18n::{Language, Word, maybe_words_with, words};
 use crate::web::moment_text;
 
 macro_rules! words_of {
@@ -80,6 +80,16 @@ words_of! {
         Clock = "clock" / "clock",
         /// The database's durability, and room on the disk.
         Storage = "storage" / "storage",
+        /// Name, TLS and speed of LINE's host for calls (S3-02).
+        LineApi = "line_api" / "line-host",
+        /// The same of its host for contents.
+        LineData = "line_data" / "line-host",
+        /// The same of its host for sign-in.
+        LineAccess = "line_access" / "line-host",
+        /// Whether the data folder can be written.
+        DataDir = "data_dir" / "data-dir",
+        /// Whether the master key is kept from others.
+        MasterKey = "master_key" / "master-key",
     }
 
     /// How a check ended. The order is that of urgency, the most urgent first.
@@ -93,6 +103,42 @@ words_of! {
         /// All is well.
         Ok = "ok" / "ok",
     }
+}
+
+impl Code {
+    /// The checks of an account, in the order of the contract.
+    pub const ACCOUNT: &[Self] = &[
+        Self::UseWebhook,
+        Self::Endpoint,
+        Self::WebhookTest,
+        Self::Token,
+        Self::ChatMode,
+        Self::Redelivery,
+        Self::Signature,
+        Self::Quota,
+        Self::LastEvent,
+        Self::PublicUrl,
+        Self::Certificate,
+        Self::LoginChannel,
+        Self::Liff,
+        Self::ProviderMatch,
+        Self::GroupChats,
+        Self::GreetingOwner,
+        Self::Clock,
+        Self::Storage,
+    ];
+    /// The checks of the machine, which need no account.
+    pub const SYSTEM: &[Self] = &[
+        Self::LineApi,
+        Self::LineData,
+        Self::LineAccess,
+        Self::PublicUrl,
+        Self::Certificate,
+        Self::Clock,
+        Self::Storage,
+        Self::DataDir,
+        Self::MasterKey,
+    ];
 }
 
 /// A value that stands in the words of a finding.
@@ -129,6 +175,9 @@ impl From<Timestamp> for Value {
         Self::Time(at)
     }
 }
+
+/// The beginning of variants whose words are the same for every code: `any-silent`.
+const ANY: &str = "any-";
 
 /// Who reads: the language and the zone in which words and moments are written.
 #[derive(Debug, Clone, Copy)]
@@ -213,8 +262,32 @@ impl Finding {
         })
     }
 
+    /// The check's name.
+    #[must_use]
+    pub fn name(&self, language: Language) -> String {
+        words(language, &format!("doctor-name-{}", self.code.as_str().replace('_', "-")), &[])
+    }
+
+    /// The values for the words of an alert: texts and numbers.
+    #[must_use]
+    pub fn alert_args(&self) -> serde_json::Value {
+        let value = |value: &Value| match value {
+            Value::Text(text) => Some(json!(text)),
+            Value::Number(number) => Some(json!(number)),
+            Value::Time(_) => None,
+        };
+        let named = self.args.iter().filter_map(|(name, arg)| {
+            // The alerts' word for the month's limit.
+            let name = if name == "limit" { "total" } else { &**name };
+            Some((name.to_owned(), value(arg)?))
+        });
+        serde_json::Value::Object(named.collect())
+    }
+
     fn key(&self, part: &str) -> String {
-        format!("doctor-{}-{}-{part}", self.code.key(), self.variant)
+        // That LINE was silent or took no credentials is said the same of every check.
+        let code = if self.variant.starts_with(ANY) { "" } else { self.code.key() };
+        format!("doctor-{code}{}{}-{part}", if code.is_empty() { "" } else { "-" }, self.variant)
     }
 
     fn words(&self, reader: Reader<'_>) -> Vec<(Cow<'static, str>, Word)> {

@@ -1,13 +1,14 @@
-//! What LINE says of an account: read now, read now and then, and LINE's own test of the webhook.
+//! What LINE says of an account, asked for by others; the doctor does the asking.
 
 use std::time::Duration;
 
 use line_client::{LineError, WebhookTest};
 use tokio::time::{Instant, timeout_at};
 
-use super::{get, unavailable};
+use super::get;
+use crate::accounts::doctor::{self, rhythm};
 use crate::accounts::memory::Connected;
-use crate::accounts::model::{Account, Attention, Reading};
+use crate::accounts::model::Account;
 use crate::accounts::repo;
 use crate::app::Hub;
 use crate::db::{DbError, DbResult, LogAndIgnore};
@@ -37,49 +38,23 @@ impl Deadline {
     }
 }
 
-/// Asks LINE how an account is.
-pub(super) async fn read(hub: &Hub, line: &line_client::Account) -> Result<Reading, LineError> {
-    let bot = line.bot_info().await?;
-    let endpoint = line.webhook_endpoint().await?;
-    Ok(Reading { bot, endpoint, at: hub.now() })
-}
-
 /// Asks LINE how an account is, and keeps the answer: name, picture, response mode, webhook, status.
 ///
 /// # Errors
 /// LINE does not answer (nothing is changed), or the database.
 pub async fn check(hub: &Hub, account: &Connected) -> AppResult<()> {
-    let ours = hub.config.webhook_url(&account.webhook_key);
-    match Deadline::start().wait(read(hub, &account.line)).await {
-        Ok(reading) => {
-            let mut tx = hub.db.begin().await?;
-            repo::set_reading(&mut tx, &account.id, &reading, reading.attention(&ours)).await?;
-            tx.commit().await?;
-            Ok(())
-        }
-        // An account that LINE suspended or unlinked answers 401 or 403 on everything (GOTCHAS F8).
-        Err(LineError::Credentials { .. } | LineError::Refused { status: 401 | 403, .. }) => {
-            let mut tx = hub.db.begin().await?;
-            repo::set_attention(&mut tx, &account.id, Attention::Credentials, hub.now()).await?;
-            tx.commit().await?;
-            Ok(())
-        }
-        Err(error) => Err(unavailable(&error)),
-    }
+    let examined = doctor::service::examine_anew(hub, account).await?;
+    if examined.is_answered { Ok(()) } else { Err(AppError::line_unavailable()) }
 }
 
-/// Checks every connected account, one after the other; a silent LINE changes nothing.
-pub async fn check_all(hub: &Hub) {
+/// Checks every connected account, one after the other.
+#[cfg(test)]
+pub(in crate::accounts) async fn check_all(hub: &Hub) {
     for account in hub.accounts.all() {
-        if hub.stop.is_cancelled() {
-            return;
-        }
         // Another node may have changed the credentials since.
-        super::remember(hub, &account.id).await.log_and_ignore("reading an account again");
+        super::remember(hub, &account.id).await.ok();
         let Some(account) = hub.accounts.by_id(&account.id) else { continue };
-        if let Err(error) = check(hub, &account).await {
-            tracing::warn!(account.id = %account.id, detail = error.detail, "account not checked");
-        }
+        check(hub, &account).await.ok();
     }
 }
 
@@ -94,7 +69,10 @@ pub async fn refresh(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Acco
 }
 
 /// The account in memory, where it must be connected for what is asked.
-pub(super) async fn connected(hub: &Hub, id: &AccountId) -> AppResult<std::sync::Arc<Connected>> {
+pub(in crate::accounts) async fn connected(
+    hub: &Hub,
+    id: &AccountId,
+) -> AppResult<std::sync::Arc<Connected>> {
     if hub.accounts.by_id(id).is_none() {
         super::remember(hub, id).await?;
     }
@@ -102,32 +80,46 @@ pub(super) async fn connected(hub: &Hub, id: &AccountId) -> AppResult<std::sync:
     hub.accounts.by_id(id).ok_or_else(gone)
 }
 
-/// Has LINE send an empty, signed webhook to this account's address, and tells what came of it (PLATFORM 6).
+/// Has LINE send an empty, signed webhook to this account's address, and tells what came of it (PLATFORM 6); at most 20 times
+/// an hour.
 ///
 /// # Errors
-/// 404 when there is no such account in the scope, 409 `disconnected`, 502 when LINE does not answer.
+/// 404 when there is no such account in the scope, 409 `disconnected`, 429 `webhook_tests_used_up`, 502 when LINE does not
+/// answer.
 pub async fn test_webhook(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<WebhookTest> {
-    get(hub, scope, id).await?;
-    let account = connected(hub, id).await?;
-    let ours = hub.config.webhook_url(&account.webhook_key);
-    Deadline::start().wait(account.line.test_webhook(Some(&ours))).await.map_err(|error| unavailable(&error))
+    let test = doctor::service::test_webhook(hub, scope, id).await?;
+    Ok(WebhookTest {
+        success: test.success,
+        timestamp: test.at.to_string(),
+        status_code: i32::try_from(test.status_code).unwrap_or_default(),
+        reason: test.reason,
+        detail: test.detail,
+    })
 }
 
 /// Writes what the webhook door counted since the last time.
 pub async fn flush(hub: &Hub) {
     for account in hub.accounts.all() {
-        let Some(counted) = account.seen.take() else { continue };
-        let written: DbResult<()> = async {
-            let mut tx = hub.db.begin().await?;
-            repo::count(&mut tx, &account.id, &counted).await?;
-            tx.commit().await
-        }
-        .await;
-        if written.as_ref().is_err_and(DbError::is_transient) {
-            account.seen.put_back(counted);
-        }
-        written.log_and_ignore("writing the webhook door's counters");
+        flush_one(hub, &account).await;
     }
+}
+
+/// As [`flush`], of one account.
+pub(in crate::accounts) async fn flush_one(hub: &Hub, account: &Connected) {
+    let Some(counted) = account.seen.take() else { return };
+    let written: DbResult<()> = async {
+        let mut tx = hub.db.begin().await?;
+        repo::count(&mut tx, &account.id, &counted).await?;
+        if let Some(at) = counted.event_at {
+            doctor::repo::add_hour(&mut tx, account, rhythm::hour(at)).await?;
+        }
+        tx.commit().await
+    }
+    .await;
+    if written.as_ref().is_err_and(DbError::is_transient) {
+        account.seen.put_back(counted);
+    }
+    written.log_and_ignore("writing the webhook door's counters");
 }
 
 /// Removes secrets whose 24 hours are over.

@@ -22,8 +22,10 @@ use crate::ids::{AccountId, TenantId};
 use crate::scope::Scope;
 use crate::team::{self, Actor};
 
-pub(in crate::accounts) use check::Deadline;
-pub use check::{check, check_all, expire_secrets, flush, refresh, test_webhook};
+#[cfg(test)]
+pub(in crate::accounts) use check::check_all;
+pub(in crate::accounts) use check::{Deadline, connected, flush_one};
+pub use check::{check, expire_secrets, flush, refresh, test_webhook};
 pub use connect::{NewAccount, Progress, Step, StepState, connect};
 #[cfg(test)]
 pub(super) use credentials::OVERLAP;
