@@ -111,6 +111,14 @@ pub async fn open(parts: Parts) -> anyhow::Result<Hub> {
     }))
 }
 
+/// Reads what a hub keeps in memory, for a short act that needs the accounts.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn load(hub: &Hub) -> anyhow::Result<()> {
+    wiring::load(hub).await.context("the accounts cannot be read")
+}
+
 /// A hub that holds its data folder.
 #[derive(Debug)]
 pub struct Running {
@@ -131,7 +139,7 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     let locks = lock(&parts.config)?;
     crate::web::metrics::install();
     let hub = open(parts).await?;
-    wiring::load(&hub).await.context("the accounts cannot be read")?;
+    load(&hub).await?;
     let router = wiring::router(&hub);
     Ok(Running { hub, router, failed: watch::Sender::new(None), _locks: locks })
 }

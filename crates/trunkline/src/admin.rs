@@ -35,13 +35,13 @@ pub(crate) fn told(error: AppError) -> anyhow::Error {
     }
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Hub> {
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Hub> {
     // Nothing is served here; the address only stands in links.
     let listening: SocketAddr = settings.listen;
     start::open(Parts::system(settings.config(listening)?)).await
 }
 
-async fn close(hub: Hub) {
+pub(crate) async fn close(hub: Hub) {
     hub.stop.cancel();
     hub.tasks.close();
     hub.tasks.wait().await;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{Flags, Settings};
-use crate::{admin, bench, demo, sandbox, serve};
+use crate::{admin, bench, demo, doctor, sandbox, serve};
 
 /// A self-hosted hub for LINE Official Accounts.
 ///
@@ -40,6 +40,14 @@ enum Command {
     },
     /// Bring the tables of the database up to date
     Migrate(Flags),
+    /// Check the machine and every connected account; the exit status is 1 when a check failed
+    Doctor {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Flags,
+    },
     /// Tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
@@ -153,6 +161,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Sandbox { listen, data_dir, seed } => sandbox::run(listen, data_dir, seed).await?,
         Command::Migrate(flags) => admin::migrate(read(&flags)?).await?,
+        Command::Doctor { json, settings } => return doctor::run(read(&settings)?, json).await,
         Command::Tenant(TenantCommand::Add { name, settings }) => {
             admin::add_tenant(read(&settings)?, &name).await?;
         }

@@ -1,12 +1,13 @@
 //! The binary `trunkline`: the hub served, a local LINE, both together as a demo, and what an operator does by command.
 //!
 //! `cli` is the list of commands, `settings` what they are set by; `serve`, `sandbox` and `demo` run until a signal
-//! (`lifecycle`), `admin` holds the short acts, `bench` the measurements.
+//! (`lifecycle`), `admin` holds the short acts, `doctor` the checks, `bench` the measurements.
 
 mod admin;
 mod bench;
 mod cli;
 mod demo;
+mod doctor;
 mod http;
 mod lifecycle;
 mod sandbox;

@@ -308,3 +308,34 @@ doctor-count-warning = { $count ->
     [one] { $count } warning
    *[other] { $count } warnings
 }
+doctor-help-lede = Choose what you see. The hub checks step by step and says what to do.
+doctor-walk-message-title = No message arrives
+doctor-walk-message-detail = Friends write, but nothing appears in the inbox.
+doctor-walk-channel-title = I cannot see the channel
+doctor-walk-channel-detail = LINE Developers does not list this account's channel.
+doctor-walk-login-title = Sign-in asks nothing, or fails
+doctor-walk-login-detail = Member pages or coupons do not open.
+doctor-walk-found = The cause is found
+doctor-walk-none = The checks found nothing
+doctor-walk-message-none = Write to the account from your own phone, then check again. If it still does not appear, give the text below to the colleague who looks after the machine.
+doctor-walk-login-none = Try the sign-in test with a phone that never signed in. If only developers can sign in, see that the Login channel is "Published".
+doctor-walk-steps = What was checked
+doctor-walk-colleague = A text for a colleague
+doctor-walk-colleague-hint = Copy it and send it to whoever looks after this. It holds no secret.
+doctor-walk-back = Other cases
+doctor-walk-open-login-test = Open the sign-in test
+doctor-walk-login-published = See that the Login channel is "Published"
+doctor-walk-login-published-detail = While it is "Developing", only the channel's admins and testers can sign in; everybody else sees an error. In LINE Developers, press "Developing" on the Login channel to publish it. That cannot be undone.
+doctor-walk-login-test = Let the sign-in test name the fault
+doctor-walk-login-test-detail = It tells apart: wrong secret, missing LIFF app, wrong endpoint, unpublished channel, callback URL that does not match.
+doctor-walk-channel-1 = See that you signed in with the right Business ID
+doctor-walk-channel-1-detail = LINE Developers lists only what the person who is signed in may see. Signing in by LINE account and by e-mail are two different persons.
+doctor-walk-channel-2 = Ask around: who opened the Messaging API?
+doctor-walk-channel-2-detail = Whoever turned the Messaging API on chose the provider; only they and those they added see the channel. An account has one Messaging API channel and never a second.
+doctor-walk-channel-3 = See in LINE Official Account Manager which provider it is
+doctor-walk-channel-3-detail = "Settings" → "Messaging API" shows the channel ID and the provider's name. Ask an admin of that provider to add you as an Admin of the channel.
+doctor-walk-channel-4 = If nobody is found: LINE's support, as the last resort
+doctor-walk-channel-4-detail = When the person has left and nobody else has access, an admin of the account writes to LINE by the contact form in LINE Official Account Manager, naming the basic ID.
+doctor-letter-message = Messages to "{ $name }" ({ $id }) do not arrive in Trunkline. Checked: { $at }.
+doctor-letter-login = Sign-in with LINE of "{ $name }" ({ $id }) does not work. Checked: { $at }.
+doctor-letter-channel = Hello, I am to connect the official account "{ $name }" ({ $id }), but I cannot see its Messaging API channel (channel ID { $channel }) in LINE Developers. Did you set it up? Please add me as Admin under "Roles" of that channel, or tell me which provider it belongs to. Thank you.

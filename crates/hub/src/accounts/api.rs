@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
         .routes(routes!(list_accounts, connect_account))
         .routes(routes!(get_account, change_account, disconnect_account))
         .routes(routes!(test_account_webhook))
+        .merge(super::doctor::api::routes())
 }
 
 /// Whose key it is.

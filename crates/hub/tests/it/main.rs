@@ -8,6 +8,8 @@ mod company;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod inbox_pages;
 #[cfg(test)]
 mod keys;

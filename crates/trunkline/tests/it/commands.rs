@@ -137,3 +137,48 @@ fn the_demo_starts_and_starts_again_on_its_folder() {
         assert_eq!(end(demo), Some(0));
     }
 }
+
+/// The first address in a text that begins after a word.
+fn origin_after<'a>(text: &'a str, word: &str) -> &'a str {
+    let rest = text.split_once(word).unwrap().1.trim_start();
+    let end = rest.match_indices('/').nth(2).unwrap().0;
+    &rest[..end]
+}
+
+// CONTRACT "Command line": `doctor` covers the system and every connected account, exit status 1 when a check failed; S3-02.
+#[test]
+fn the_doctor_tells_how_machine_and_accounts_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut demo = trunkline(at, &["demo", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<String> = lines.take_while(|line| !line.starts_with("Write on the phone")).collect();
+    let told = told.join("\n");
+    let (hub, line) = (origin_after(&told, "Inbox"), origin_after(&told, "Phone"));
+    let doctor = |words: &[&str], line: &str| {
+        let mut command = trunkline(at, &[&["doctor"], words].concat());
+        command.env("TRUNKLINE_PUBLIC_URL", hub);
+        for name in ["TRUNKLINE_LINE_API_URL", "TRUNKLINE_LINE_DATA_URL", "TRUNKLINE_LINE_ACCESS_URL"] {
+            command.env(name, line);
+        }
+        command.output().unwrap()
+    };
+    // Beside a hub that serves.
+    let well = doctor(&[], line);
+    assert!(out(&well).starts_with("System\n"), "{}{}", out(&well), err(&well));
+    for words in ["line_api", "LINE sends to this hub", "data_dir"] {
+        assert!(out(&well).contains(words), "{words}: {}", out(&well));
+    }
+    assert_eq!(well.status.code(), Some(0), "{}", out(&well));
+    let json: serde_json::Value = serde_json::from_slice(&doctor(&["--json"], line).stdout).unwrap();
+    assert_eq!(json["accounts"][0]["checks"].as_array().unwrap().len(), 18, "{json}");
+    assert_eq!(json["system"].as_array().unwrap().len(), 9, "{json}");
+    assert_eq!(end(demo), Some(0));
+    // Without one, and without LINE.
+    let alone = doctor(&[], "http://127.0.0.1:1");
+    assert_eq!(alone.status.code(), Some(1), "{}", out(&alone));
+    assert!(out(&alone).contains("FAILED   line_api") && out(&alone).contains("-> "), "{}", out(&alone));
+}

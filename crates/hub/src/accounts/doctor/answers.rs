@@ -103,7 +103,8 @@ mod tests {
     // GOTCHAS A5
     #[test]
     fn a_tick_counts_until_it_is_too_old() {
-        let judged = |ticks: &[Ticked]| ticked(Code::Redelivery, State::Warning, Tick::Redelivery, ticks, START);
+        let judged =
+            |ticks: &[Ticked]| ticked(Code::Redelivery, State::Warning, Tick::Redelivery, ticks, START);
         assert_eq!(judged(&[]).variant, "not-ticked");
         assert_eq!(judged(&[tick(Tick::GroupChats, START)]).variant, "not-ticked");
         assert_eq!(judged(&[tick(Tick::Redelivery, START)]).state, State::Ok);

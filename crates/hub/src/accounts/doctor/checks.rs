@@ -70,10 +70,14 @@ impl Readings {
 
     /// What is said of a check whose value could not be read.
     fn unread(&self, code: Code, why: &Unread) -> Finding {
-        self.found(code, State::Unknown, match why {
-            Unread::Refused(_) => "any-refused",
-            Unread::Silent => "any-silent",
-        })
+        self.found(
+            code,
+            State::Unknown,
+            match why {
+                Unread::Refused(_) => "any-refused",
+                Unread::Silent => "any-silent",
+            },
+        )
     }
 
     /// The findings that need nothing but these readings.
@@ -122,7 +126,9 @@ impl Readings {
         // PLATFORM 6 and 15 name the reasons and details.
         match test.reason.as_str() {
             _ if test.success => found(State::Ok, "passed"),
-            "COULD_NOT_CONNECT" if test.detail.to_ascii_lowercase().contains("tls") => found(State::Failed, "tls"),
+            "COULD_NOT_CONNECT" if test.detail.to_ascii_lowercase().contains("tls") => {
+                found(State::Failed, "tls")
+            }
             "COULD_NOT_CONNECT" => found(State::Failed, "connect"),
             "REQUEST_TIMEOUT" => found(State::Failed, "timeout"),
             "ERROR_STATUS_CODE" => found(State::Failed, "status"),
@@ -204,7 +210,9 @@ impl Readings {
 /// is well; `None`: LINE was silent, so that nothing is known.
 #[must_use]
 pub(super) fn attention(findings: &[Finding]) -> Option<Option<Attention>> {
-    let state = |code| findings.iter().find(|finding| finding.code == code).map(|finding| (finding.state, &*finding.variant));
+    let state = |code| {
+        findings.iter().find(|finding| finding.code == code).map(|finding| (finding.state, &*finding.variant))
+    };
     if state(Code::Token)?.0 == State::Failed {
         return Some(Some(Attention::Credentials));
     }

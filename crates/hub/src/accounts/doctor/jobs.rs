@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{repo, rhythm, service};
 use crate::accounts::memory::Connected;
-use crate::accounts::service::connected;
+use crate::accounts::service::{connected, remember};
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
 use crate::error::AppResult;
@@ -64,6 +64,8 @@ async fn sweep(hub: &Hub) -> DbResult<()> {
                 return;
             }
             let examined: AppResult<()> = async {
+                // Another node may have changed the credentials since.
+                remember(hub, &id).await?;
                 let account: Arc<Connected> = connected(hub, &id).await?;
                 service::round(hub, &account).await.map(|_| ())
             }

@@ -6,14 +6,18 @@
 //! 12 times an hour alone and 20 by hand; an account's status follows from its findings, and from nothing else.
 
 mod answers;
+pub(in crate::accounts) mod api;
 mod checks;
 pub mod jobs;
 mod model;
+pub(in crate::accounts) mod pages;
 pub(in crate::accounts) mod repo;
 pub(in crate::accounts) mod rhythm;
 pub mod service;
 mod system;
 mod tls;
+mod view;
+pub(in crate::accounts) mod walks;
 
 use futures_util::future::BoxFuture;
 

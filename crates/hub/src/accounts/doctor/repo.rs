@@ -138,15 +138,15 @@ pub(super) async fn keep(tx: &mut Tx, account: &Connected, all: &[Kept]) -> DbRe
 
 /// The webhook door's counters at the last examination, and when each had grown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
-pub struct Counters {
+pub(super) struct Counters {
     /// Requests refused for their signature.
-    pub bad_signatures: i64,
+    pub(super) bad_signatures: i64,
     /// When that number last grew.
-    pub bad_signature_at: Option<Timestamp>,
+    pub(super) bad_signature_at: Option<Timestamp>,
     /// Requests refused for their size.
-    pub oversized: i64,
+    pub(super) oversized: i64,
     /// When that number last grew.
-    pub oversized_at: Option<Timestamp>,
+    pub(super) oversized_at: Option<Timestamp>,
 }
 
 pub(super) async fn counters(db: &Db, id: &AccountId) -> DbResult<Option<Counters>> {
@@ -160,15 +160,8 @@ pub(super) async fn set_counters(
     next: Timestamp,
 ) -> DbResult<()> {
     let Counters { bad_signatures, bad_signature_at, oversized, oversized_at } = *counters;
-    let args = args![
-        &account.id,
-        &account.tenant,
-        next,
-        bad_signatures,
-        bad_signature_at,
-        oversized,
-        oversized_at
-    ];
+    let args =
+        args![&account.id, &account.tenant, next, bad_signatures, bad_signature_at, oversized, oversized_at];
     tx.run(&SET_ROUND, args).await.map(|_| ())
 }
 
@@ -303,7 +296,10 @@ mod tests {
         let failing = Kept::after(Some(&first), found(State::Failed, 5));
         assert_eq!((failing.since, failing.gap), (at(5), None));
         let silent = Kept::after(Some(&failing), found(State::Unknown, 10));
-        assert_eq!((silent.finding.state, silent.judged, silent.since), (State::Unknown, State::Failed, at(5)));
+        assert_eq!(
+            (silent.finding.state, silent.judged, silent.since),
+            (State::Unknown, State::Failed, at(5))
+        );
         let still = Kept::after(Some(&silent), found(State::Failed, 15));
         assert_eq!(still.since, at(5));
         let well = Kept::after(Some(&still), found(State::Ok, 20));
@@ -318,8 +314,10 @@ mod tests {
     async fn findings_tests_and_hours_are_kept_for_their_account(#[case] engine: Engine) {
         let Some(test) = TestHub::new(engine).await else { return };
         let hub = &test.hub;
-        let tenant = team::service::create_tenant(hub, "shop", None, &Actor::System("test")).await.unwrap().id;
-        let other = team::service::create_tenant(hub, "other", None, &Actor::System("test")).await.unwrap().id;
+        let tenant =
+            team::service::create_tenant(hub, "shop", None, &Actor::System("test")).await.unwrap().id;
+        let other =
+            team::service::create_tenant(hub, "other", None, &Actor::System("test")).await.unwrap().id;
         let account = testing::connected(hub, &tenant, "1656000000").await;
         let kept = Kept::after(None, found(State::Failed, 0).with("address", "https://x.example/"));
         let later = Kept::after(Some(&kept), found(State::Ok, 9));
@@ -334,7 +332,8 @@ mod tests {
         assert_eq!(checks(&hub.db, &theirs, &account.id).await.unwrap(), [], "another tenant sees nothing");
 
         // LINE's tests, by hand and alone.
-        let run = |success, at| Test { at, success, status_code: 200, reason: "OK".into(), detail: "200".into() };
+        let run =
+            |success, at| Test { at, success, status_code: 200, reason: "OK".into(), detail: "200".into() };
         let mut tx = hub.db.begin().await.unwrap();
         add_test(&mut tx, "a", &account, &run(false, at(1)), true).await.unwrap();
         add_test(&mut tx, "b", &account, &run(true, at(2)), false).await.unwrap();

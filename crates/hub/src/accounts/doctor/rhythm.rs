@@ -50,7 +50,8 @@ pub(in crate::accounts) fn hour(at: Timestamp) -> i64 {
 /// not over and does not count.
 #[must_use]
 pub(super) fn judge(alive: &[i64], now: i64) -> Rhythm {
-    let known: BTreeSet<i64> = alive.iter().copied().filter(|hour| *hour > now - WEEKS * WEEK && *hour <= now).collect();
+    let known: BTreeSet<i64> =
+        alive.iter().copied().filter(|hour| *hour > now - WEEKS * WEEK && *hour <= now).collect();
     let (Some(&first), Some(&last)) = (known.first(), known.last()) else { return Rhythm::Learning };
     if last - first < LEAST_HOURS || known.len() < LEAST_ALIVE {
         return Rhythm::Learning;
@@ -60,7 +61,10 @@ pub(super) fn judge(alive: &[i64], now: i64) -> Rhythm {
         return Rhythm::Explained;
     }
     let longest = known.iter().zip(known.iter().skip(1)).map(|(one, next)| next - one - 1).max().unwrap_or(0);
-    let expected: f64 = (last + 1..now).take(usize::try_from(WEEKS * WEEK).unwrap_or(0)).map(|hour| share(&known, first, last, hour)).sum();
+    let expected: f64 = (last + 1..now)
+        .take(usize::try_from(WEEKS * WEEK).unwrap_or(0))
+        .map(|hour| share(&known, first, last, hour))
+        .sum();
     if expected >= EXPECTED && hours * LONGER.1 > longest * LONGER.0 {
         #[expect(clippy::cast_possible_truncation, reason = "at most the hours of eight weeks")]
         let expected = expected.round() as i64;

@@ -39,6 +39,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How often the hub tests alone where the last test went well, and where it did not.
 const TEST_EVERY: Duration = HOUR;
 const TEST_AGAIN: Duration = Duration::from_secs(600);
+/// A person who looks for a fault is shown a test that is no older.
+const TEST_SHOWN: Duration = Duration::from_secs(60);
 /// How long bodies wait in quarantine.
 const QUARANTINED: Duration = Duration::from_secs(24 * 3600);
 
@@ -119,12 +121,7 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
     if is_round && is_test_due(&readings, &before) {
         readings.test = test_alone(hub, account).await?.or(readings.test);
     }
-    let mut findings = readings.findings();
-    findings.extend(machine.into_iter().filter(|finding| Code::ACCOUNT.contains(&finding.code)));
-    findings.extend(answers);
-    findings.extend(elsewhere(readings.at));
-    findings.sort_by_key(|finding| finding.code);
-    findings.dedup_by_key(|finding| finding.code);
+    let findings = together(hub, account, &readings, answers, machine).await;
     let after = |finding: Finding| {
         Kept::after(before.iter().find(|before| before.finding.code == finding.code), finding)
     };
@@ -133,6 +130,24 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
     report(hub, account, &checks).await.log_and_ignore("raising alerts");
     let is_answered = readings.bot != Err(Unread::Silent);
     Ok(Examined { checks, is_answered })
+}
+
+/// All findings of an account, one of each code, in order.
+async fn together(
+    hub: &Hub,
+    account: &Connected,
+    readings: &Readings,
+    answers: Vec<Finding>,
+    machine: Vec<Finding>,
+) -> Vec<Finding> {
+    let _ = (hub, account);
+    let mut findings = readings.findings();
+    findings.extend(machine.into_iter().filter(|finding| Code::ACCOUNT.contains(&finding.code)));
+    findings.extend(answers);
+    findings.extend(elsewhere(readings.at));
+    findings.sort_by_key(|finding| finding.code);
+    findings.dedup_by_key(|finding| finding.code);
+    findings
 }
 
 /// The checks whose values others hold, until they are asked: what is not set up cannot be judged.
@@ -184,7 +199,8 @@ async fn read(hub: &Hub, account: &Connected) -> AppResult<(Readings, Vec<Findin
 /// The door's counters with the time at which they were seen to have grown.
 fn counted(row: &Account, known: Option<Counters>, now: Timestamp) -> Counters {
     let known = known.unwrap_or_default();
-    let grown = |now_is: i64, before: i64, at: Option<Timestamp>| if now_is > before { Some(now) } else { at };
+    let grown =
+        |now_is: i64, before: i64, at: Option<Timestamp>| if now_is > before { Some(now) } else { at };
     Counters {
         bad_signatures: row.bad_signatures,
         bad_signature_at: grown(row.bad_signatures, known.bad_signatures, known.bad_signature_at),
@@ -347,6 +363,51 @@ pub async fn examine_for(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<
     examine(hub, &account).await
 }
 
+/// The checks of the machine, looked for now ([`Code::SYSTEM`], in that order).
+pub async fn system(hub: &Hub) -> Vec<Finding> {
+    hub.accounts.doctor.machine.findings(hub, FRESH).await
+}
+
+/// Every connected account of every tenant, for the operator's command.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn all(hub: &Hub) -> AppResult<Vec<Account>> {
+    let mut accounts = Vec::new();
+    for connected in hub.accounts.all() {
+        accounts.push(service::get(hub, &Scope::tenant_wide(connected.tenant.clone()), &connected.id).await?);
+    }
+    accounts.sort_by_key(|account| (account.tenant_id.to_string(), account.created_at));
+    Ok(accounts)
+}
+
+/// Looks at a connected account now, and changes nothing: no status, no alert. For the operator's command, which works beside
+/// a hub that serves.
+///
+/// # Errors
+/// 409 `disconnected`; the database.
+pub async fn look(hub: &Hub, id: &AccountId) -> AppResult<Vec<Finding>> {
+    let account = service::connected(hub, id).await?;
+    let (readings, machine) =
+        tokio::join!(read(hub, &account), hub.accounts.doctor.machine.findings(hub, MACHINE_SHARED));
+    let (readings, answers) = readings?;
+    Ok(together(hub, &account, &readings, answers, machine).await)
+}
+
+/// Examines an account now, with LINE's own test where the last is not of this moment: for somebody who looks for a fault.
+///
+/// # Errors
+/// As [`examine_for`].
+pub async fn examine_thoroughly(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Examined> {
+    service::get(hub, scope, id).await?;
+    let account = service::connected(hub, id).await?;
+    let last = repo::last_test(&hub.db, &account.tenant, id).await?;
+    if last.is_none_or(|last| hub.now().since(last.at) >= TEST_SHOWN) {
+        test_alone(hub, &account).await?;
+    }
+    examine(hub, &account).await
+}
+
 /// Puts this hub's webhook address (back) at LINE, has LINE test it first, and examines the account again.
 ///
 /// # Errors
@@ -356,7 +417,8 @@ pub async fn put_webhook(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> Ap
     service::get(hub, who.0, id).await?;
     let account = service::connected(hub, id).await?;
     if !hub.config.is_reachable_by_line() {
-        let detail = "LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https address that leads to this hub";
+        let detail =
+            "LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https address that leads to this hub";
         return Err(AppError::invalid_field("webhook", "public_url", detail));
     }
     let tested = test_webhook(hub, who.0, id).await?;

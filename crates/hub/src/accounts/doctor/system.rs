@@ -106,7 +106,10 @@ impl Asked {
             Err(Fault::Silent) => (State::Failed, "silent"),
             Err(Fault::Chain | Fault::Expired | Fault::OtherName | Fault::Tls) => (State::Failed, "tls"),
         };
-        let took = self.outcome.as_ref().map_or(0, |probe| i64::try_from(probe.took.as_millis()).unwrap_or(i64::MAX));
+        let took = self
+            .outcome
+            .as_ref()
+            .map_or(0, |probe| i64::try_from(probe.took.as_millis()).unwrap_or(i64::MAX));
         Finding::new(self.code, state, variant, now).with("host", self.name.as_str()).with("ms", took)
     }
 }
@@ -128,7 +131,8 @@ fn clock(now: Timestamp, date: Option<&str>) -> Finding {
 async fn public(hub: &Hub) -> [Finding; 2] {
     let (now, config) = (hub.now(), &hub.config);
     let address = config.public_url.as_str().trim_end_matches('/').to_owned();
-    let found = |code, state, variant| Finding::new(code, state, variant, now).with("address", address.as_str());
+    let found =
+        |code, state, variant| Finding::new(code, state, variant, now).with("address", address.as_str());
     let url = |state, variant| found(Code::PublicUrl, state, variant);
     let certificate = |state, variant| found(Code::Certificate, state, variant);
     if config.is_loopback() {
@@ -160,7 +164,9 @@ async fn public(hub: &Hub) -> [Finding; 2] {
             let error = GuardError::Unreachable(error.without_url());
             match tls::fault(&error) {
                 Fault::Name => [url(State::Failed, "name"), certificate(State::Unknown, "not-reached")],
-                Fault::Silent => [url(State::Warning, "not-reached"), certificate(State::Unknown, "not-reached")],
+                Fault::Silent => {
+                    [url(State::Warning, "not-reached"), certificate(State::Unknown, "not-reached")]
+                }
                 fault => {
                     let variant = match fault {
                         Fault::Chain => "chain",
@@ -300,7 +306,9 @@ mod tests {
     fn a_certificate_is_told_of_before_it_ends() {
         let judged = |days_left: i64| {
             let end = Timestamp(START.millis() + days_left * DAY_MS + 5);
-            let found = days(START, Some(end), |state, variant| Finding::new(Code::Certificate, state, variant, START));
+            let found = days(START, Some(end), |state, variant| {
+                Finding::new(Code::Certificate, state, variant, START)
+            });
             (found.state, found.variant.into_owned())
         };
         assert_eq!(judged(60), (State::Ok, "fine".to_owned()));
@@ -319,7 +327,8 @@ mod tests {
         assert_eq!(judged([good(), good()], Some(2000)), "low");
         assert_eq!(judged([good(), weak()], Some(50_000)), "weak");
         assert_eq!(judged([weak(), good()], Some(100)), "full");
-        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay 263174212 1 10485760 50% /\n";
+        let df =
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay 263174212 1 10485760 50% /\n";
         assert_eq!(read_df(df), Some(10_240));
         assert_eq!(read_df("df: x: No such file"), None);
     }

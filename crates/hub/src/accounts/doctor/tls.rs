@@ -100,8 +100,7 @@ pub(super) fn not_after(der: &[u8]) -> Option<Timestamp> {
         _ => return None,
     };
     let part = |from: usize| rest.get(from..from + 2);
-    let text =
-        format!("{year:04}-{}-{}T{}:{}:{}Z", part(0)?, part(2)?, part(4)?, part(6)?, part(8)?);
+    let text = format!("{year:04}-{}-{}T{}:{}:{}Z", part(0)?, part(2)?, part(4)?, part(6)?, part(8)?);
     Timestamp::parse(&text)
 }
 
@@ -136,7 +135,10 @@ mod tests {
         for (text, fault) in [
             ("client error (Connect)\ninvalid peer certificate: UnknownIssuer\n", Fault::Chain),
             ("invalid peer certificate: certificate expired: verification time 1", Fault::Expired),
-            ("invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for \"b\"", Fault::OtherName),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for \"b\"",
+                Fault::OtherName,
+            ),
             ("dns error\nfailed to lookup address information: Name or service not known", Fault::Name),
             ("received fatal alert: HandshakeFailure tls", Fault::Tls),
             ("tcp connect error\nConnection refused (os error 111)", Fault::Silent),

@@ -37,6 +37,8 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/copy", get(copy::show).post(copy::copy))
         .route("/settings/accounts/{id}/disconnect", get(disconnect::show).post(disconnect::submit))
         .route("/settings/public-url", get(public_url::show).post(public_url::apply))
+        .merge(super::doctor::pages::routes())
+        .merge(super::doctor::walks::routes())
         .merge(super::keys::pages::routes())
 }
 
@@ -147,6 +149,11 @@ impl Market {
 }
 
 impl Account {
+    /// LINE Official Account Manager's page of the account.
+    pub(in crate::accounts) fn manager(&self) -> String {
+        format!("https://manager.line.biz/account/{}", self.basic_id)
+    }
+
     /// LINE Developers' page of the channel.
     pub(in crate::accounts) fn console(&self, page: &str) -> String {
         format!("https://developers.line.biz/console/channel/{}/{page}", self.channel_id)
