@@ -69,7 +69,6 @@ fn shell() -> Shell {
         switcher: Some(crate::accounts::SWITCHER),
         health: Some(crate::alerts::pages::BANNER),
         live: Some(crate::live::PATH),
-        ..Shell::default()
     }
 }
 

@@ -92,7 +92,7 @@ async fn list_alerts(
         Some("open") => Some(true),
         Some("closed") => Some(false),
         Some(_) => {
-            return Err(AppError::invalid_field("state", "unknown", "the state is open or closed").into());
+            return Err(AppError::invalid_field("state", "unknown", "the state is open or closed"));
         }
     };
     let page = params.page()?;
@@ -195,7 +195,7 @@ async fn change_alert_settings(
         let is_made = body.new_webhook_secret || (!has_secret && body.webhook_url.is_some());
         if is_made {
             let detail = "with Idempotency-Key give your own secret: answers to such calls are kept";
-            return Err(AppError::invalid_field("webhook_secret", "required", detail).into());
+            return Err(AppError::invalid_field("webhook_secret", "required", detail));
         }
     }
     let changes = Changes {

@@ -165,7 +165,8 @@ pub async fn change(
         match Language::parse(&tag) {
             Some(language) => after.language = language,
             None => {
-                errors.push(FieldError::new("language", "unknown", "the language is zh-Hant, en, ja or th"))
+                let detail = "the language is zh-Hant, en, ja or th";
+                errors.push(FieldError::new("language", "unknown", detail));
             }
         }
     }
@@ -206,12 +207,15 @@ pub async fn change(
     after.has_secret = sealed.is_some();
     after.updated_at = Some(hub.now());
     after.updated_by = Some(actor.name().to_owned());
-    let detail = json!({
-        "email": after.email_on,
-        "addresses": after.email_to.len(),
-        "webhook": after.webhook_on,
-        "new_secret": fresh.is_some(),
-    });
+    let parts = [
+        ("email", before.email_on != after.email_on),
+        ("addresses", before.email_to != after.email_to),
+        ("language", before.language != after.language),
+        ("webhook", before.webhook_on != after.webhook_on || before.webhook_url != after.webhook_url),
+        ("webhook_secret", fresh.is_some()),
+    ];
+    let changed: Vec<_> = parts.iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| *name).collect();
+    let detail = json!({ "changed": changed });
     let mut tx = hub.db.begin().await?;
     repo::set_settings(&mut tx, tenant, &after, sealed).await?;
     team::audit(&mut tx, hub, tenant, actor, ("alerts.settings_changed", tenant.as_str()), &detail).await?;

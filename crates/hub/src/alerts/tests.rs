@@ -44,9 +44,9 @@ async fn a_process_that_dies_before_it_told_loses_and_doubles_nothing(#[case] en
     let conditions = (clock(&tenant), clock(&tenant));
     let (seen, seen_too) =
         tokio::join!(service::report(&one, &conditions.0, true), service::report(&two, &conditions.1, true));
-    (seen.unwrap(), seen_too.unwrap());
+    seen.and(seen_too).unwrap();
     let (ran, ran_too) = tokio::join!(jobs::run_pending(&one, &registry), jobs::run_pending(&two, &registry));
-    (ran.unwrap(), ran_too.unwrap());
+    ran.and(ran_too).unwrap();
     assert_eq!(receiver.received().len(), 1);
     test.close().await;
 }
@@ -66,7 +66,7 @@ async fn two_processes_that_see_it_at_once_open_it_once(#[case] engine: Engine) 
             service::report(&test.hub, &conditions.0, is_on),
             service::report(&other, &conditions.1, is_on)
         );
-        (one.unwrap(), two.unwrap());
+        one.and(two).unwrap();
     }
     let scope = Scope::tenant_wide(tenant);
     assert_eq!(service::list(&test.hub, &scope, None, None, 10).await.unwrap().len(), 1);

@@ -9,6 +9,7 @@ use crate::accounts::keys;
 use crate::accounts::model::{Account, Status};
 use crate::accounts::repo;
 use crate::app::Hub;
+use crate::db::LogAndIgnore as _;
 use crate::error::AppResult;
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -130,6 +131,8 @@ pub async fn disconnect(
     }
     tx.commit().await?;
     hub.accounts.remove(id);
+    let ended = crate::alerts::service::end_account(hub, scope.tenant(), id).await;
+    ended.log_and_ignore("ending the alerts of a disconnected account");
     for listener in crate::wiring::ACCOUNT_LISTENERS {
         listener.disconnected(hub, id).await;
     }

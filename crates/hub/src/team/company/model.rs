@@ -255,11 +255,10 @@ impl Rule {
             Self::Text if length > TEXT_MAX => {
                 Err(("too_long", format!("a text has at most {TEXT_MAX} characters")))
             }
-            Self::Name | Self::Text => Ok(Some(value)),
             Self::Country if Country::parse(&value).is_none() => {
                 Err(("unknown", "the country is TW, JP, TH or other".to_owned()))
             }
-            Self::Country => Ok(Some(value)),
+            Self::Name | Self::Text | Self::Country => Ok(Some(value)),
             Self::Https | Self::HttpsOrMail => {
                 let url = Url::parse(&value).ok().filter(|_| value.len() <= URL_MAX);
                 let is_fine = url.is_some_and(|url| match url.scheme() {

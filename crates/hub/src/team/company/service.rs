@@ -59,7 +59,7 @@ pub async fn change(hub: &Hub, tenant: &TenantId, changes: Changes, actor: &Acto
     if !changed.is_empty() {
         repo::set(&mut tx, tenant, &values, now, by).await?;
         let subject = ("company.changed", row.tenant_name.as_str());
-        audit(&mut tx, hub, tenant, actor, subject, &json!({ "fields": changed })).await?;
+        audit(&mut tx, hub, tenant, actor, subject, &json!({ "changed": changed })).await?;
     }
     tx.commit().await?;
     company(hub, tenant).await
