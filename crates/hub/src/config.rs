@@ -42,13 +42,27 @@ pub struct LineHosts {
     pub data: Url,
     /// `https://access.line.me`
     pub access: Url,
+    /// `https://liff.line.me`: LIFF apps open at their ID below it. A sandbox serves them at `/liff`.
+    pub liff: Url,
 }
 
 impl LineHosts {
     /// All hosts at one origin: the sandbox.
     #[must_use]
     pub fn sandbox(origin: &Url) -> Self {
-        Self { api: origin.clone(), data: origin.clone(), access: origin.clone() }
+        let mut liff = origin.clone();
+        liff.set_path("/liff");
+        Self { api: origin.clone(), data: origin.clone(), access: origin.clone(), liff }
+    }
+
+    /// Where the LIFF client comes from that pages below a LIFF address load: LINE's own, or beside another host's apps
+    /// (PLATFORM 24.3, 24.4).
+    #[must_use]
+    pub fn liff_client(&self) -> String {
+        if self.liff.host_str() == Some("liff.line.me") {
+            return "https://static.line-scdn.net/liff/edge/2/sdk.js".to_owned();
+        }
+        format!("{}/sdk.js", self.liff.as_str().trim_end_matches('/'))
     }
 }
 

@@ -87,6 +87,8 @@ ids! {
     SigningKeyId = "sgk_";
     /// A guided set-up of an account.
     SetupId = "set_";
+    /// A test of an account's login.
+    LoginTestId = "lgt_";
     /// A person known to an account.
     ContactId = "con_";
     /// All messages with one person, group or room on one account.

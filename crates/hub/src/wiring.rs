@@ -26,6 +26,7 @@ fn pages() -> Router<Hub> {
         .merge(crate::alerts::pages::routes())
         .merge(crate::accounts::routes())
         .merge(crate::accounts::guide::routes())
+        .merge(crate::accounts::login::routes())
         .merge(crate::contacts::pages::routes())
         .merge(crate::inbox::pages::routes())
         .merge(crate::inbox::attachments::routes())
@@ -79,6 +80,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::alerts::api::routes())
         .merge(crate::accounts::api::routes())
         .merge(crate::accounts::settings::api::routes())
+        .merge(crate::accounts::login::api::routes())
         .merge(crate::accounts::keys::api::routes())
         .merge(crate::ingress::api::routes())
         .merge(crate::journal::api::routes())
@@ -167,6 +169,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "alerts", crate::alerts::STATEMENTS),
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
+        (Set::Hub, "accounts::login", crate::accounts::login::STATEMENTS),
         (Set::Hub, "accounts::keys", crate::accounts::keys::STATEMENTS),
         (Set::Hub, "accounts guide", crate::accounts::guide::STATEMENTS),
         (Set::Hub, "accounts::doctor", crate::accounts::doctor::STATEMENTS),
@@ -183,7 +186,10 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
 
 /// Who hears of connected and disconnected accounts, in order.
 pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] =
-    &[&crate::accounts::doctor::Rounds, &crate::ingress::Quarantine];
+    &[&crate::accounts::doctor::Rounds, &crate::ingress::Quarantine, &crate::accounts::login::ForgetSecrets];
+
+/// Who knows the people of an account from what came in.
+pub const KNOWS_PEOPLE: &dyn crate::accounts::login::KnowsPeople = &crate::contacts::Met;
 
 /// Who tells what came in, for the end of the set-up.
 pub const ARRIVALS: &dyn crate::accounts::guide::Arrivals = &crate::inbox::Came;

@@ -128,6 +128,12 @@ impl LoginChannel {
         &self.account
     }
 
+    /// The same channel without the token that it may hold, to find out what LINE says of the secret now.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        self.client.login_channel(&self.channel_id, &self.secret)
+    }
+
     /// The channel's secret, by which identity tokens of web logins are signed.
     #[must_use]
     pub fn secret(&self) -> &Secret {

@@ -33,7 +33,6 @@ impl Answer {
     }
 
     /// Checks the status and gives the JSON, null for an empty body.
-    #[must_use]
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);

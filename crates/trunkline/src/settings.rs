@@ -46,6 +46,9 @@ pub(crate) struct Flags {
     /// LINE's sign-in pages
     #[arg(long, value_name = "URL")]
     line_access_url: Option<String>,
+    /// LINE's LIFF apps
+    #[arg(long, value_name = "URL")]
+    liff_url: Option<String>,
     /// The largest webhook body, in bytes
     #[arg(long, value_name = "BYTES")]
     webhook_max: Option<String>,
@@ -81,7 +84,7 @@ const fn known(name: &'static str, default: &'static str) -> Known {
 }
 
 /// All settings. The master key itself has no flag: other users of a machine can read the flags of a process.
-const KNOWN: [Known; 17] = [
+const KNOWN: [Known; 18] = [
     known("listen", "127.0.0.1:8080"),
     known("public_url", ""),
     known("data_dir", "./trunkline-data"),
@@ -91,6 +94,7 @@ const KNOWN: [Known; 17] = [
     known("line_api_url", "https://api.line.me"),
     known("line_data_url", "https://api-data.line.me"),
     known("line_access_url", "https://access.line.me"),
+    known("liff_url", "https://liff.line.me"),
     known("webhook_max", "1048576"),
     known("allow_private_destinations", "false"),
     known("trusted_proxies", Proxies::LOOPBACK),
@@ -251,6 +255,7 @@ impl Settings {
                 api: address("line_api_url")?,
                 data: address("line_data_url")?,
                 access: address("line_access_url")?,
+                liff: address("liff_url")?,
             },
             allow_private_destinations: flag("allow_private_destinations")?,
             trusted_proxies: get("trusted_proxies").parse().map_err(|error| {
@@ -355,6 +360,7 @@ impl Flags {
             ("line_api_url", &self.line_api_url),
             ("line_data_url", &self.line_data_url),
             ("line_access_url", &self.line_access_url),
+            ("liff_url", &self.liff_url),
             ("webhook_max", &self.webhook_max),
             ("allow_private_destinations", &self.allow_private_destinations),
             ("trusted_proxies", &self.trusted_proxies),

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::login::{self, api::LoginView};
 use super::model::{
     Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status,
     Tick,
@@ -122,6 +123,8 @@ pub(super) struct AccountView {
     owners: OwnersView,
     /// What a person saw at LINE, with the date.
     ticks: Vec<TickView>,
+    /// LINE Login and LIFF.
+    login: LoginView,
 }
 
 /// Who gives which automatic answers.
@@ -164,7 +167,7 @@ struct WebhookView {
 }
 
 impl AccountView {
-    fn new(account: Account, ticks: Vec<Ticked>, hub: &Hub) -> Self {
+    fn new(account: Account, ticks: Vec<Ticked>, login: LoginView, hub: &Hub) -> Self {
         let now = hub.now();
         let tick = |ticked: Ticked| TickView {
             stale: ticked.is_stale(now),
@@ -184,6 +187,7 @@ impl AccountView {
                 bot: account.bot_owner,
             },
             ticks: ticks.into_iter().map(tick).collect(),
+            login,
             id: account.id.to_string(),
             messenger: account.messenger,
             channel_id: account.channel_id,
@@ -211,10 +215,11 @@ impl AccountView {
         }
     }
 
-    /// An account with its ticks.
+    /// An account with its ticks and its LINE Login.
     pub(super) async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
         let ticks = plan::ticks(hub, &caller.scope, &account.id).await?;
-        Ok(Self::new(account, ticks, hub))
+        let login = LoginView::of(hub, &caller.scope, &account).await?;
+        Ok(Self::new(account, ticks, login, hub))
     }
 }
 
@@ -230,9 +235,11 @@ async fn list_accounts(
     let rows = service::list(&hub, &caller.scope, page.after()?.as_ref(), page.fetch()).await?;
     let page = page.wrap(rows, |last| (last.created_at, last.id.clone()));
     let mut ticks = settings::all_ticks(&hub, &caller.scope).await?;
+    let mut logins = LoginView::all(&hub, &caller.scope).await?;
     Ok(Json(page.map(|account| {
+        let login = logins.take(&hub, &account.id);
         let ticks = ticks.remove(&account.id).unwrap_or_default();
-        AccountView::new(account, ticks, &hub)
+        AccountView::new(account, ticks, login, &hub)
     })))
 }
 
@@ -367,6 +374,25 @@ struct AccountChange {
     /// Ticks to set with today's date (`true`) or to take away (`false`); what is absent stays.
     #[serde(default)]
     ticks: TicksChange,
+    /// The LINE Login channel's ID; null takes the channel away. Saved only after LINE accepted it; then the LIFF app is
+    /// found, made or put right.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    login_channel_id: Option<Option<String>>,
+    /// The LINE Login channel's secret as it is now at LINE; null takes the channel away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(write_only, value_type = Option<String>)]
+    login_channel_secret: Option<Option<String>>,
+    /// Whether members may share cards; needs a LIFF app, and `login_share_ready`.
+    login_share: Option<bool>,
+    /// A tick: the share target picker is on at LINE, which LINE does not report.
+    login_share_ready: Option<bool>,
+    /// Whether logging in offers to add the account as a friend; refused with the missing part named.
+    login_add_friend: Option<bool>,
+    /// A tick: this account is linked to the Login channel at LINE, which LINE does not report.
+    login_linked: Option<bool>,
+    /// True: the callback address that is shown now is registered at LINE.
+    login_callback_done: Option<bool>,
 }
 
 /// Owners of automatic answers to change.
@@ -402,6 +428,20 @@ struct TicksChange {
 }
 
 impl AccountChange {
+    /// What of it is about LINE Login.
+    fn login(&self) -> login::service::Change {
+        let secret = |text: &String| Secret::from(text.as_str());
+        login::service::Change {
+            channel_id: self.login_channel_id.clone(),
+            secret: self.login_channel_secret.as_ref().map(|given| given.as_ref().map(secret)),
+            share: self.login_share,
+            share_ready: self.login_share_ready,
+            add_friend: self.login_add_friend,
+            linked: self.login_linked,
+            callback_done: self.login_callback_done == Some(true),
+        }
+    }
+
     /// What people decide, apart from the credentials.
     fn settings(&mut self) -> Changes {
         let owners = [
@@ -454,12 +494,17 @@ async fn change_account(
         return Err(AppError::invalid_field("signing_key_id", "only_null", detail));
     }
     let changes = body.settings().checked()?;
+    let login = body.login();
     let credentials = NewCredentials {
         channel_secret: body.channel_secret.map(Secret::from),
         access_token: body.access_token.map(|token| token.map(Secret::from)),
         retire_key: body.signing_key_id.is_some(),
     };
     let who = (&caller.scope, &caller.actor());
+    // What LINE may refuse comes first: after a refusal of it nothing has changed.
+    if login.is_some() {
+        login::service::change(&hub, who, &id, &login).await?;
+    }
     service::change(&hub, who, &id, &Change { credentials }).await?;
     let account = settings::change(&hub, who, &id, &changes).await?;
     Ok(Json(AccountView::of(&hub, &caller, account).await?))

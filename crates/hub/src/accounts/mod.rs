@@ -10,6 +10,7 @@ pub mod api;
 pub mod doctor;
 pub mod guide;
 pub mod keys;
+pub mod login;
 mod memory;
 mod model;
 pub(in crate::accounts) mod pages;

@@ -13,4 +13,27 @@ pub mod service;
 #[cfg(test)]
 mod tests;
 
+use futures_util::future::BoxFuture;
+
+use crate::accounts::login::KnowsPeople;
+use crate::app::Hub;
+use crate::db::DbResult;
+use crate::ids::{AccountId, TenantId};
+
 pub(crate) use repo::STATEMENTS;
+
+/// Tells logins whether an account has met a person.
+#[derive(Debug)]
+pub struct Met;
+
+impl KnowsPeople for Met {
+    fn knows<'a>(
+        &'a self,
+        hub: &'a Hub,
+        tenant: &'a TenantId,
+        account: &'a AccountId,
+        user_id: &'a str,
+    ) -> BoxFuture<'a, DbResult<bool>> {
+        Box::pin(repo::knows(&hub.db, tenant, account, user_id))
+    }
+}

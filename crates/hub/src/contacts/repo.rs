@@ -25,6 +25,7 @@ macro_rules! labels {
 }
 
 statements! {
+    KNOWS = { "SELECT id FROM contacts WHERE tenant_id = $1 AND account_id = $2 AND external_id = $3" };
     // Only a newer act changes the relation; everything else of a known contact stays.
     SEE = { "INSERT INTO contacts AS c (id, tenant_id, account_id, messenger, external_id, name_search, following,
             blocked_at, relation_at, tags, attributes, created_at, updated_at)
@@ -105,6 +106,16 @@ pub(super) struct Sighting<'a> {
     pub(super) external_id: &'a str,
     pub(super) relation: (Option<bool>, Option<Timestamp>, Timestamp),
     pub(super) now: Timestamp,
+}
+
+/// Whether an account has met the person with this id of LINE's.
+pub(super) async fn knows(
+    db: &Db,
+    tenant: &TenantId,
+    account: &AccountId,
+    external_id: &str,
+) -> DbResult<bool> {
+    Ok(db.opt::<(String,)>(&KNOWS, args![tenant, account, external_id]).await?.is_some())
 }
 
 pub(super) async fn see(tx: &mut Tx, seen: &Sighting<'_>) -> DbResult<Contact> {

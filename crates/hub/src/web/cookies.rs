@@ -21,6 +21,9 @@ pub(super) const ACCOUNT: &str = "tl_account";
 /// The key of the words that the next page says once.
 pub(super) const TOAST: &str = "tl_toast";
 
+/// The state of a login at LINE that is under way in this browser.
+const LOGIN_STATE: &str = "tl_login";
+
 /// How long choices of theme and language are kept.
 pub(super) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -77,4 +80,22 @@ pub fn set_language(config: &Config, language: Language) -> HeaderValue {
 #[must_use]
 pub fn set_account(config: &Config, account: &str) -> HeaderValue {
     if account.is_empty() { remove(config, ACCOUNT) } else { set(config, ACCOUNT, account, YEAR) }
+}
+
+/// The state of the login at LINE that is under way in this browser.
+#[must_use]
+pub fn login_state(config: &Config, headers: &HeaderMap) -> Option<String> {
+    get(config, headers, LOGIN_STATE)
+}
+
+/// The `Set-Cookie` value that keeps the state (URL-safe) of a login that begins.
+#[must_use]
+pub fn set_login_state(config: &Config, state: &str, life: Duration) -> HeaderValue {
+    set(config, LOGIN_STATE, state, life)
+}
+
+/// The `Set-Cookie` value that forgets a login that is over.
+#[must_use]
+pub fn remove_login_state(config: &Config) -> HeaderValue {
+    remove(config, LOGIN_STATE)
 }

@@ -194,7 +194,7 @@ async fn a_channel_that_was_turned_off_is_told_nothing_more() {
     shop.mail.behaves(Manner::Refuses("450 4.2.0 later".to_owned()));
     shop.says("credentials", true).await;
     let off = json!({ "webhook_on": false, "email_on": false });
-    let _ = shop.hub.api().put("/alert-settings", off).await.expect(200);
+    shop.hub.api().put("/alert-settings", off).await.expect(200);
     shop.mail.behaves(Manner::Takes);
     shop.after(10 * MINUTE).await;
     shop.says("credentials", false).await;

@@ -93,7 +93,7 @@ async fn every_page_shows_site_help_and_end_of_service_where_they_are_set() {
         assert!(!page.contains(absent), "{absent}");
     }
     let body = json!({ "site_url": "https://tea.example", "support_url": "mailto:help@tea.example" });
-    let _ = hub.api().patch("/company", body).await.expect(200);
+    hub.api().patch("/company", body).await.expect(200);
     let end = Some(Timestamp::parse("2027-12-31T00:00:00Z").unwrap());
     company::set_expiry(hub.hub(), &hub.tenant, end, &Actor::System("test")).await.unwrap();
     let page = owner.get("/settings/profile").await.body;

@@ -14,6 +14,8 @@ mod inbox_pages;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod settings;

@@ -48,12 +48,15 @@ pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<Strin
         }
         sandbox.patch(&settings, json!({ "webhookEndpoint": endpoint })).await?;
         sandbox.patch(&settings, console).await?;
+        login(sandbox, api, (&provider, &channel), account).await?;
         return Ok(phone);
     }
     sandbox.patch(&settings, console).await?;
     let secret = text(&made, "/channelSecret")?;
     let connect = json!({ "messenger": "line", "channel_id": channel, "channel_secret": secret });
-    let account = text(&api.post("/accounts", connect).await?, "/id")?;
+    let connected = api.post("/accounts", connect).await?;
+    let account = text(&connected, "/id")?;
+    login(sandbox, api, (&provider, &channel), &connected).await?;
 
     let tale = Tale { sandbox, api, channel: &channel, account: &account };
     for friend in &friends {
@@ -97,6 +100,24 @@ pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<Strin
     tale.says(qing, words("幫我留 2 瓶")).await?;
     tale.says(qing, words("大概六點過去拿，可以嗎？")).await?;
     Ok(phone)
+}
+
+/// The shop's LINE Login channel, under the same provider and linked to the account; of its own ID and secret, so that a
+/// kept hub meets it again.
+async fn login(
+    sandbox: &Client,
+    api: &Client,
+    (provider, channel): (&str, &str),
+    account: &Value,
+) -> anyhow::Result<()> {
+    let (id, secret) = ("1657009100", "5e1f0a7c2b9d4e63a8f1c0d7b6e5a492");
+    let made = json!({ "providerId": provider, "type": "login", "name": SHOP, "channelId": id, "channelSecret": secret });
+    sandbox.post("/channels", made).await?;
+    let console = json!({ "published": true, "linkedBotChannelId": channel,
+        "callbackUrls": [text(account, "/login/callback_url")?] });
+    sandbox.patch(&format!("/channels/{id}"), console).await?;
+    let saved = json!({ "login_channel_id": id, "login_channel_secret": secret });
+    api.patch(&format!("/accounts/{}", text(account, "/id")?), saved).await.map(|_| ())
 }
 
 /// A friend, by the sandbox's name and by LINE's id.

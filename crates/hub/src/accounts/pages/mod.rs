@@ -12,6 +12,8 @@ mod switcher;
 
 pub use switcher::{SWITCHER, chosen};
 
+pub(in crate::accounts) use head::{AccountHead, Tab};
+
 use axum::Router;
 use axum::routing::{get, post};
 
@@ -40,6 +42,7 @@ pub fn routes() -> Router<Hub> {
         .merge(super::doctor::pages::routes())
         .merge(super::doctor::walks::routes())
         .merge(super::keys::pages::routes())
+        .merge(super::login::pages::routes())
 }
 
 /// The key of what is wrong with a field and what to do.

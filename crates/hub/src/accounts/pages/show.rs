@@ -10,8 +10,10 @@ use serde::Deserialize;
 
 use super::head::{AccountHead, Tab};
 use super::{address, friend_code, parse};
+use crate::accounts::login::LiffFault;
+use crate::accounts::login::pages::LoginBlock;
 use crate::accounts::model::{Account, Block, Environment, GroupChats, Market, OaKind, SenderName, Status};
-use crate::accounts::service::{self, Usage};
+use crate::accounts::service::{self, StepState, Usage};
 use crate::accounts::settings::{self, Changed, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -28,6 +30,7 @@ struct AccountPage {
     webhook_url: Option<String>,
     form: FormState,
     test: Option<Tested>,
+    login: LoginBlock,
     changed_account: LastChange,
     changed_messaging: LastChange,
     /// What LINE tells of the kind, and since when the choice stands.
@@ -99,6 +102,7 @@ impl AccountPage {
         let changed = settings::blocks(hub, &viewer.scope(), &account.id).await?;
         Ok(Self {
             is_owner: viewer.is_owner(),
+            login: LoginBlock::load(hub, viewer, account).await?,
             webhook_url: account.webhook_url(&hub.config),
             changed_account: LastChange::of(account, &changed, Block::Account),
             changed_messaging: LastChange::of(account, &changed, Block::Messaging),

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use line_client::{LineError, Secret};
 
-use crate::accounts::keys;
 use crate::accounts::memory::{Connected, Credentials, SigningSecret};
 use crate::accounts::model::{Account, Environment};
 use crate::accounts::repo::{self, After, Live, SecretKind};
+use crate::accounts::{keys, login};
 use crate::app::Hub;
 use crate::db::{DbError, DbResult, Tx};
 use crate::error::{AppError, AppResult};
@@ -125,7 +125,7 @@ pub async fn reseal(hub: &Hub) -> AppResult<usize> {
         tx.commit().await?;
         count += 1;
     }
-    Ok(count + keys::service::reseal(hub).await?)
+    Ok(count + keys::service::reseal(hub).await? + login::service::reseal(hub).await?)
 }
 
 /// What a new account is labelled: a hub that talks to another host than LINE's is for trials.

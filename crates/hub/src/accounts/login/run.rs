@@ -1,0 +1,315 @@
+//! Tests of login and LIFF: begun by a person, walked at LINE, and what each found.
+
+use std::time::Duration;
+
+use line_client::{LineError, Wanted};
+use tokio::time::sleep;
+
+use super::flow::{self, Ticket};
+use super::liff;
+use super::model::{Finding, Found, Kind, LiffFault, LoginChannel, ProviderMatch, Run};
+use super::repo::{self, NewRun};
+use super::service::{client, get};
+use crate::accounts::model::{Account, Status};
+use crate::accounts::service::{self as accounts, Deadline, audit, author};
+use crate::app::Hub;
+use crate::db::DbResult;
+use crate::error::{AppError, AppResult};
+use crate::ids::{AccountId, LoginTestId};
+use crate::scope::Scope;
+use crate::team::Actor;
+use crate::web::i18n::Language;
+
+/// What tests found is kept this long.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A code that comes a second time waits this long, in all, for what the first one finds.
+const WAIT: [u64; 6] = [100, 200, 400, 800, 1500, 3000];
+
+/// Begins a test: what can be told without a person is found at once, and where that fails, the test is over.
+///
+/// # Errors
+/// 404, 409 `disconnected`, 422 without a Login channel, 502 when LINE does not answer.
+pub(super) async fn start(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, kind: Kind) -> AppResult<Run> {
+    let (scope, actor) = who;
+    let account = accounts::get(hub, scope, id).await?;
+    if account.status == Status::Disconnected {
+        return Err(AppError::conflict(
+            "disconnected",
+            "this account is disconnected; connect it again first",
+        ));
+    }
+    let missing = || {
+        let what = "this account has no LINE Login channel; save its ID and secret first";
+        AppError::invalid_field("login_channel_id", "required", what)
+    };
+    let row = get(hub, scope, id).await?.ok_or_else(missing)?;
+    let channel = client(hub, &row)?.ok_or_else(missing)?;
+    let run: LoginTestId = hub.id();
+    let mut findings = Vec::new();
+    // A token is asked for anew, so that it tells of the secret as it is now.
+    match Deadline::start().wait(channel.account().token()).await {
+        Err(LineError::Credentials { body, .. }) => {
+            findings.push(Finding::said(Found::WrongSecret, &body.message));
+        }
+        Err(error) => return Err(accounts::unavailable(&error)),
+        Ok(_) => {
+            if kind == Kind::Login {
+                findings.push(flow::probe(hub, &channel, &row, &run, Deadline::start()).await);
+            }
+            findings.push(liff_finding(liff::look(hub, &account, &row).await?.fault));
+        }
+    }
+    let is_over = findings.iter().any(|finding| match (finding.found, kind) {
+        (Found::WrongSecret | Found::CallbackMismatch, _) => true,
+        // The web login does not need the LIFF app.
+        (Found::LiffMissing | Found::LiffEndpoint, kind) => kind == Kind::Liff,
+        _ => false,
+    });
+    let now = hub.now();
+    let mut tx = hub.db.begin().await?;
+    let new = NewRun {
+        id: &run,
+        account: id,
+        tenant: scope.tenant(),
+        kind,
+        now,
+        by: author(actor),
+        findings: &text(findings),
+        is_over,
+    };
+    repo::add_run(&mut tx, &new, now.minus(KEPT)).await?;
+    let detail = serde_json::json!({ "kind": kind });
+    audit(&mut tx, hub, who, "login.tested", id, detail).await?;
+    tx.commit().await?;
+    repo::run(&hub.db, id, &run).await?.ok_or_else(|| AppError::not_found("test"))
+}
+
+fn liff_finding(fault: Option<LiffFault>) -> Finding {
+    let found = match fault {
+        None => Found::LiffOk,
+        Some(LiffFault::Missing | LiffFault::Full) => Found::LiffMissing,
+        Some(LiffFault::Endpoint) => Found::LiffEndpoint,
+        Some(LiffFault::Twins) => Found::LiffTwins,
+        Some(LiffFault::Credentials) => Found::WrongSecret,
+        Some(LiffFault::View | LiffFault::BotPrompt | LiffFault::Scopes | LiffFault::Refused) => {
+            Found::LiffSettings
+        }
+    };
+    found.into()
+}
+
+fn text(mut findings: Vec<Finding>) -> String {
+    findings.sort_by_key(|finding| finding.found);
+    serde_json::to_string(&findings).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// What stands behind a public address: an account that is connected, with its Login channel.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn behind(hub: &Hub, key: &AccountId) -> AppResult<Option<(Account, LoginChannel)>> {
+    let Some(row) = repo::by_account(&hub.db, key).await? else { return Ok(None) };
+    // The address itself names the account: whoever has it may see what such a page shows, its name and picture.
+    let scope = Scope::tenant_wide(row.tenant_id.clone());
+    let account = accounts::get(hub, &scope, key).await?;
+    Ok((account.status != Status::Disconnected).then_some((account, row)))
+}
+
+/// Sends somebody to LINE with a test that is open: the address, and the state for the cookie. `None`: there is no such
+/// test, or it is over.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn depart(
+    hub: &Hub,
+    key: &AccountId,
+    id: &LoginTestId,
+    language: Language,
+) -> AppResult<Option<(String, String)>> {
+    let Some((_, row)) = behind(hub, key).await? else { return Ok(None) };
+    let Some(channel) = client(hub, &row)? else { return Ok(None) };
+    let Some(run) = repo::run(&hub.db, key, id).await? else { return Ok(None) };
+    if run.finished_at.is_some() || hub.now().since(run.started_at) > flow::LIFE {
+        return Ok(None);
+    }
+    let mut tx = hub.db.begin().await?;
+    repo::open_run(&mut tx, key, id, hub.now()).await?;
+    tx.commit().await?;
+    let ticket = Ticket::new(hub, id.clone(), false);
+    let url = flow::authorize_url(hub, &channel, &row, &ticket, language);
+    Ok(Some((url.into(), ticket.seal(hub, key))))
+}
+
+/// What LINE brings back.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(super) struct Back {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+/// What becomes of somebody who comes back from LINE.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// The test is over; the page tells the rest.
+    Done,
+    /// Once more, to this address, with this state for the cookie: LINE brought back a state that is not ours.
+    Again(String, String),
+    /// Nothing is known of this login.
+    Unknown,
+}
+
+/// Takes in what LINE brings back. The same code twice is one login; a foreign state leads to LINE once more, without its
+/// automatic login, where the cookie says which test it was, and never twice (GOTCHAS E7, E8).
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn arrive(
+    hub: &Hub,
+    key: &AccountId,
+    back: &Back,
+    cookie: Option<&str>,
+    language: Language,
+) -> AppResult<Arrival> {
+    let Some((account, row)) = behind(hub, key).await? else { return Ok(Arrival::Unknown) };
+    let Some(channel) = client(hub, &row)? else { return Ok(Arrival::Unknown) };
+    let Some(ticket) = back.state.as_deref().and_then(|state| Ticket::open(hub, key, state)) else {
+        let Some(ours) = cookie.and_then(|state| Ticket::open(hub, key, state)) else {
+            return Ok(Arrival::Unknown);
+        };
+        if ours.is_second {
+            end(hub, key, &ours.run, vec![Found::StateMismatch.into()]).await?;
+            return Ok(Arrival::Done);
+        }
+        let again = Ticket::new(hub, ours.run, true);
+        let url = flow::authorize_url(hub, &channel, &row, &again, language);
+        return Ok(Arrival::Again(url.into(), again.seal(hub, key)));
+    };
+    let Some(code) = back.code.as_deref().filter(|_| back.error.is_none()) else {
+        let error = back.error.as_deref().unwrap_or_default();
+        let finding = match error {
+            "ACCESS_DENIED" | "access_denied" => Found::ConsentRefused.into(),
+            error => Finding::said(Found::LineRefused, error),
+        };
+        end(hub, key, &ticket.run, vec![finding]).await?;
+        return Ok(Arrival::Done);
+    };
+    let hash = flow::code_hash(code);
+    let mut tx = hub.db.begin().await?;
+    let is_first = repo::claim_run(&mut tx, key, &ticket.run, &hash).await?;
+    tx.commit().await?;
+    if !is_first {
+        return settled(hub, key, &ticket.run, &hash).await;
+    }
+    let (findings, provider) = flow::follow(hub, &channel, &row, &account, (&ticket, code)).await;
+    end(hub, key, &ticket.run, findings).await?;
+    keep_provider(hub, &row, provider).await?;
+    Ok(Arrival::Done)
+}
+
+/// Waits for what the first arrival of the same code finds.
+async fn settled(hub: &Hub, key: &AccountId, id: &LoginTestId, hash: &str) -> AppResult<Arrival> {
+    for pause in WAIT {
+        match repo::run(&hub.db, key, id).await? {
+            Some(run) if run.code_hash.as_deref() == Some(hash) && run.finished_at.is_none() => {
+                sleep(Duration::from_millis(pause)).await;
+            }
+            Some(run) if run.code_hash.as_deref() == Some(hash) => return Ok(Arrival::Done),
+            // Another code: this test was walked before.
+            _ => return Ok(Arrival::Unknown),
+        }
+    }
+    Ok(Arrival::Done)
+}
+
+/// Ends a test with what was found, besides what was found at its beginning.
+async fn end(hub: &Hub, key: &AccountId, id: &LoginTestId, more: Vec<Finding>) -> DbResult<()> {
+    let Some(run) = repo::run(&hub.db, key, id).await? else { return Ok(()) };
+    let mut findings: Vec<Finding> = serde_json::from_str(&run.findings).unwrap_or_default();
+    // What the walk shows of the callback is truer than what was seen from outside.
+    let is_refuted = more.iter().any(|finding| finding.found == Found::CallbackMismatch);
+    findings.retain(|finding| !is_refuted || finding.found != Found::CallbackOk);
+    findings.extend(more);
+    let mut tx = hub.db.begin().await?;
+    repo::end_run(&mut tx, key, id, &text(findings), hub.now()).await?;
+    tx.commit().await
+}
+
+async fn keep_provider(hub: &Hub, row: &LoginChannel, provider: Option<ProviderMatch>) -> DbResult<()> {
+    let Some(provider) = provider else { return Ok(()) };
+    let mut tx = hub.db.begin().await?;
+    repo::set_provider(&mut tx, (&row.account_id, &row.channel_id), provider, hub.now()).await?;
+    tx.commit().await
+}
+
+/// What the LIFF page sends: nothing of it is believed but what LINE signed or confirms.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(super) struct FromLiff {
+    /// Which test.
+    #[serde(default)]
+    pub(super) run: String,
+    id_token: Option<String>,
+    access_token: Option<String>,
+    /// The code of LINE's program, where it did not start.
+    error: Option<String>,
+    /// Whether LINE's program offers sharing.
+    share: Option<bool>,
+}
+
+/// Takes in what the LIFF page sends; `false`: there is no such test, or it is over.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn from_liff(
+    hub: &Hub,
+    key: &AccountId,
+    id: &LoginTestId,
+    sent: &FromLiff,
+) -> AppResult<bool> {
+    let Some((account, row)) = behind(hub, key).await? else { return Ok(false) };
+    let Some(channel) = client(hub, &row)? else { return Ok(false) };
+    let open = repo::run(&hub.db, key, id).await?.filter(|run| {
+        run.finished_at.is_none() && run.kind() == Kind::Liff && hub.now().since(run.started_at) < flow::LIFE
+    });
+    if open.is_none() {
+        return Ok(false);
+    }
+    if let Some(error) = &sent.error {
+        end(hub, key, id, vec![Finding::said(Found::LiffInit, error)]).await?;
+        return Ok(true);
+    }
+    let mut findings = vec![Found::LiffOpened.into()];
+    let wanted = Wanted { channel_id: &row.channel_id, nonce: None, now: hub.now().millis() / 1000 };
+    let deadline = Deadline::start();
+    let token = sent.id_token.as_deref().unwrap_or_default();
+    let mut provider = None;
+    match deadline.wait(hub.line.verify_liff_token(token, wanted)).await {
+        Err(error) => findings.push(Finding::said(Found::LineSilent, &error.to_string())),
+        Ok(Err(fault)) => findings.push(Finding::said(Found::IdentityWrong, &fault.to_string())),
+        Ok(Ok(claims)) => {
+            findings.push(Found::IdentityOk.into());
+            let friend = friendship(&channel, sent.access_token.as_deref(), deadline).await;
+            let (more, found) = flow::standing(hub, &account, &claims.sub, friend, deadline).await;
+            findings.extend(more);
+            provider = found;
+        }
+    }
+    if row.share {
+        findings.push(if sent.share == Some(true) { Found::ShareOk } else { Found::ShareRefused }.into());
+    }
+    end(hub, key, id, findings).await?;
+    keep_provider(hub, &row, provider).await?;
+    Ok(true)
+}
+
+/// Whether the person is a friend of the linked account, by a token that LINE says was issued for this very channel.
+async fn friendship(
+    channel: &line_client::LoginChannel,
+    token: Option<&str>,
+    deadline: Deadline,
+) -> Result<Option<bool>, LineError> {
+    let unknown = || LineError::NotSent { cause: line_client::Cause::Request, request_id: None };
+    let token = line_client::Secret::from(token.ok_or_else(unknown)?);
+    deadline.wait(channel.verify_access_token(&token)).await?.ok_or_else(unknown)?;
+    deadline.wait(channel.friendship(&token)).await
+}
