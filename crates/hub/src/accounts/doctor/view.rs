@@ -102,7 +102,7 @@ impl Looker<'_> {
         let here = |path: &str, key| Act::Page(format!("{page}{path}"), key);
         let post = |path: &str, key| Act::Do(format!("{page}/doctor/{path}"), key);
         let developers = || Act::Line(account.console("messaging-api"), "doctor-open-developers");
-        let manager = || Act::Line(account.manager(), "doctor-open-manager");
+        let manager = || Act::Line(account.manager("setting"), "doctor-open-manager");
         let is_well = finding.state == State::Ok;
         let mut acts = match finding.code {
             Code::WebhookTest => vec![post("test", "doctor-test-now")],

@@ -166,7 +166,7 @@ async fn walk(
         Walk::Message => Vec::new(),
         Walk::Channel => vec![
             Act::Line("https://developers.line.biz/console/".to_owned(), "doctor-open-developers"),
-            Act::Line(account.manager(), "doctor-open-manager"),
+            Act::Line(account.manager("setting"), "doctor-open-manager"),
         ],
         Walk::Login => vec![Act::Page(format!("{page}/login-test"), "doctor-walk-open-login-test")],
     };

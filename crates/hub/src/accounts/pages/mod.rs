@@ -152,18 +152,13 @@ impl Market {
 }
 
 impl Account {
-    /// LINE Official Account Manager's page of the account.
-    pub(in crate::accounts) fn manager(&self) -> String {
-        format!("https://manager.line.biz/account/{}", self.basic_id)
-    }
-
     /// LINE Developers' page of the channel.
     pub(in crate::accounts) fn console(&self, page: &str) -> String {
         format!("https://developers.line.biz/console/channel/{}/{page}", self.channel_id)
     }
 
-    /// OA Manager's page of the account.
-    fn manager(&self, page: &str) -> String {
+    /// A page of the account in LINE Official Account Manager.
+    pub(in crate::accounts) fn manager(&self, page: &str) -> String {
         format!("https://manager.line.biz/account/{}/{page}", self.basic_id)
     }
 

@@ -117,7 +117,11 @@ async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) ->
         return Err(AppError::conflict("webhook_unreachable", detail));
     }
     deadline.wait(line.set_webhook_endpoint(&change.to)).await.map_err(refused)?;
-    let reading = deadline.wait(super::check::read(hub, line)).await;
+    let read = async {
+        let (bot, endpoint) = (line.bot_info().await?, line.webhook_endpoint().await?);
+        Ok(Reading { bot, endpoint, at: hub.now() })
+    };
+    let reading = deadline.wait(read).await;
     let detail = json!({ "from": change.from, "to": change.to });
     let mut tx = hub.db.begin().await?;
     repo::set_registered(&mut tx, id, &hub.config.origin()).await?;

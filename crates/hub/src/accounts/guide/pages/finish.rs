@@ -85,7 +85,7 @@ impl LiveView {
 
     /// LINE Official Account Manager's page of the response settings.
     fn manager(&self) -> String {
-        format!("https://manager.line.biz/account/{}/setting/response", self.account.basic_id)
+        self.account.manager("setting/response")
     }
 }
 
