@@ -20,6 +20,7 @@ jobs-empty-kept = What is done is shown here for 7 days.
 jobs-empty-stays = Work that fails too often stays here until someone tries it again.
 jobs-of-the-hub = Besides these, the hub's own upkeep has { $waiting } waiting and { $dead } given up.
 jobs-toast-retried = It will be tried again now.
+jobs-kind-accounts-doctor = Check how the accounts are
 jobs-kind-contacts-profile = Fetch a friend's profile
 jobs-kind-inbox-blank = Remove an unsent message
 jobs-kind-inbox-delete-blob = Delete a file

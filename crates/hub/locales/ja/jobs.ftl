@@ -20,6 +20,7 @@ jobs-empty-kept = 完了した処理は 7 日間ここに表示されます。
 jobs-empty-stays = 失敗が続いた処理は、再試行するまでここに残ります。
 jobs-of-the-hub = このほか、システム自体の保守処理は待機中 { $waiting } 件、中止 { $dead } 件です。
 jobs-toast-retried = 今すぐ再試行します。
+jobs-kind-accounts-doctor = アカウントの接続を確認
 jobs-kind-contacts-profile = 友だちのプロフィールを取得
 jobs-kind-inbox-blank = 送信取消されたメッセージを削除
 jobs-kind-inbox-delete-blob = ファイルを削除

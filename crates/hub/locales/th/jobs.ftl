@@ -20,6 +20,7 @@ jobs-empty-kept = งานที่เสร็จแล้วจะแสด�
 jobs-empty-stays = งานที่ไม่สำเร็จหลายครั้งจะอยู่ที่นี่จนกว่าจะมีคนสั่งลองใหม่
 jobs-of-the-hub = นอกจากนี้ งานดูแลระบบมีรออยู่ { $waiting } งาน และเลิกลองแล้ว { $dead } งาน
 jobs-toast-retried = กำลังลองใหม่
+jobs-kind-accounts-doctor = ตรวจการเชื่อมต่อของบัญชี
 jobs-kind-contacts-profile = ดึงโปรไฟล์ของเพื่อน
 jobs-kind-inbox-blank = ลบข้อความที่ถูกยกเลิกการส่ง
 jobs-kind-inbox-delete-blob = ลบไฟล์

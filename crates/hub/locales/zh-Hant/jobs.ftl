@@ -20,6 +20,7 @@ jobs-empty-kept = 完成的工作會在這裡保留 7 天。
 jobs-empty-stays = 失敗太多次的工作會留在這裡，等人按下重試。
 jobs-of-the-hub = 此外，系統本身的維護工作有 { $waiting } 件等待中、{ $dead } 件已放棄。
 jobs-toast-retried = 已排入立即重試。
+jobs-kind-accounts-doctor = 檢查官方帳號的連線
 jobs-kind-contacts-profile = 取得好友的個人資料
 jobs-kind-inbox-blank = 移除已收回的訊息
 jobs-kind-inbox-delete-blob = 刪除檔案

@@ -27,7 +27,8 @@ pub const SETTINGS: [SettingsEntry; 1] =
     [SettingsEntry { href: PATH, icon: "list-checks", label_key: "jobs-title", owners_only: true }];
 
 /// The words of each kind.
-const KINDS: [(&str, &str); 11] = [
+const KINDS: &[(&str, &str)] = &[
+    ("accounts.doctor", "jobs-kind-accounts-doctor"),
     ("contacts.profile", "jobs-kind-contacts-profile"),
     ("inbox.blank", "jobs-kind-inbox-blank"),
     ("inbox.delete_blob", "jobs-kind-inbox-delete-blob"),
