@@ -39,6 +39,7 @@ try {
     inbox: (page) => page.goto(`${demo.hub}/inbox`),
     talk,
     connect: (page) => page.goto(`${demo.hub}/settings/accounts/new`),
+    help: (page) => page.goto(`${demo.hub}/settings/help`),
     phone: (page) => page.goto(demo.phone),
   };
   const shoot = async (open, file, options) => {
@@ -63,6 +64,70 @@ try {
         }
       }
     }
+  }
+  // The set-up, stage by stage; each window walks it with a channel of its own.
+  const line = async (path, body, method = 'POST') => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${demo.sandbox}/sandbox/v1/${path}`, { method, headers, body: JSON.stringify(body) });
+    return answer.json();
+  };
+  const { providerId } = await line('providers', { name: '山嵐' });
+  const walk = async (size, language, locale, colorScheme) => {
+    const isMobile = size === 'phone';
+    const window_ = await openWindow(browser, trouble, {
+      storageState, locale, colorScheme, viewport: SIZES[size], isMobile, hasTouch: isMobile, reducedMotion: 'reduce',
+    });
+    const page = await window_.newPage();
+    const picture = async (name) => {
+      await settle(page);
+      await page.screenshot({ path: join(folder, `setup-${name}-${size}-${colorScheme}-${language}.png`), fullPage: true });
+    };
+    const press = async (target, address) => {
+      await page.locator(target).click();
+      await page.waitForURL(address);
+    };
+    const { channelId, channelSecret } = await line('channels', { providerId, type: 'messaging', name: '山嵐二店' });
+    const connect = async (secret) => {
+      await page.locator('#f-channel_id').fill(channelId);
+      await page.locator('#f-channel_secret').fill(secret);
+      await page.locator('.guide-submit button').click();
+    };
+    await page.goto(`${demo.hub}/settings/accounts/new`);
+    await picture('1-question');
+    await press('button[value=nothing]', /create/);
+    await picture('2-create');
+    await press('.guide-foot button', /enable/);
+    await picture('3-for-good');
+    await press('.guide-agree button', /step-enable/);
+    await picture('3-enable');
+    await press('.guide-foot button', /connect/);
+    await picture('4-connect');
+    await connect('0'.repeat(32));
+    await page.locator('#f-channel_secret-error').waitFor();
+    await picture('4-wrong');
+    await line(`channels/${channelId}`, { webhookEndpoint: 'https://crm.example/line/callback' }, 'PATCH');
+    await connect(channelSecret);
+    await page.locator('.guide-two').waitFor();
+    await picture('4-elsewhere');
+    await press('.guide-way.is-main button', /webhook/);
+    await picture('5-webhook');
+    await line(`channels/${channelId}`, { useWebhook: true }, 'PATCH');
+    await page.locator('#check-webhook.is-done').waitFor({ timeout: 15_000 });
+    await picture('6-send');
+    const { user } = await line('users', { displayName: '陳小雨' });
+    await line(`users/${user}/follow`, { channelId });
+    await line(`users/${user}/messages`, { channelId, message: { type: 'text', text: '你好，今天有營業嗎？' } });
+    await page.locator('#check-message.is-done').waitFor({ timeout: 15_000 });
+    await picture('7-arrived');
+    await press('#check-message a[href$="/done"]', /done/);
+    await picture('8-done');
+    await page.goto(`${demo.hub}/settings/accounts/new?has=api&path=key`);
+    await picture('9-key');
+    await window_.close();
+  };
+  for (const size of Object.keys(SIZES)) {
+    await walk(size, 'zh-Hant', 'zh-TW', size === 'phone' ? 'dark' : 'light');
+    await walk(size, 'ja', 'ja-JP', size === 'phone' ? 'light' : 'dark');
   }
 } finally {
   await browser?.close();

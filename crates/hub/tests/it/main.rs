@@ -10,6 +10,8 @@ mod contract;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod inbox_pages;
 #[cfg(test)]
 mod keys;

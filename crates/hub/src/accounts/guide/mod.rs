@@ -9,6 +9,8 @@ pub(super) mod model;
 pub(super) mod pages;
 pub(super) mod repo;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::BoxFuture;
 
@@ -19,6 +21,7 @@ use crate::ids::AccountId;
 use crate::scope::Scope;
 use crate::web::SettingsEntry;
 
+pub(super) use pages::Open;
 pub use pages::routes;
 pub(crate) use repo::STATEMENTS;
 

@@ -255,7 +255,8 @@ impl Progress {
 
     fn has_failed(&self, stage: Stage) -> bool {
         match stage {
-            Stage::Connect => self.setup.failure.is_some(),
+            // Another system's address is a question to the person, not a fault.
+            Stage::Connect => self.setup.failure.as_ref().is_some_and(|why| why != "webhook_elsewhere"),
             Stage::Webhook => self.connected().is_some_and(|account| webhook(account) == Webhook::Elsewhere),
             _ => false,
         }

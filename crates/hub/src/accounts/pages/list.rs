@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
+use crate::accounts::guide::Open;
 use crate::accounts::model::{Account, Environment};
 use crate::accounts::service;
 use crate::app::Hub;
@@ -20,6 +21,8 @@ struct ListPage {
     ui: Ui,
     is_owner: bool,
     rows: Vec<Row>,
+    /// Set-ups that wait to be continued.
+    open: Vec<Open>,
 }
 
 struct Row {
@@ -32,5 +35,6 @@ pub(in crate::accounts) async fn list(State(hub): State<Hub>, ui: Ui, viewer: Vi
     let accounts = service::list(&hub, &viewer.scope(), None, SHOWN).await?;
     let row = |account: Account| Row { webhook_url: account.webhook_url(&hub.config), account };
     let rows = accounts.into_iter().map(row).collect();
-    Ok(Page(ListPage { ui, is_owner: viewer.is_owner(), rows }).into_response())
+    let open = Open::all(&hub, &viewer).await?;
+    Ok(Page(ListPage { ui, is_owner: viewer.is_owner(), rows, open }).into_response())
 }

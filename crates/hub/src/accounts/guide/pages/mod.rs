@@ -6,6 +6,8 @@ mod help;
 mod stage;
 mod start;
 
+pub(in crate::accounts) use start::Open;
+
 use askama::filters::Safe;
 use axum::Router;
 use axum::routing::{get, post};

@@ -23,9 +23,9 @@ struct StartPage {
 }
 
 /// A set-up that waits to be continued.
-struct Open {
-    progress: Progress,
-    href: String,
+pub(in crate::accounts) struct Open {
+    pub(in crate::accounts) progress: Progress,
+    pub(in crate::accounts) href: String,
 }
 
 /// Which form the address asks for.
@@ -47,9 +47,7 @@ pub(in crate::accounts::guide) async fn new(
     if let Some(has) = asked.has.as_deref().and_then(Has::parse).filter(|_| can) {
         return connect::fresh(&hub, ui, &viewer, has, asked.path.as_deref()).await;
     }
-    let open = service::open(&hub, &viewer.scope()).await?;
-    let open =
-        open.into_iter().map(|progress| Open { href: address(&progress.setup.id), progress }).collect();
+    let open = Open::all(&hub, &viewer).await?;
     let blocked = (!can).then(|| hub.config.public_url.to_string());
     Ok(Page(StartPage { ui, open, blocked }).into_response())
 }
@@ -84,8 +82,22 @@ pub(in crate::accounts::guide) async fn forget(
 }
 
 impl Open {
+    /// Those of the tenant; agents, who set nothing up, see none.
+    pub(in crate::accounts) async fn all(hub: &Hub, viewer: &Viewer) -> AppResult<Vec<Self>> {
+        if !viewer.is_owner() {
+            return Ok(Vec::new());
+        }
+        let open = service::open(hub, &viewer.scope()).await?;
+        Ok(open.into_iter().map(|progress| Self { href: address(&progress.setup.id), progress }).collect())
+    }
+
+    /// The key of the stage whose turn it is.
+    pub(in crate::accounts) fn stage(&self) -> &'static str {
+        self.progress.current().words()
+    }
+
     /// What it is called: the account, else the channel, else what the owner had.
-    fn name(&self, ui: &Ui) -> String {
+    pub(in crate::accounts) fn name(&self, ui: &Ui) -> String {
         match (&self.progress.account, &self.progress.setup.channel_id) {
             (Some(account), _) => account.display_name.clone(),
             (None, Some(channel)) => format!("Channel {channel}"),
