@@ -90,7 +90,7 @@ describe('connecting an account', () => {
     const shop = await channel('山嵐二店');
     const { page, click, type, done, close } = await person({ locale: 'zh-TW' });
     await page.goto(`${demo.hub}/settings/accounts`);
-    await click('a[href="/settings/accounts/new"]');
+    await click('#main a[href="/settings/accounts/new"]');
     await click('a[href="/settings/accounts/new?has=api"]');
     await type('#f-channel_id', shop.channelId);
     await type('#f-channel_secret', shop.channelSecret);
