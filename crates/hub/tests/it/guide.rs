@@ -61,7 +61,7 @@ async fn a_set_up_shows_what_is_needed_and_keeps_how_far_it_is(#[case] engine: E
     // Another browser of the same owner finds the tick, with who and when.
     let other = hub.owner().await;
     let page = other.get(&format!("{root}/create")).await.body;
-    assert_eq!(page.matches("aria-pressed=\"true\"").count(), 1, "{page}");
+    assert_eq!(page.matches("guide-tick-button\" aria-pressed=\"true\"").count(), 1, "{page}");
     assert!(other.get(LIST).await.body.contains(&root), "the list offers to continue");
     assert_eq!(
         other.submit(&format!("{root}/create"), &format!("{root}/stages/create"), &[]).await.status,
