@@ -15,6 +15,7 @@ use super::model::{Code, Finding, State};
 use super::repo::{self, Counters, Kept, Test};
 use super::rhythm;
 use super::system::Machine;
+use crate::accounts::login;
 use crate::accounts::memory::Connected;
 use crate::accounts::model::{Account, Attention, Reading};
 use crate::accounts::plan;
@@ -140,10 +141,14 @@ async fn together(
     answers: Vec<Finding>,
     machine: Vec<Finding>,
 ) -> Vec<Finding> {
-    let _ = (hub, account);
     let mut findings = readings.findings();
     findings.extend(machine.into_iter().filter(|finding| Code::ACCOUNT.contains(&finding.code)));
     findings.extend(answers);
+    let scope = Scope::tenant_wide(account.tenant.clone());
+    if let Ok(row) = service::get(hub, &scope, &account.id).await {
+        findings.extend(login::service::checks(hub, &row).await);
+    }
+    // What stands first of a code counts.
     findings.extend(elsewhere(readings.at));
     findings.sort_by_key(|finding| finding.code);
     findings.dedup_by_key(|finding| finding.code);
@@ -430,6 +435,7 @@ pub async fn put_webhook(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> Ap
     let set = Deadline::start().wait(account.line.set_webhook_endpoint(&ours)).await;
     set.map_err(|error| service::unavailable(&error))?;
     let mut tx = hub.db.begin().await?;
+    crate::accounts::repo::set_registered(&mut tx, id, &hub.config.origin()).await?;
     service::audit(&mut tx, hub, who, "account.webhook_set", id, json!({ "endpoint": ours })).await?;
     tx.commit().await?;
     examine(hub, &account).await
