@@ -108,3 +108,5 @@ audit-detail-requests = requests
 audit-value-channel-secret = channel secret
 audit-value-access-token = channel access token
 audit-value-signing-key = signing key
+keys-line-slow = LINE asks to slow down, and nothing was changed. Try again in a minute.
+keys-error-channel-id-suspended = LINE keeps this channel from its official account, which may be suspended. Look at its state in LINE Official Account Manager, or use another Messaging API channel.

@@ -108,3 +108,5 @@ audit-detail-requests = リクエスト数
 audit-value-channel-secret = チャネルシークレット
 audit-value-access-token = チャネルアクセストークン
 audit-value-signing-key = アサーション署名キー
+keys-line-slow = LINEから速度を落とすよう求められました。変更はありません。1分後にもう一度お試しください。
+keys-error-channel-id-suspended = LINEがこのチャネルに公式アカウントの利用を認めていません。停止されている可能性があります。LINE Official Account Managerで状態を確認するか、別のMessaging APIチャネルを使ってください。

@@ -108,3 +108,5 @@ audit-detail-requests = จำนวนคำขอ
 audit-value-channel-secret = Channel secret
 audit-value-access-token = Channel access token
 audit-value-signing-key = คีย์สำหรับลงนาม
+keys-line-slow = LINE ขอให้ลดความเร็ว ยังไม่มีการเปลี่ยนแปลง ลองใหม่ในอีกหนึ่งนาที
+keys-error-channel-id-suspended = LINE ไม่ให้ Channel นี้ใช้บัญชีทางการ บัญชีอาจถูกระงับ ตรวจสถานะใน LINE Official Account Manager หรือใช้ Messaging API Channel อื่น

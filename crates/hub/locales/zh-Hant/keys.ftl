@@ -108,3 +108,5 @@ audit-detail-requests = 請求數
 audit-value-channel-secret = Channel secret
 audit-value-access-token = Channel access token
 audit-value-signing-key = 簽章金鑰
+keys-line-slow = LINE 要求放慢呼叫速度，設定未變更。請過一分鐘再試。
+keys-error-channel-id-suspended = LINE 不讓這個 Channel 使用它的官方帳號，帳號可能已被停權。請到 LINE Official Account Manager 查看帳號狀態，或改用其他 Messaging API Channel。

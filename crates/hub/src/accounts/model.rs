@@ -371,10 +371,18 @@ pub(super) fn check_channel_id(text: &str) -> Result<(), FieldError> {
 /// Whether a text can be a secret or a token: visible ASCII. Their form is LINE's business (PLATFORM 4).
 pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldError> {
     if text.is_empty() {
-        return Err(FieldError::new(field, "required", "this value is missing"));
+        return Err(FieldError::new(
+            field,
+            "required",
+            "this value is missing; copy it from LINE Developers",
+        ));
     }
     if text.len() > 1024 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(FieldError::new(field, "invalid", "this value holds characters that LINE's never do"));
+        return Err(FieldError::new(
+            field,
+            "invalid",
+            "this value holds characters that LINE's never do; copy it again from LINE Developers, without its label",
+        ));
     }
     Ok(())
 }

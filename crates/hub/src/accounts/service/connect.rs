@@ -224,7 +224,16 @@ impl Run<'_> {
 
     /// Finds the official account behind the channel, and that it is the expected one.
     async fn bot(&self, line: &line_client::Account) -> AppResult<BotInfo> {
-        let bot = self.deadline.wait(line.bot_info()).await.map_err(|error| no_bot(&error))?;
+        let bot = match self.deadline.wait(line.bot_info()).await {
+            Ok(bot) => bot,
+            // Only a Login channel has LIFF apps to be listed (PLATFORM 24.1).
+            Err(LineError::Refused { status: 403, body, .. })
+                if self.deadline.wait(line.liff_apps()).await.is_err() =>
+            {
+                return Err(suspended(&body.message));
+            }
+            Err(error) => return Err(no_bot(&error)),
+        };
         let Some(expected) = self.new.line_id.as_deref().filter(|id| !id.trim().is_empty()) else {
             return Ok(bot);
         };
@@ -234,7 +243,11 @@ impl Run<'_> {
             return Ok(bot);
         }
         let actual = bot.premium_id.as_deref().unwrap_or(&bot.basic_id);
-        let detail = format!("this channel belongs to {actual} ({}), not to {expected}", bot.display_name);
+        let detail = format!(
+            "this channel belongs to {actual} ({}), not to {expected}; check the LINE ID, or copy the values of the right \
+             channel",
+            bot.display_name
+        );
         Err(AppError::invalid_field("line_id", "other_account", detail))
     }
 
@@ -524,7 +537,7 @@ pub(super) fn no_bot(error: &LineError) -> AppError {
     match error {
         LineError::Refused { body, .. } | LineError::Credentials { body, .. } => {
             let detail = format!(
-                "there is no official account behind this channel (LINE says: {}); it may be a LINE Login channel: \
+                "there is no official account behind this channel (LINE says: {}); it may be a LINE Login channel; \
                  copy the ID and secret of the Messaging API channel",
                 body.message
             );
@@ -532,6 +545,16 @@ pub(super) fn no_bot(error: &LineError) -> AppError {
         }
         _ => unavailable(error),
     }
+}
+
+/// A Messaging API channel whose account LINE suspended or closed: 403 on everything (GOTCHAS F8).
+fn suspended(words: &str) -> AppError {
+    let detail = format!(
+        "LINE keeps this channel from its official account (LINE says: {words}), as it does when the account is suspended; \
+         look at the account's state in LINE Official Account Manager, or copy the ID and secret of another Messaging API \
+         channel"
+    );
+    AppError::invalid_field("channel_id", "suspended", detail)
 }
 
 fn held() -> AppError {

@@ -146,7 +146,10 @@ async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials) -> AppResul
     accepted(hub, &issued, &given, deadline).await?;
     let bot = deadline.wait(issued.bot_info()).await.map_err(|error| no_bot(&error))?;
     if bot.user_id != account.bot_user_id {
-        let detail = format!("these credentials belong to another official account, {}", bot.basic_id);
+        let detail = format!(
+            "these credentials belong to another official account, {}; copy those of this one",
+            bot.basic_id
+        );
         return Err(AppError::invalid_field("channel_secret", "other_channel", detail));
     }
     if let Some(token) = token {

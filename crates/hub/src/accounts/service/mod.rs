@@ -257,6 +257,7 @@ pub(in crate::accounts) fn unavailable(error: &LineError) -> AppError {
     match error {
         LineError::Wait { .. } => {
             "LINE asks to slow down; try again in a minute".clone_into(&mut told.detail);
+            told = told.with("reason", "slow_down");
         }
         LineError::Refused { .. } | LineError::QuotaUsedUp { .. } | LineError::Credentials { .. } => {
             told.detail = error.to_string();

@@ -300,6 +300,9 @@ fn refused(
     page.steps = steps;
     match error.code {
         "account_held" => page.failed = Some("accounts-held"),
+        "line_unavailable" if error.extra.get("reason").is_some_and(|reason| reason == "slow_down") => {
+            page.failed = Some("keys-line-slow");
+        }
         "line_unavailable" => page.failed = Some("accounts-line-silent"),
         "webhook_elsewhere" => {
             let text =
