@@ -116,9 +116,10 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
     service::flush_one(hub, account).await;
     let before = repo::kept(&hub.db, &account.tenant, &account.id).await?;
     let age = if is_round { MACHINE_SHARED } else { FRESH };
-    let (readings, machine) =
-        tokio::join!(read(hub, account), hub.accounts.doctor.machine.findings(hub, age));
-    let (mut readings, answers) = readings?;
+    let (readings, machine, login) =
+        tokio::join!(read(hub, account), hub.accounts.doctor.machine.findings(hub, age), login(hub, account));
+    let (mut readings, mut answers) = readings?;
+    answers.extend(login);
     if is_round && is_test_due(&readings, &before) {
         readings.test = test_alone(hub, account).await?.or(readings.test);
     }
@@ -155,7 +156,16 @@ async fn together(
     findings
 }
 
-/// The checks whose values others hold, until they are asked: what is not set up cannot be judged.
+/// What is found of LINE Login and LIFF; nothing where no Login channel is set up.
+async fn login(hub: &Hub, account: &Connected) -> Vec<Finding> {
+    let scope = Scope::tenant_wide(account.tenant.clone());
+    match service::get(hub, &scope, &account.id).await {
+        Ok(row) => login::service::checks(hub, &row).await,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// What stands in for the checks of what is not set up: it cannot be judged.
 fn elsewhere(now: Timestamp) -> Vec<Finding> {
     let unknown = |code, variant| Finding::new(code, State::Unknown, variant, now);
     vec![

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, author, get};
-use crate::accounts::keys;
 use crate::accounts::model::{Account, Status};
 use crate::accounts::repo;
+use crate::accounts::{keys, login};
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
 use crate::error::AppResult;
@@ -176,8 +176,8 @@ async fn remove_rich_menus(hub: &Hub, account: &Account) -> CleanedUp {
 }
 
 /// Removes the LIFF app that the hub made.
-async fn remove_liff(_hub: &Hub, _account: &Account) -> CleanedUp {
-    CleanedUp { step: "liff", status: "skipped", detail: "there was none of this hub's".to_owned() }
+async fn remove_liff(hub: &Hub, account: &Account) -> CleanedUp {
+    login::service::clean_up_liff(hub, account).await
 }
 
 /// Puts the webhook address back that stood at LINE before connecting.

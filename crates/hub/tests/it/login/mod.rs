@@ -148,10 +148,14 @@ async fn the_liff_app_is_made_found_again_and_repaired_and_never_made_twice(#[ca
     );
     assert_eq!(apps(&hub, &login).await[0]["view"]["type"], "full");
     // Taken away from the hub's memory as after a restore: found by its address.
-    hub.api()
-        .patch(&format!("/accounts/{}", account.id), json!({ "login_channel_id": null }))
-        .await
-        .expect(200);
+    assert_eq!(
+        hub.api()
+            .patch(&format!("/accounts/{}", account.id), json!({ "login_channel_id": null }))
+            .await
+            .status
+            .as_u16(),
+        200
+    );
     let back = save(&hub, &account, &Login { id: login.id.clone(), secret: secret.clone() }).await;
     assert_eq!((&back["liff"]["id"], apps(&hub, &login).await.len()), (&json!(id), 1));
     // Two of ours: told, and none removed.
@@ -306,8 +310,20 @@ async fn switches_are_refused_with_the_missing_part_named() {
     let test = begin(&hub, &account, "login").await;
     let left = target(&browser().get(text(&test["url"])).send().await.unwrap());
     assert!(left.query_pairs().any(|(name, value)| name == "bot_prompt" && value == "aggressive"), "{left}");
+    // The doctor tells of it, and disconnecting removes the LIFF app at LINE.
+    let checks = hub.api().get(&format!("{path}/doctor")).await.expect(200)["checks"].clone();
+    let state = |code: &str| {
+        let check = checks.as_array().unwrap().iter().find(|check| check["code"] == code);
+        text(&check.unwrap_or_else(|| panic!("{code}: {checks}"))["status"])
+    };
+    assert_eq!(
+        (state("login_channel"), state("liff"), state("provider_match")),
+        ("ok".into(), "ok".into(), "unknown".into())
+    );
     // A disconnected account: the part that is missing now.
-    hub.api().delete(&path).await;
+    let cleaned = hub.api().delete(&format!("{path}?clean_up=liff")).await.expect(200)["items"].clone();
+    assert_eq!((&cleaned[0]["step"], &cleaned[0]["status"]), (&json!("liff"), &json!("done")), "{cleaned}");
+    assert!(apps(&hub, &login).await.is_empty());
     let codes: Vec<String> = {
         let answer = hub.api().patch(&path, add).await;
         let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();

@@ -102,7 +102,7 @@ async fn each_way_a_login_fails_is_told_apart() {
     assert_eq!((codes(&test), &test["state"]), (vec!["wrong_secret"], &json!("done")), "{test}");
     // S4-44: the new one at any time.
     let body = json!({ "login_channel_secret": anew["channelSecret"] });
-    hub.api().patch(&format!("/accounts/{}", account.id), body).await.expect(200);
+    assert_eq!(hub.api().patch(&format!("/accounts/{}", account.id), body).await.status.as_u16(), 200);
     assert_eq!(walked(&hub, &account, &friend, "").await["outcome"], "ok");
     // A code that is over.
     let test = begin(&hub, &account, "login").await;
