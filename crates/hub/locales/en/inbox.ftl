@@ -174,3 +174,4 @@ inbox-unread-count = { $count ->
 audit-conversation-assigned = Assigned a conversation
 audit-conversation-state = Changed a conversation’s state
 audit-message-sent-again = Sent a message again
+inbox-also = Also known to

@@ -168,3 +168,4 @@ inbox-unread-count = 未読{ $count }件
 audit-conversation-assigned = トークの担当者を変更
 audit-conversation-state = トークの状態を変更
 audit-message-sent-again = メッセージを再送信
+inbox-also = ほかのアカウント

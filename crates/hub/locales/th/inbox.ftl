@@ -168,3 +168,4 @@ inbox-unread-count = ยังไม่อ่าน { $count } ข้อคว�
 audit-conversation-assigned = มอบหมายแชท
 audit-conversation-state = เปลี่ยนสถานะแชท
 audit-message-sent-again = ส่งข้อความซ้ำ
+inbox-also = บัญชีอื่นที่รู้จัก

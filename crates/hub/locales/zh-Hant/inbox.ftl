@@ -168,3 +168,4 @@ inbox-unread-count = { $count } 則未讀訊息
 audit-conversation-assigned = 指派對話
 audit-conversation-state = 變更對話狀態
 audit-message-sent-again = 重新傳送訊息
+inbox-also = 其他官方帳號的好友

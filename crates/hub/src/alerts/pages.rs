@@ -65,9 +65,10 @@ impl Row {
         self.told.iter().filter(|told| told.state == "sent").count()
     }
 
-    /// Why the newest notice that did not leave has not.
-    fn failure(&self) -> Option<&Told> {
-        self.told.iter().rev().find(|told| told.state != "sent" && told.error.is_some())
+    /// The notices that have not left, with why.
+    fn failures(&self) -> Vec<(&str, &str)> {
+        let waiting = self.told.iter().filter(|told| told.state != "sent");
+        waiting.filter_map(|told| Some((told.target.as_str(), told.error.as_deref()?))).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Contact, Labels};
+use super::model::{Also, Contact, Labels};
 use super::service::{self, ContactFilter};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -50,6 +50,18 @@ pub(crate) struct ContactView {
     tags: Vec<String>,
     /// Custom fields.
     attributes: BTreeMap<String, String>,
+    /// The same person as other accounts of the tenant know them: LINE gives one user ID for all channels of a provider.
+    /// Null in lists.
+    same_person: Option<Vec<SamePersonView>>,
+}
+
+/// A contact of another account that is the same person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SamePersonView {
+    /// `con_…`
+    id: String,
+    /// The account that knows them.
+    account_id: String,
 }
 
 impl From<Contact> for ContactView {
@@ -66,6 +78,7 @@ impl From<Contact> for ContactView {
             blocked_at: contact.blocked_at,
             tags: contact.tags,
             attributes: contact.attributes,
+            same_person: None,
         }
     }
 }
@@ -103,7 +116,12 @@ async fn get_contact(
     CanRead(caller): CanRead,
     Ident(id): Ident<ContactId>,
 ) -> ApiResult<Json<ContactView>> {
-    Ok(Json(service::get(&hub, &caller.scope, &id).await?.into()))
+    let contact = service::get(&hub, &caller.scope, &id).await?;
+    let also = service::also(&hub, &caller.scope, &contact).await?;
+    let view =
+        |also: Also| SamePersonView { id: also.id.to_string(), account_id: also.account_id.to_string() };
+    let same_person = Some(also.into_iter().map(view).collect());
+    Ok(Json(ContactView { same_person, ..contact.into() }))
 }
 
 /// Whole new values; what is absent stays.

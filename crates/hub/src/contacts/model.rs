@@ -5,6 +5,19 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, ContactId, TenantId};
 
+/// The same person as another account of the tenant knows them.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Also {
+    /// That contact.
+    pub id: ContactId,
+    /// That account.
+    pub account_id: AccountId,
+    /// Its name.
+    pub account_name: String,
+    /// A friend of it now; `None` when not known.
+    pub following: Option<bool>,
+}
+
 /// A person known to an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contact {

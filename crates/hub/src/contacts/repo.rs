@@ -1,6 +1,6 @@
 //! The contacts' SQL.
 
-use super::model::{Contact, Labels};
+use super::model::{Also, Contact, Labels};
 use crate::clock::Timestamp;
 use crate::db::{Arg, Db, DbError, DbResult, Tx};
 use crate::ids::{AccountId, ContactId, TenantId};
@@ -37,6 +37,11 @@ statements! {
         RETURNING id, tenant_id, account_id, messenger, external_id, display_name, picture_url, language, status_message,
             following, blocked_at, profile_at, tags, attributes, created_at" };
     FIND = { concat!("SELECT ", columns!(), " FROM contacts AS c WHERE c.id = $3 AND", in_scope!("c", "$1", "$2")) };
+    // reads: accounts (their names; and by the tenant's accounts the index on account and id serves)
+    ALSO = { concat!("SELECT c.id, c.account_id, o.display_name AS account_name, c.following FROM contacts AS c
+        JOIN accounts AS o ON o.id = c.account_id
+        WHERE c.account_id IN (SELECT a.id FROM accounts AS a WHERE a.tenant_id = $1) AND c.external_id = $3
+        AND c.messenger = $4 AND c.id <> $5 AND", in_scope!("c", "$1", "$2"), " ORDER BY o.display_name, c.id") };
     FIND_ANY = { concat!("SELECT ", columns!(), " FROM contacts AS c WHERE c.id = $1") };
     SET_PROFILE = { "UPDATE contacts SET display_name = $2, name_search = $3, picture_url = $4,
         language = COALESCE($5, language), status_message = $6, profile_at = $7, updated_at = $7 WHERE id = $1" };
@@ -138,6 +143,12 @@ pub(super) async fn see(tx: &mut Tx, seen: &Sighting<'_>) -> DbResult<Contact> {
 pub(super) async fn find(db: &Db, scope: &Scope, id: &ContactId) -> DbResult<Option<Contact>> {
     let row: Option<ContactRow> = db.opt(&FIND, args![scope.tenant(), scope.viewer(), id]).await?;
     row.map(Contact::try_from).transpose()
+}
+
+/// The same person's contacts with other accounts.
+pub(super) async fn also(db: &Db, scope: &Scope, contact: &Contact) -> DbResult<Vec<Also>> {
+    let args = args![scope.tenant(), scope.viewer(), &contact.external_id, &contact.messenger, &contact.id];
+    db.all(&ALSO, args).await
 }
 
 /// For the hub's own jobs, which name a contact that they were given by the hub.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::model::{Act, Contact, Labels, relation};
+use super::model::{Act, Also, Contact, Labels, relation};
 use super::repo::{self, Profile, Sighting};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -52,6 +52,16 @@ pub fn wants_profile(contact: &Contact, now: Timestamp) -> bool {
 /// 404 when there is none.
 pub async fn get(hub: &Hub, scope: &Scope, id: &ContactId) -> AppResult<Contact> {
     repo::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("contact"))
+}
+
+/// The same person with other accounts of the tenant, of an agent only with those granted. LINE gives a person one user ID
+/// for all channels of a provider and another for each other provider (PLATFORM 2), so the same id on two accounts of a
+/// tenant proves both: one provider, one person. Nothing else joins people, and nothing across tenants does.
+///
+/// # Errors
+/// Those of the database.
+pub async fn also(hub: &Hub, scope: &Scope, contact: &Contact) -> AppResult<Vec<Also>> {
+    Ok(repo::also(&hub.db, scope, contact).await?)
 }
 
 /// Contacts within the scope, newest first.

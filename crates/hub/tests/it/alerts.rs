@@ -247,7 +247,7 @@ async fn the_banner_shows_the_worst_to_those_who_may_see_the_account() {
         (2, 2),
         "a disconnected account goes without a word; only the two openings were told"
     );
-    assert!(banner(&owner).await.contains("clock"));
+    assert!(banner(&shop.hub.owner().await).await.contains("clock"));
     shop.hub.close().await;
 }
 

@@ -115,7 +115,7 @@ async fn the_switcher_shows_the_accounts_granted_and_narrows_the_lists() {
         "without accounts it is the brand"
     );
     let (one, two) = (hub.connect_account().await, hub.connect_account().await);
-    let (mei, tan) = (hub.line_user("Mei").await, hub.line_user("Tan").await);
+    let (mei, tan) = (hub.line_user("Mei-Ling").await, hub.line_user("Tanawat").await);
     for (friend, account) in [(&mei, &one), (&tan, &two)] {
         friend.follows(account).await;
         friend.says(account, "hello").await;
@@ -125,18 +125,18 @@ async fn the_switcher_shows_the_accounts_granted_and_narrows_the_lists() {
     assert!(shown.contains(&one.id) && shown.contains(&two.id) && shown.contains("All accounts"), "{shown}");
     assert!(shown.contains("Test"), "the environment's label");
     let both = owner.get("/inbox").await.body;
-    assert!(both.contains("Mei") && both.contains("Tan"));
+    assert!(both.contains("Mei") && both.contains("Tanawat"));
 
     let chose = owner.submit("/settings/profile", "/accounts/switch", &[("account", &one.id)]).await;
     assert_eq!(chose.status, 303);
     for path in ["/inbox", "/inbox/list", "/contacts"] {
         let page = owner.request(Method::GET, path).send().await.unwrap().text().await.unwrap();
-        assert!(page.contains("Mei") && !page.contains("Tan"), "{path}");
+        assert!(page.contains("Mei-Ling") && !page.contains("Tanawat"), "{path} {page}");
     }
     let all = owner.get("/inbox?account=all").await.body;
-    assert!(all.contains("Mei") && all.contains("Tan"), "the list's own choice goes first");
+    assert!(all.contains("Mei") && all.contains("Tanawat"), "the list's own choice goes first");
     assert!(all.contains("account=all"), "and stays through its links");
-    assert!(owner.get("/contacts?account=").await.body.contains("Tan"));
+    assert!(owner.get("/contacts?account=").await.body.contains("Tanawat"));
 
     let agent = hub.agent("agent@test.example", &[&two.id]).await;
     let shown = agent.get("/accounts/switcher").await.body;
@@ -149,8 +149,43 @@ async fn the_switcher_shows_the_accounts_granted_and_narrows_the_lists() {
     // Disconnected: the choice is as if it were not there.
     hub.api().delete(&format!("/accounts/{}", one.id)).await;
     let page = owner.get("/inbox").await.body;
-    assert!(page.contains("Tan"), "{page}");
+    assert!(page.contains("Tanawat"), "{page}");
     owner.submit("/settings/profile", "/accounts/switch", &[("account", "")]).await;
     assert!(!owner.get("/accounts/switcher").await.body.contains(&one.id));
+    hub.close().await;
+}
+
+// S2-05: friends of accounts of one provider are one person; S2-06: of others they are not, whatever their names.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn one_person_of_two_accounts_of_a_provider_is_known_as_one(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let (one, two) = (hub.connect_account().await, hub.connect_account().await);
+    let (mei, other_mei) = (hub.line_user("Mei").await, hub.line_user("Mei").await);
+    mei.follows(&one).await;
+    mei.follows(&two).await;
+    other_mei.follows(&two).await;
+    hub.settle().await;
+    let listed = hub.api().get("/contacts").await.expect(200);
+    let contacts = listed["items"].as_array().unwrap();
+    let of = |account: &str, user: &str| {
+        let found = contacts.iter().find(|c| c["account_id"] == account && c["external_id"] == user);
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (here, there, other) = (of(&one.id, &mei.id), of(&two.id, &mei.id), of(&two.id, &other_mei.id));
+    let seen = hub.api().get(&format!("/contacts/{here}")).await.expect(200);
+    assert_eq!(seen["same_person"], json!([{ "id": there, "account_id": two.id }]));
+    let seen = hub.api().get(&format!("/contacts/{other}")).await.expect(200);
+    assert_eq!(seen["same_person"], json!([]), "the same name proves nothing");
+    let page = async |browser: &testkit::Browser| {
+        let to = browser.request(Method::GET, &format!("/inbox/with/{here}")).send().await.unwrap();
+        browser.get(to.headers()["location"].to_str().unwrap()).await.body
+    };
+    let there = format!("/inbox/with/{there}");
+    assert!(page(&hub.owner().await).await.contains(&there));
+    let agent = hub.agent("agent@test.example", &[&one.id]).await;
+    assert!(!page(&agent).await.contains(&there), "an account that was not granted is not named");
     hub.close().await;
 }

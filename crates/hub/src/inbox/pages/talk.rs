@@ -51,6 +51,8 @@ pub(super) struct Talk {
     /// The account is answered in LINE's own console too, whose messages do not come here (S1-48).
     pub(super) plan_b: bool,
     pub(super) contact: Option<Contact>,
+    /// The same person with other accounts.
+    pub(super) also: Vec<contacts::model::Also>,
     pub(super) language: Option<String>,
     pub(super) transcript: Transcript,
     /// The query that keeps the list as it is.
@@ -111,6 +113,10 @@ pub(super) async fn load(
         None => None,
     };
     let transcript = page_of(hub, ui, &scope, &c, None).await?;
+    let also = match &contact {
+        Some(contact) => contacts::service::also(hub, &scope, contact).await?,
+        None => Vec::new(),
+    };
     Ok(Talk {
         id: c.id.to_string(),
         title: words::title(ui, &c),
@@ -128,6 +134,7 @@ pub(super) async fn load(
             .as_ref()
             .and_then(|contact| contact.language.as_deref())
             .map(|tag| words::language(ui, tag)),
+        also,
         contact,
         transcript,
         query: query.to_owned(),
