@@ -15,6 +15,8 @@ pub(in crate::accounts) mod repo;
 pub(in crate::accounts) mod rhythm;
 pub mod service;
 mod system;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod view;
 pub(in crate::accounts) mod walks;
