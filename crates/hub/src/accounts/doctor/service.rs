@@ -123,7 +123,7 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
     if is_round && is_test_due(&readings, &before) {
         readings.test = test_alone(hub, account).await?.or(readings.test);
     }
-    let findings = together(hub, account, &readings, answers, machine).await;
+    let findings = together(&readings, answers, machine);
     let after = |finding: Finding| {
         Kept::after(before.iter().find(|before| before.finding.code == finding.code), finding)
     };
@@ -135,20 +135,10 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
 }
 
 /// All findings of an account, one of each code, in order.
-async fn together(
-    hub: &Hub,
-    account: &Connected,
-    readings: &Readings,
-    answers: Vec<Finding>,
-    machine: Vec<Finding>,
-) -> Vec<Finding> {
+fn together(readings: &Readings, answers: Vec<Finding>, machine: Vec<Finding>) -> Vec<Finding> {
     let mut findings = readings.findings();
     findings.extend(machine.into_iter().filter(|finding| Code::ACCOUNT.contains(&finding.code)));
     findings.extend(answers);
-    let scope = Scope::tenant_wide(account.tenant.clone());
-    if let Ok(row) = service::get(hub, &scope, &account.id).await {
-        findings.extend(login::service::checks(hub, &row).await);
-    }
     // What stands first of a code counts.
     findings.extend(elsewhere(readings.at));
     findings.sort_by_key(|finding| finding.code);
@@ -403,10 +393,11 @@ pub async fn all(hub: &Hub) -> AppResult<Vec<Account>> {
 /// 409 `disconnected`; the database.
 pub async fn look(hub: &Hub, id: &AccountId) -> AppResult<Vec<Finding>> {
     let account = service::connected(hub, id).await?;
-    let (readings, machine) =
-        tokio::join!(read(hub, &account), hub.accounts.doctor.machine.findings(hub, MACHINE_SHARED));
-    let (readings, answers) = readings?;
-    Ok(together(hub, &account, &readings, answers, machine).await)
+    let machine = hub.accounts.doctor.machine.findings(hub, MACHINE_SHARED);
+    let (readings, machine, login) = tokio::join!(read(hub, &account), machine, login(hub, &account));
+    let (readings, mut answers) = readings?;
+    answers.extend(login);
+    Ok(together(&readings, answers, machine))
 }
 
 /// Examines an account now, with LINE's own test where the last is not of this moment: for somebody who looks for a fault.
