@@ -10,7 +10,7 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 19] = [
+const CALLS: [(&str, &[&str]); 23] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
@@ -30,6 +30,10 @@ const CALLS: [(&str, &[&str]); 19] = [
     ("/usage", &["get"]),
     ("/public-url", &["get"]),
     ("/public-url/apply", &["post"]),
+    ("/alerts", &["get"]),
+    ("/alert-settings", &["get", "put"]),
+    ("/alert-settings/test", &["post"]),
+    ("/company", &["get", "patch"]),
 ];
 const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
 
