@@ -51,7 +51,8 @@ pub(crate) struct ContactView {
     /// Custom fields.
     attributes: BTreeMap<String, String>,
     /// The same person as other accounts of the tenant know them: LINE gives one user ID for all channels of a provider.
-    /// Null in lists.
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
     same_person: Option<Vec<SamePersonView>>,
 }
 

@@ -130,7 +130,15 @@ async fn the_switcher_shows_the_accounts_granted_and_narrows_the_lists() {
     let chose = owner.submit("/settings/profile", "/accounts/switch", &[("account", &one.id)]).await;
     assert_eq!(chose.status, 303);
     for path in ["/inbox", "/inbox/list", "/contacts"] {
-        let page = owner.request(Method::GET, path).send().await.unwrap().text().await.unwrap();
+        let page = owner
+            .request(Method::GET, path)
+            .header("hx-request", "true")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         assert!(page.contains("Mei-Ling") && !page.contains("Tanawat"), "{path} {page}");
     }
     let all = owner.get("/inbox?account=all").await.body;

@@ -10,7 +10,7 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 23] = [
+const CALLS: [(&str, &[&str]); 30] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
@@ -34,6 +34,13 @@ const CALLS: [(&str, &[&str]); 23] = [
     ("/alert-settings", &["get", "put"]),
     ("/alert-settings/test", &["post"]),
     ("/company", &["get", "patch"]),
+    ("/accounts/{id}/doctor", &["get"]),
+    ("/accounts/{id}/liff-repair", &["post"]),
+    ("/accounts/{id}/login-test", &["post"]),
+    ("/accounts/{id}/webhook", &["post"]),
+    ("/signing-keys", &["get", "post"]),
+    ("/signing-keys/{id}", &["delete", "get", "patch"]),
+    ("/system/doctor", &["get"]),
 ];
 const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
 
