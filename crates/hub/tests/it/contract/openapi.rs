@@ -25,6 +25,8 @@ const CALLS: [(&str, &[&str]); 30] = [
     ("/messages/{id}", &["get"]),
     ("/messages/{id}/content", &["get"]),
     ("/messages/{id}/send-again", &["post"]),
+    ("/signing-keys", &["get", "post"]),
+    ("/signing-keys/{id}", &["delete", "get", "patch"]),
     ("/events", &["get"]),
     ("/events/{id}/replay", &["post"]),
     ("/usage", &["get"]),
