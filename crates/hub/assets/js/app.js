@@ -143,6 +143,18 @@
     });
   }
 
+  // --- Forms whose unsaved changes would be lost --------------------------------------------------------------------
+  let unsaved = null;
+  document.addEventListener("input", (event) => {
+    unsaved = event.target.closest?.("form[data-warns]") ?? unsaved;
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target === unsaved) unsaved = null;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (unsaved?.isConnected) event.preventDefault();
+  });
+
   // --- Keys ---------------------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {
     if (event.isComposing) return;

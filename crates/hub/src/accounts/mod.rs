@@ -111,6 +111,9 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
         tokio::select! {
             _ = tidy.tick() => {
                 service::expire_secrets(&hub).await.log_and_ignore("removing secrets that were replaced");
+                if let Err(error) = service::tell_of_public_url(&hub).await {
+                    tracing::warn!(detail = error.detail, "the public address was not compared");
+                }
                 keys::service::expire(&hub).await.log_and_ignore("removing keys that were retired");
             }
             _ = flush.tick() => service::flush(&hub).await,

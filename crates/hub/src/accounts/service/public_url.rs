@@ -1,6 +1,8 @@
 //! A new public address of the hub: LINE still calls the old one until the accounts are registered anew, which happens
 //! on one confirmation (S2-20).
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, stream};
 use line_client::LineError;
 use serde_json::json;
@@ -9,9 +11,10 @@ use super::check::Deadline;
 use super::{audit, list};
 use crate::accounts::model::{Account, Reading, Status};
 use crate::accounts::repo;
+use crate::alerts::{self, Condition, Severity};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, TenantId};
 use crate::scope::Scope;
 use crate::team::Actor;
 
@@ -93,7 +96,31 @@ pub async fn apply_public_url(hub: &Hub, who: (&Scope, &Actor)) -> AppResult<Vec
         .filter_map(|account| webhook_move(hub, &account).map(|change| (account, change)))
         .collect();
     let work = moved.into_iter().map(|(account, change)| register(hub, who, account, change));
-    Ok(stream::iter(work).buffered(AT_ONCE).collect().await)
+    let applied = stream::iter(work).buffered(AT_ONCE).collect().await;
+    tell_of_public_url(hub).await?;
+    Ok(applied)
+}
+
+/// Opens the alert `public_url_changed` of every tenant whose accounts still have another address at LINE, and closes it
+/// where none has any more.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn tell_of_public_url(hub: &Hub) -> AppResult<()> {
+    let tenants: BTreeSet<TenantId> =
+        hub.accounts.all().iter().map(|account| account.tenant.clone()).collect();
+    for tenant in tenants {
+        let count = public_url_moves(hub, &Scope::tenant_wide(tenant.clone())).await?.len();
+        let condition = Condition {
+            tenant: &tenant,
+            account: None,
+            code: "public_url_changed",
+            severity: Severity::Failed,
+            args: json!({ "count": count }),
+        };
+        alerts::service::report(hub, &condition, count > 0).await?;
+    }
+    Ok(())
 }
 
 async fn register(hub: &Hub, who: (&Scope, &Actor), account: Account, change: Move) -> Applied {
