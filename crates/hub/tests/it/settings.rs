@@ -180,8 +180,20 @@ async fn disconnecting_cleans_up_and_reports_and_reconnecting_goes_on(#[case] en
     let messages = format!("/conversations/{conversation}/messages");
     let history = hub.api().get(&messages).await.expect(200).to_string();
     assert!(history.contains("hello") && !history.contains("anybody there?"), "{history}");
-    let sent = hub.api().post(&messages, json!({ "messages": [{ "type": "text", "text": "no" }] })).await;
-    assert!(sent.status.is_client_error(), "{}", sent.body);
+    let _ = hub
+        .api()
+        .post(&messages, json!({ "messages": [{ "type": "text", "text": "no" }] }))
+        .await
+        .expect(202);
+    hub.settle().await;
+    let lines = hub.api().get(&messages).await.expect(200)["items"].clone();
+    let line = lines.as_array().unwrap().iter().find(|line| line["content"]["text"] == "no").unwrap().clone();
+    assert_eq!(
+        (&line["delivery"]["state"], &line["delivery"]["error"]["code"]),
+        (&json!("failed"), &json!("disconnected")),
+        "nothing waits for a day on which it could be sent: {line}"
+    );
+    assert!(!friend.texts_received(&account).await.contains(&"no".to_owned()));
     assert_eq!(owner.get(&path).await.status.as_u16() / 100, 3, "there is nothing to disconnect any more");
     let body = json!({ "channel_id": account.channel_id, "channel_secret": account.channel_secret });
     let again = hub.api().post("/accounts", body).await.expect(201);

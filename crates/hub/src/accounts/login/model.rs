@@ -329,6 +329,21 @@ impl LoginChannel {
         (before != config.public_url).then(|| callback_at(&before, &self.account_id))
     }
 
+    /// The LIFF app's Endpoint URL at LINE and the one it is to have, where the hub's public address changed since.
+    #[must_use]
+    pub fn liff_move(&self, config: &Config) -> Option<(String, String)> {
+        let (from, to) = (self.liff_endpoint.clone()?, liff_endpoint(config, &self.account_id));
+        let is_ours = from.ends_with(&liff_path(&self.account_id));
+        (self.has_secret() && is_ours && from != to).then_some((from, to))
+    }
+
+    /// The callback address before the hub's public address changed and the one that is to be pasted at LINE.
+    #[must_use]
+    pub fn callback_move(&self, config: &Config) -> Option<(String, String)> {
+        let from = self.callback_before(config)?;
+        self.has_secret().then(|| (from, callback_url(config, &self.account_id)))
+    }
+
     /// LINE Developers' page of the channel.
     #[must_use]
     pub fn console(&self, page: &str) -> String {

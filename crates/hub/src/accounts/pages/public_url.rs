@@ -18,6 +18,7 @@ struct PublicUrlPage {
     public_url: String,
     is_reachable: bool,
     moves: Vec<Move>,
+    by_hand: Vec<Move>,
     applied: Vec<Applied>,
 }
 
@@ -28,6 +29,7 @@ impl PublicUrlPage {
             public_url: hub.config.origin(),
             is_reachable: hub.config.is_reachable_by_line(),
             moves: service::public_url_moves(hub, &viewer.scope()).await?,
+            by_hand: service::public_url_by_hand(hub, &viewer.scope()).await?,
             applied,
         })
     }

@@ -117,7 +117,7 @@ pub async fn disconnect(
     for step in clean_up {
         match step {
             CleanUp::RichMenus => cleaned.push(remove_rich_menus(hub, &account).await),
-            CleanUp::Liff => cleaned.push(remove_liff(hub, &account).await),
+            CleanUp::Liff => cleaned.push(login::service::clean_up_liff(hub, &account).await),
             CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account).await),
         }
     }
@@ -173,11 +173,6 @@ async fn remove_rich_menus(hub: &Hub, account: &Account) -> CleanedUp {
         }
     }
     step("done", format!("{} menus were deleted", menus.len()))
-}
-
-/// Removes the LIFF app that the hub made.
-async fn remove_liff(hub: &Hub, account: &Account) -> CleanedUp {
-    login::service::clean_up_liff(hub, account).await
 }
 
 /// Puts the webhook address back that stood at LINE before connecting.

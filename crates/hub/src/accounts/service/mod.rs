@@ -32,7 +32,9 @@ pub(super) use credentials::OVERLAP;
 pub(in crate::accounts) use credentials::credentials_changed;
 pub use credentials::{Change, NewCredentials, change};
 pub use disconnect::{CleanUp, CleanedUp, Inventory, disconnect, inventory};
-pub use public_url::{Applied, Move, apply_public_url, public_url_moves, tell_of_public_url};
+pub use public_url::{
+    Applied, Move, apply_public_url, public_url_by_hand, public_url_moves, tell_of_public_url,
+};
 pub use usage::{Usage, usage};
 
 /// Takes all connected accounts into memory; called once at the start.

@@ -9,12 +9,13 @@ use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, list};
+use crate::accounts::login::{self, LoginChannel};
 use crate::accounts::model::{Account, Reading, Status};
 use crate::accounts::repo;
 use crate::alerts::{self, Condition, Severity};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
-use crate::ids::{AccountId, TenantId};
+use crate::ids::{AccountId, Id as _, TenantId};
 use crate::scope::Scope;
 use crate::team::Actor;
 
@@ -30,7 +31,7 @@ pub struct Move {
     pub account_id: String,
     /// What colleagues call it.
     pub account_name: String,
-    /// `webhook`.
+    /// `webhook`, `liff`, or `callback`, which only a person can change in LINE's console.
     pub kind: &'static str,
     /// The address LINE has.
     pub from: String,
@@ -56,7 +57,37 @@ pub struct Applied {
 /// The database does not answer.
 pub async fn public_url_moves(hub: &Hub, scope: &Scope) -> AppResult<Vec<Move>> {
     let accounts = list(hub, scope, None, MOST).await?;
-    Ok(accounts.iter().filter_map(|account| webhook_move(hub, account)).collect())
+    let mut moves: Vec<Move> = accounts.iter().filter_map(|account| webhook_move(hub, account)).collect();
+    moves.extend(of_login(hub, scope, &accounts, "liff", |channel| channel.liff_move(&hub.config)).await?);
+    Ok(moves)
+}
+
+/// What a person has to paste in LINE's console, because no API changes it: the callback addresses of Login channels.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn public_url_by_hand(hub: &Hub, scope: &Scope) -> AppResult<Vec<Move>> {
+    let accounts = list(hub, scope, None, MOST).await?;
+    of_login(hub, scope, &accounts, "callback", |channel| channel.callback_move(&hub.config)).await
+}
+
+/// The moves of connected accounts' Login channels.
+async fn of_login(
+    hub: &Hub,
+    scope: &Scope,
+    accounts: &[Account],
+    kind: &'static str,
+    change: impl Fn(&LoginChannel) -> Option<(String, String)>,
+) -> AppResult<Vec<Move>> {
+    let (channels, _) = login::service::list(hub, scope).await?;
+    let change = |channel: &LoginChannel| {
+        let is_it = |account: &&Account| account.id == channel.account_id;
+        let account = accounts.iter().find(is_it).filter(|account| account.status != Status::Disconnected)?;
+        let (from, to) = change(channel)?;
+        let account_name = account.name().to_owned();
+        Some(Move { account_id: account.id.to_string(), account_name, kind, from, to })
+    };
+    Ok(channels.iter().filter_map(change).collect())
 }
 
 /// The webhook address of an account, where it is another one than LINE was told.
@@ -90,12 +121,8 @@ pub async fn apply_public_url(hub: &Hub, who: (&Scope, &Actor)) -> AppResult<Vec
         );
         return Err(AppError::invalid_field("public_url", "public_url", detail));
     }
-    let accounts = list(hub, who.0, None, MOST).await?;
-    let moved: Vec<(Account, Move)> = accounts
-        .into_iter()
-        .filter_map(|account| webhook_move(hub, &account).map(|change| (account, change)))
-        .collect();
-    let work = moved.into_iter().map(|(account, change)| register(hub, who, account, change));
+    let moves = public_url_moves(hub, who.0).await?;
+    let work = moves.into_iter().map(|change| register(hub, who, change));
     let applied = stream::iter(work).buffered(AT_ONCE).collect().await;
     tell_of_public_url(hub).await?;
     Ok(applied)
@@ -123,9 +150,14 @@ pub async fn tell_of_public_url(hub: &Hub) -> AppResult<()> {
     Ok(())
 }
 
-async fn register(hub: &Hub, who: (&Scope, &Actor), account: Account, change: Move) -> Applied {
-    match set(hub, who, &account.id, &change).await {
-        Ok(()) => Applied { status: "done", detail: format!("LINE sends events to {}", change.to), change },
+async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move) -> Applied {
+    let done = match AccountId::parse(&change.account_id) {
+        None => Err(AppError::not_found("account")),
+        Some(id) if change.kind == "liff" => login::service::repair_liff(hub, who, &id).await,
+        Some(id) => set(hub, who, &id, &change).await,
+    };
+    match done {
+        Ok(()) => Applied { status: "done", detail: format!("LINE has {} now", change.to), change },
         Err(error) => Applied { status: "failed", detail: error.detail, change },
     }
 }

@@ -51,6 +51,8 @@ struct PublicUrlView {
     public_url: String,
     /// What `POST /public-url/apply` would register anew.
     changes: Vec<Move>,
+    /// What a person has to paste in LINE's console: the callback addresses of Login channels.
+    by_hand: Vec<Move>,
 }
 
 /// The hub's public address, and what still has another one at LINE. Nothing is changed there before it is applied.
@@ -61,7 +63,8 @@ async fn get_public_url(
     CanManage(caller): CanManage,
 ) -> ApiResult<Json<PublicUrlView>> {
     let changes = service::public_url_moves(&hub, &caller.scope).await?;
-    Ok(Json(PublicUrlView { public_url: hub.config.origin(), changes }))
+    let by_hand = service::public_url_by_hand(&hub, &caller.scope).await?;
+    Ok(Json(PublicUrlView { public_url: hub.config.origin(), changes, by_hand }))
 }
 
 /// Registers everything anew at LINE under the present public address, each webhook address after LINE's own test of it.
