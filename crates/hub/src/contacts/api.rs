@@ -118,7 +118,12 @@ async fn get_contact(
     Ident(id): Ident<ContactId>,
 ) -> ApiResult<Json<ContactView>> {
     let contact = service::get(&hub, &caller.scope, &id).await?;
-    let also = service::also(&hub, &caller.scope, &contact).await?;
+    whole(&hub, &caller, contact).await
+}
+
+/// A contact with the others that are the same person.
+async fn whole(hub: &Hub, caller: &Caller, contact: Contact) -> ApiResult<Json<ContactView>> {
+    let also = service::also(hub, &caller.scope, &contact).await?;
     let view =
         |also: Also| SamePersonView { id: also.id.to_string(), account_id: also.account_id.to_string() };
     let same_person = Some(also.into_iter().map(view).collect());
@@ -149,7 +154,7 @@ async fn change_contact(
         labels.attributes = change.attributes.unwrap_or(std::mem::take(&mut labels.attributes));
     };
     let contact = service::label(&hub, &caller.scope, &actor, &id, set).await?;
-    Ok(Json(contact.into()))
+    whole(&hub, &caller, contact).await
 }
 
 fn actor(caller: &Caller) -> Actor {

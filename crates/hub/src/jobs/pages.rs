@@ -29,6 +29,9 @@ pub const SETTINGS: [SettingsEntry; 1] =
 /// The words of each kind.
 const KINDS: &[(&str, &str)] = &[
     ("accounts.doctor", "jobs-kind-accounts-doctor"),
+    ("alerts.forget", "jobs-kind-alerts-forget"),
+    ("alerts.send", "jobs-kind-alerts-send"),
+    ("alerts.settle", "jobs-kind-alerts-settle"),
     ("contacts.profile", "jobs-kind-contacts-profile"),
     ("inbox.blank", "jobs-kind-inbox-blank"),
     ("inbox.delete_blob", "jobs-kind-inbox-delete-blob"),

@@ -125,7 +125,7 @@ async fn the_switch_that_is_off_is_told_with_its_fix() {
     let open = hub::alerts::service::open_alerts(shop.hub.hub(), &shop.hub.scope()).await.unwrap();
     assert!(open.iter().any(|alert| alert.code == "webhook_off"), "{open:?}");
     // On again: over, with the gap to be seen (GOTCHAS A12).
-    shop.hub.advance(Duration::from_secs(3600));
+    shop.hub.advance(Duration::from_secs(1800));
     shop.hub.control.patch(&shop.console(), json!({ "useWebhook": true })).await;
     let check = shop.check("use_webhook").await;
     assert_eq!(check["status"], "ok");

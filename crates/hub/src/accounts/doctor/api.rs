@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Kept;
 use super::model::{Code, Finding, Reader, State as CheckState};
-use super::repo::Kept;
 use super::service;
 use crate::app::Hub;
 use crate::clock::Timestamp;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::repo::Kept;
+use super::Kept;
 use super::service;
 use super::view::{Act, Looker, View};
 use crate::accounts::model::Status;
