@@ -325,7 +325,7 @@ mod tests {
             let mut tx = hub.db.begin().await.unwrap();
             keep(&mut tx, &account, std::slice::from_ref(kept)).await.unwrap();
             tx.commit().await.unwrap();
-            assert_eq!(super::kept(&hub.db, &tenant, &account.id).await.unwrap(), [kept.clone()]);
+            assert_eq!(super::kept(&hub.db, &tenant, &account.id).await.unwrap(), std::slice::from_ref(kept));
         }
         let (mine, theirs) = (Scope::tenant_wide(tenant.clone()), Scope::tenant_wide(other.clone()));
         assert_eq!(checks(&hub.db, &mine, &account.id).await.unwrap().len(), 1);
@@ -351,7 +351,7 @@ mod tests {
 
         // Rounds: never examined is due, planned is not until its time.
         let whose = (account.id.clone(), tenant.clone());
-        assert_eq!(due(&hub.db, at(0), at(0), 9).await.unwrap(), [whose.clone()]);
+        assert_eq!(due(&hub.db, at(0), at(0), 9).await.unwrap(), std::slice::from_ref(&whose));
         let counters = Counters { bad_signatures: 3, bad_signature_at: Some(at(1)), ..Counters::default() };
         let mut tx = hub.db.begin().await.unwrap();
         plan(&mut tx, (&account.id, &tenant), at(5)).await.unwrap();

@@ -143,9 +143,8 @@ async fn public(hub: &Hub) -> [Finding; 2] {
     }
     // The operator's own address may well resolve into the operator's own network.
     let policy = Policy { http: false, private: true };
-    let request = match hub.guard.request(Method::GET, &format!("{address}/healthz"), policy) {
-        Ok(request) => request,
-        Err(_) => return [url(State::Unknown, "own-network"), certificate(State::Unknown, "not-reached")],
+    let Ok(request) = hub.guard.request(Method::GET, &format!("{address}/healthz"), policy) else {
+        return [url(State::Unknown, "own-network"), certificate(State::Unknown, "not-reached")];
     };
     match request.timeout(PATIENCE).send().await {
         Ok(response) => {

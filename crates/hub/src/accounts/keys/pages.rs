@@ -117,9 +117,8 @@ impl Asked {
         toast: &'static str,
         rename: Option<(&'static str, &'static str)>,
     ) -> AppResult<Response> {
-        let error = match done {
-            Ok(_) => return Ok(redirect_with_toast(&self.hub.config, &address(&self.id), toast)),
-            Err(error) => error,
+        let Err(error) = done else {
+            return Ok(redirect_with_toast(&self.hub.config, &address(&self.id), toast));
         };
         let is_told = error.status == StatusCode::UNPROCESSABLE_ENTITY
             || error.status == StatusCode::CONFLICT

@@ -184,10 +184,7 @@ pub(super) async fn clean_up(hub: &Hub, account: &Account, row: Option<&LoginCha
     };
     let console = row.console("liff");
     let by_hand = format!("remove the LIFF app {id} in LINE Developers ({console})");
-    let channel = match client(hub, row) {
-        Ok(Some(channel)) => channel,
-        Ok(None) | Err(_) => return step("manual", by_hand),
-    };
+    let Ok(Some(channel)) = client(hub, row) else { return step("manual", by_hand) };
     let removed = match Deadline::start().wait(channel.account().delete_liff_app(id)).await {
         Ok(true) => step("done", format!("the LIFF app {id} is removed; its links open nothing any more")),
         Ok(false) => step("skipped", "LINE has no such LIFF app any more".to_owned()),
