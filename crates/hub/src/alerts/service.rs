@@ -24,7 +24,7 @@ const MAX_TOLD: i64 = 1000;
 
 /// Says whether a condition is on. To be called after each check, however often: an alert opens at the first "on", is only
 /// seen again by the next ones, and closes at the first "off"; an "off" without an alert costs one read. Opening is
-/// told at once, closing after [`settles`](super::model::settles).
+/// told at once, closing after [`settles`].
 ///
 /// # Errors
 /// Those of the database; then nothing has changed, and the next check says it again.
