@@ -61,7 +61,7 @@ pub(crate) struct Flags {
     /// Days without use after which a person has to sign in again
     #[arg(long, value_name = "DAYS")]
     session_days: Option<String>,
-    /// The sender of e-mail: an address, or Name <address>
+    /// The sender of e-mail: an address, with or without a name before it
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<String>,
     /// What is logged: error, warn, info, debug, or a filter such as hub=debug,warn
