@@ -114,6 +114,7 @@ pub async fn watch(hub: Hub) -> anyhow::Result<()> {
                 if let Err(error) = service::tell_of_public_url(&hub).await {
                     tracing::warn!(detail = error.detail, "the public address was not compared");
                 }
+                service::reread_all(&hub).await.log_and_ignore("reading the accounts again");
                 keys::service::expire(&hub).await.log_and_ignore("removing keys that were retired");
             }
             _ = flush.tick() => service::flush(&hub).await,

@@ -62,7 +62,7 @@ pub struct SigningKey {
 /// Whether a text can be LINE's name of a key. Its form is LINE's business (PLATFORM 4.2).
 pub(super) fn check_kid(text: &str) -> Result<(), FieldError> {
     if text.is_empty() {
-        let detail = "give the kid that LINE Developers shows beside the registered public key (\"Basic settings\", \
+        let detail = "the kid is missing; copy what LINE Developers shows beside the registered public key (\"Basic settings\", \
             \"Assertion Signing Key\")";
         return Err(FieldError::new("kid", "required", detail));
     }

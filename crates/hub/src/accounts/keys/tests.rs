@@ -105,8 +105,8 @@ async fn tokens_are_issued_by_the_active_key_on_every_node(#[case] engine: Engin
     assert!(activate(&test, &scope, &key.id).await);
     let by_key = |hub: &crate::app::Hub| hub.accounts.by_id(&account.id).unwrap().credentials.key.clone();
     assert_eq!(by_key(&other), None);
-    // The regular check reads what another node changed; LINE is silent here, which does no harm.
-    crate::accounts::service::check_all(&other).await;
+    // Every node reads again now and then what another one may have changed.
+    crate::accounts::service::reread_all(&other).await.unwrap();
     assert_eq!(by_key(&other), Some((key.id.to_string(), "kid".to_owned())));
     other.stop.cancel();
     test.close().await;

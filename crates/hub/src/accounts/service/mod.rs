@@ -73,6 +73,18 @@ pub async fn reread(hub: &Hub, account: &Connected) -> DbResult<Option<Arc<Conne
     Ok(hub.accounts.by_id(&account.id).filter(|now| now.webhook_key == account.webhook_key))
 }
 
+/// Reads the credentials of all accounts in memory again, because another node may have changed them; each node does so every
+/// few minutes. What is retired meanwhile holds for a day.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn reread_all(hub: &Hub) -> DbResult<()> {
+    for account in hub.accounts.all() {
+        remember(hub, &account.id).await?;
+    }
+    Ok(())
+}
+
 /// An account's calls to LINE. All callers share one token.
 ///
 /// # Errors
