@@ -296,6 +296,7 @@ async fn a_person_makes_registers_proves_and_replaces_keys() {
     assert_eq!(refused.status.as_u16(), 422);
     assert!(refused.body.contains("LINE knows no public key with this kid"), "{}", refused.body);
     assert!(refused.body.contains("Cannot find channel key") && refused.body.contains("aria-invalid"));
+    assert!(refused.body.contains("value=\"not-registered\""), "what was typed stays");
     let kid = register(&hub, &account.channel_id, &key).await;
     let proved = owner.submit(&page, &prove, &[("kid", &kid)]).await;
     assert!(proved.status.is_redirection(), "{}", proved.body);

@@ -49,7 +49,10 @@ impl CredentialsPage {
         let head = AccountHead::load(hub, viewer, id, Tab::Overview).await?;
         let known = service::overview(hub, &viewer.scope(), &head.account).await?;
         let is_connected = head.account.status != Status::Disconnected;
-        Ok(Self { ui, head, form: FormState::new(), said: None, known, is_connected })
+        let active = known.keys.iter().find(|key| key.state == KeyState::Active);
+        let kid = active.and_then(|key| key.kid.clone()).unwrap_or_default();
+        let form = FormState::new().with("active_kid", kid);
+        Ok(Self { ui, head, form, said: None, known, is_connected })
     }
 
     /// The key by which tokens are issued.
@@ -106,6 +109,8 @@ struct Asked {
     ui: Ui,
     viewer: Viewer,
     id: String,
+    /// What stays in its field when it is refused; secrets never do.
+    typed: Option<(&'static str, String)>,
 }
 
 impl Asked {
@@ -127,6 +132,9 @@ impl Asked {
             return Err(error);
         }
         let mut page = CredentialsPage::load(&self.hub, self.ui, &self.viewer, &self.id).await?;
+        if let Some((field, typed)) = self.typed {
+            page.form = page.form.with(field, typed);
+        }
         for wrong in &error.fields {
             let words = format!("keys-error-{}-{}", wrong.field, wrong.code).replace('_', "-");
             let field =
@@ -149,7 +157,7 @@ async fn save_secret(
     viewer.require_owner()?;
     let channel_secret = Some(Secret::from(fields.text("channel_secret")));
     let new = NewCredentials { channel_secret, ..NewCredentials::default() };
-    save(Asked { hub, ui, viewer, id }, new, "keys-toast-secret-saved").await
+    save(Asked { hub, ui, viewer, id, typed: None }, new, "keys-toast-secret-saved").await
 }
 
 /// Chooses between ID and secret and a pasted token; a key is chosen by proving it.
@@ -168,7 +176,7 @@ async fn choose(
         }
         _ => NewCredentials { access_token: Some(None), retire_key: true, ..NewCredentials::default() },
     };
-    save(Asked { hub, ui, viewer, id }, new, "keys-toast-way-saved").await
+    save(Asked { hub, ui, viewer, id, typed: None }, new, "keys-toast-way-saved").await
 }
 
 async fn save(asked: Asked, credentials: NewCredentials, toast: &'static str) -> AppResult<Response> {
@@ -183,7 +191,7 @@ async fn make(State(hub): State<Hub>, ui: Ui, viewer: Viewer, Path(id): Path<Str
     viewer.require_owner()?;
     let account = crate::accounts::service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
     let done = service::create(&hub, (&viewer.scope(), &viewer.actor()), &account.channel_id).await;
-    Asked { hub, ui, viewer, id }.answer(done, "keys-toast-made", None).await
+    Asked { hub, ui, viewer, id, typed: None }.answer(done, "keys-toast-made", None).await
 }
 
 /// Proves a key by its `kid`: one that waits, the active one anew, or one that was retired a short while ago.
@@ -199,7 +207,8 @@ async fn prove(
     let is_active = service::get(&hub, &viewer.scope(), &key).await?.state == KeyState::Active;
     let (field, rename) = if is_active { ("active_kid", Some(("kid", "active_kid"))) } else { ("kid", None) };
     let done = service::prove(&hub, (&viewer.scope(), &viewer.actor()), &key, fields.text(field)).await;
-    Asked { hub, ui, viewer, id }.answer(done, "keys-toast-proved", rename).await
+    let typed = Some((field, fields.text(field).to_owned()));
+    Asked { hub, ui, viewer, id, typed }.answer(done, "keys-toast-proved", rename).await
 }
 
 /// Deletes a key that waits.
@@ -211,7 +220,7 @@ async fn delete(
 ) -> AppResult<Response> {
     viewer.require_owner()?;
     let done = service::delete(&hub, (&viewer.scope(), &viewer.actor()), &key_id(&key)?).await;
-    Asked { hub, ui, viewer, id }.answer(done, "keys-toast-deleted", None).await
+    Asked { hub, ui, viewer, id, typed: None }.answer(done, "keys-toast-deleted", None).await
 }
 
 fn key_id(text: &str) -> AppResult<SigningKeyId> {

@@ -70,9 +70,11 @@ impl Scene {
             secret: text(&made["channelSecret"]),
             basic_id: text(&made["basicId"]),
         };
-        self.shown.push((channel.id.clone(), "1657000000".to_owned()));
+        // Numbered as they come, so that two in one message are told apart.
+        let number = self.shown.len();
+        self.shown.push((channel.id.clone(), format!("16570000{number:02}")));
         if !channel.basic_id.is_empty() {
-            self.shown.push((channel.basic_id.clone(), "@tea".to_owned()));
+            self.shown.push((channel.basic_id.clone(), format!("@tea{number:02}")));
         }
         channel
     }
