@@ -167,6 +167,12 @@ async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) ->
     let live = super::check::connected(hub, id).await?;
     let (line, deadline) = (&live.line, Deadline::start());
     let refused = |error: LineError| AppError::conflict("line", format!("LINE refused: {error}"));
+    let found = deadline.wait(line.webhook_endpoint()).await.map_err(refused)?;
+    let stands = found.map(|found| found.endpoint).unwrap_or_default();
+    if !stands.is_empty() && stands != change.from && stands != change.to {
+        let detail = format!("LINE sends the events to another system, {stands}; nothing was changed there");
+        return Err(AppError::conflict("webhook_elsewhere", detail));
+    }
     let test = deadline.wait(line.test_webhook(Some(&change.to))).await.map_err(refused)?;
     if !test.success {
         let detail = format!(
