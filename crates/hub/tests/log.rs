@@ -100,7 +100,15 @@ mod tests {
         secrets.push(("the password", "correct horse battery".to_owned()));
         let new = [("email", "pl4nted@example.tw"), ("role", "agent")];
         let invited = browser.submit("/settings/people", "/settings/people/invite", &new).await;
-        let link = invited.body.split("id=\"invitation-link\">").nth(1).unwrap().split('<').next().unwrap();
+        let link = invited
+            .body
+            .split("id=\"invitation-link\"")
+            .nth(1)
+            .and_then(|rest| rest.split('>').nth(1))
+            .unwrap()
+            .split('<')
+            .next()
+            .unwrap();
         secrets.push(("an invitation", token(link)));
         let name = planted("person");
         let chosen = [("name", name.as_str()), ("password", "pl4nted password")];

@@ -26,7 +26,7 @@ statements! {
         ON CONFLICT (setup_id, step) DO NOTHING" };
     UNTICK = { "DELETE FROM setup_ticks WHERE tenant_id = $1 AND setup_id = $2 AND step = $3" };
     SET_PROVIDER = { "UPDATE setups SET provider = $3, provider_kind = $4 WHERE tenant_id = $1 AND id = $2" };
-    SET_FAILURE = { "UPDATE setups SET channel_id = $3, failure = $4 WHERE tenant_id = $1 AND id = $2" };
+    SET_FAILURE = { "UPDATE setups SET channel_id = NULLIF($3, ''), failure = $4 WHERE tenant_id = $1 AND id = $2" };
     SET_ACCOUNT = { "UPDATE setups SET channel_id = $3, failure = NULL, account_id = $4, connected_at = $5, done_at = NULL
         WHERE tenant_id = $1 AND id = $2" };
     SET_DONE = { "UPDATE setups SET done_at = $3 WHERE tenant_id = $1 AND id = $2 AND done_at IS NULL" };

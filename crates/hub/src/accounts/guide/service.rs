@@ -7,7 +7,8 @@ use serde_json::json;
 use super::Arrival;
 use super::model::{Has, Path, Progress, ProviderKind, Setup, Stage, Step, Webhook, webhook};
 use super::repo;
-use crate::accounts::model::Account;
+use crate::accounts::model::{Account, check_channel_id};
+use crate::accounts::pasted::clean;
 use crate::accounts::service::{self as accounts, NewAccount};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -214,6 +215,12 @@ pub async fn connect(
     (result, kept)
 }
 
+/// A channel's ID (PLATFORM 3: digits), or nothing: what was pasted into the wrong field may be the secret, so it is neither
+/// kept nor shown again.
+pub(super) fn id_or_nothing(text: &str) -> String {
+    Some(clean(text)).filter(|text| check_channel_id(text).is_ok()).unwrap_or_default()
+}
+
 async fn keep(
     hub: &Hub,
     who: Who<'_>,
@@ -225,7 +232,7 @@ async fn keep(
         Some(id) => id,
         None => start(hub, who, has).await?,
     };
-    let channel: String = text::storable(&new.channel_id).chars().take(40).collect();
+    let channel = id_or_nothing(&new.channel_id);
     let mut tx = begin(hub, who, &id).await?;
     match result {
         Ok(account) => {
@@ -259,7 +266,7 @@ pub async fn name_channel(
         None => start(hub, who, has).await?,
     };
     let mut tx = begin(hub, who, &id).await?;
-    repo::set_failure(&mut tx, who.0, &id, channel, None).await?;
+    repo::set_failure(&mut tx, who.0, &id, &id_or_nothing(channel), None).await?;
     tx.commit().await?;
     Ok(id)
 }

@@ -286,7 +286,7 @@ fn refused(
     error: &AppError,
 ) -> ConnectPage {
     let mut form = FormState::new()
-        .with("channel_id", new.channel_id.as_str())
+        .with("channel_id", service::id_or_nothing(&new.channel_id))
         .with("line_id", new.line_id.as_deref().unwrap_or_default());
     for wrong in &error.fields {
         form = form.wrong(&wrong.field, field_words(&wrong.field, wrong.code));
