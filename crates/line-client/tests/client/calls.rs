@@ -174,7 +174,7 @@ async fn rich_menus_are_found_and_removed() {
         ("GET", "/v2/bot/user/all/richmenu") => answer(403, &json!({"message": "the richmenu is owned by another channel", "details": []})),
         ("GET", "/v2/bot/richmenu/alias/list") => answer(200, &json!({"aliases": []})),
         ("DELETE", "/v2/bot/richmenu/richmenu-1") => answer(404, &json!({"message": "Not found"})),
-        ("GET", "/v2/bot/followers/ids") => answer(403, &json!({"message": "Access to this API is not available for your account"})),
+        ("GET", "/v2/bot/followers/ids?limit=1") => answer(403, &json!({"message": "Access to this API is not available for your account"})),
         _ => answer(200, &json!({})),
     })
     .await;
