@@ -303,7 +303,7 @@ describe('the spine', () => {
     const refusals = trouble.splice(0).filter((line) => !line.includes('422'));
     assert.deepEqual(refusals, []);
     await submit(channel.channelSecret);
-    await inbox.getByText('山嵐二店').first().waitFor();
+    await inbox.locator('main').getByText('山嵐二店').first().waitFor();
     await inbox.getByText('Use webhook').first().waitFor();
   });
 
