@@ -124,6 +124,7 @@ pub fn jobs() -> Registry {
         .add(alerts::jobs::settle)
         .every(alerts::jobs::EVERY, alerts::jobs::forget)
         .every(accounts::doctor::jobs::EVERY, accounts::doctor::jobs::run)
+        .add(accounts::service::run_end)
         .add(contacts::jobs::run)
         .every(outbox::jobs::EVERY, outbox::jobs::read_quotas)
         .every(outbox::jobs::EVERY, outbox::jobs::delete_tokens)

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::der::{INTEGER, SEQUENCE, element};
 use crate::secret::Secret;
 
 /// The only `client_assertion_type` (PLATFORM 4.1).
@@ -115,25 +116,11 @@ impl SigningKey {
 
 /// Takes `RSAPublicKey` of RFC 8017 apart: a SEQUENCE of the INTEGERs modulus and exponent, without their leading zeros.
 fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (inside, _) = element(0x30, der)?;
-    let (n, rest) = element(0x02, inside)?;
-    let (e, _) = element(0x02, rest)?;
+    let (SEQUENCE, inside, _) = element(der)? else { return None };
+    let (INTEGER, n, rest) = element(inside)? else { return None };
+    let (INTEGER, e, _) = element(rest)? else { return None };
     let zeros = |number: &[u8]| number.iter().take_while(|byte| **byte == 0).count();
     Some((n.get(zeros(n)..)?, e.get(zeros(e)..)?))
-}
-
-/// The first DER element of a tag: what it holds, and what follows it.
-fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = der.split_first()?;
-    let (&short, rest) = rest.split_first()?;
-    let (length, rest) = if short < 0x80 {
-        (usize::from(short), rest)
-    } else {
-        let (bytes, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
-        (bytes.iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte)), rest)
-    };
-    let (inside, rest) = rest.split_at_checked(length)?;
-    (first == tag).then_some((inside, rest))
 }
 
 #[cfg(test)]

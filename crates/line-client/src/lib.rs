@@ -43,6 +43,7 @@
 mod account;
 mod assertion;
 mod content;
+pub mod der;
 mod error;
 mod id_token;
 mod liff;

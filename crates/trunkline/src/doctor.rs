@@ -70,6 +70,8 @@ fn table(parts: &[Part], reader: Reader<'_>) -> String {
         for finding in &part.findings {
             let (code, title) = (finding.code.as_str(), finding.title(reader));
             lines.push(format!("  {:<8} {code:<15} {title}", mark(finding.state)));
+            // Only the operator sees where things lie.
+            lines.extend(finding.text("path").map(|path| format!("           {:<15} {path}", "")));
             if matches!(finding.state, State::Failed | State::Warning) {
                 lines.push(format!("           {:<15} {}", "", finding.detail(reader)));
                 lines.extend(finding.fix(reader).map(|fix| format!("           {:<15} -> {fix}", "")));
@@ -87,6 +89,7 @@ fn json_of(parts: &[Part], reader: Reader<'_>) -> String {
             "title": finding.title(reader),
             "detail": finding.detail(reader),
             "fix": finding.fix(reader),
+            "path": finding.text("path"),
             "checked_at": finding.checked_at,
         })
     };

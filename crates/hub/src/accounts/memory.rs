@@ -103,7 +103,7 @@ pub struct Seen {
     verified_at: AtomicI64,
     event_at: AtomicI64,
     oversized: AtomicU64,
-    bad_signatures: AtomicU64,
+    bad_signatures: AtomicI64,
     pub(super) rereads: Rereads,
 }
 
@@ -116,8 +116,8 @@ pub struct Counted {
     pub event_at: Option<Timestamp>,
     /// Bodies over the limit.
     pub oversized: u64,
-    /// Bodies whose signature fits no valid secret.
-    pub bad_signatures: u64,
+    /// Bodies whose signature fits no valid secret, less those that a later secret was found to sign.
+    pub bad_signatures: i64,
 }
 
 impl Seen {
@@ -139,6 +139,11 @@ impl Seen {
     /// A signature was wrong.
     pub fn bad_signature(&self) {
         self.bad_signatures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many bodies whose signature was wrong turned out to be LINE's, by a secret that was entered later.
+    pub fn verified_later(&self, count: i64) {
+        self.bad_signatures.fetch_sub(count, Ordering::Relaxed);
     }
 
     /// Takes the counters; `None` when nothing happened since the last time.

@@ -30,7 +30,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
-use crate::db::LogAndIgnore;
+use crate::db::{DbResult, LogAndIgnore};
 use crate::ids::AccountId;
 use crate::web::SettingsEntry;
 
@@ -93,10 +93,10 @@ pub trait AccountListener: Send + Sync + std::fmt::Debug {
         Box::pin(async {})
     }
 
-    /// An account was disconnected.
-    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+    /// An account was disconnected. Told at least once, also when the process ended meanwhile; after an error again.
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, DbResult<()>> {
         let _ = (hub, id);
-        Box::pin(async {})
+        Box::pin(async { Ok(()) })
     }
 }
 

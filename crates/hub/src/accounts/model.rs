@@ -235,7 +235,7 @@ pub struct Account {
     market: Option<String>,
     /// Who connected it first: a person's or an API key's name at that time (S1-10).
     pub connected_by: Option<String>,
-    /// The hub's public address under which it was connected.
+    /// The hub's public address that the hub set at LINE; none where it left LINE's webhook address alone.
     pub registered_url: Option<String>,
     /// Whether groups are shown.
     #[sqlx(try_from = "String")]
@@ -294,6 +294,19 @@ impl Account {
         self.registered_url.as_deref().or_else(at_line)
     }
 
+    /// Whether a webhook address is one of this account's, under whatever public address of the hub.
+    #[must_use]
+    pub fn is_own_webhook(&self, address: &str) -> bool {
+        address.ends_with(&format!("/webhooks/line/{}", self.webhook_key))
+    }
+
+    /// Whether LINE has no address of this account's, by the choice of whoever connected it: the hub never set one.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        let is_here = self.endpoint.as_deref().is_some_and(|address| self.is_own_webhook(address));
+        self.status != Status::Disconnected && self.registered_url.is_none() && !is_here
+    }
+
     /// The LINE ID that people know: the premium one where there is one, with `@`.
     #[must_use]
     pub fn line_id(&self) -> &str {
@@ -326,10 +339,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// What is to be done about the webhook, when it should be at `ours`.
+    /// What is to be done about the webhook, when it should be at `ours`; nothing where another address, or none, was left
+    /// as it was.
     #[must_use]
-    pub fn attention(&self, ours: &str) -> Option<Attention> {
+    pub fn attention(&self, ours: &str, is_left: bool) -> Option<Attention> {
         match &self.endpoint {
+            found if is_left && found.as_ref().is_none_or(|found| found.endpoint != ours) => None,
             None => Some(Attention::WebhookMissing),
             Some(endpoint) if endpoint.endpoint.is_empty() => Some(Attention::WebhookMissing),
             Some(endpoint) if endpoint.endpoint != ours => Some(Attention::WebhookElsewhere),

@@ -48,13 +48,12 @@ statements! {
         AND updated_at < $3" };
     INSERT = { "INSERT INTO accounts (id, tenant_id, messenger, channel_id, webhook_key, bot_user_id, display_name,
             basic_id, premium_id, picture_url, chat_mode, mark_as_read_mode, environment, status, attention,
-            found_endpoint, oversized, bad_signatures, created_at, updated_at, updated_by, connected_by,
-            registered_url)
+            found_endpoint, oversized, bad_signatures, created_at, updated_at, updated_by, connected_by)
         VALUES ($1, $2, 'line', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'attention', 'connecting',
-            $13, 0, 0, $14, $14, $15, $15, $16)" };
+            $13, 0, 0, $14, $14, $15, $15)" };
     REVIVE = { "UPDATE accounts SET webhook_key = $2, bot_user_id = $3, status = 'attention', attention = 'connecting',
             found_endpoint = $4, endpoint = NULL, endpoint_active = NULL, checked_at = NULL, updated_at = $5,
-            updated_by = $6, disconnected_at = NULL, registered_url = $7
+            updated_by = $6, disconnected_at = NULL, registered_url = NULL
         WHERE id = $1 AND status = 'disconnected'" };
     DELETE = { "DELETE FROM accounts WHERE id = $1" };
     DISCONNECT = { "UPDATE accounts SET status = 'disconnected', attention = NULL, updated_at = $2, updated_by = $3,
@@ -66,6 +65,7 @@ statements! {
     SET_ATTENTION = { "UPDATE accounts SET status = 'attention', attention = $2, checked_at = $3
         WHERE id = $1 AND status <> 'disconnected'" };
     SET_REGISTERED = { "UPDATE accounts SET registered_url = $2 WHERE id = $1 AND status <> 'disconnected'" };
+    SET_FOUND = { "UPDATE accounts SET found_endpoint = $2 WHERE id = $1 AND status <> 'disconnected'" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     COUNT = { "UPDATE accounts SET oversized = oversized + $2, bad_signatures = bad_signatures + $3,
             last_verified_at = CASE WHEN COALESCE(last_verified_at, 0) < $4 THEN $4 ELSE last_verified_at END,
@@ -142,16 +142,13 @@ pub(super) struct NewRow<'a> {
     pub(super) bot: &'a line_client::BotInfo,
     pub(super) environment: Environment,
     pub(super) found_endpoint: Option<&'a str>,
-    /// The hub's public address, without a slash at its end.
-    pub(super) public_url: &'a str,
     pub(super) now: Timestamp,
     pub(super) by: &'a str,
 }
 
 /// Adds an account whose connecting is under way.
 pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
-    let NewRow { id, tenant, channel_id, webhook_key, bot, environment, found_endpoint, public_url, now, by } =
-        *row;
+    let NewRow { id, tenant, channel_id, webhook_key, bot, environment, found_endpoint, now, by } = *row;
     let (user, name, basic) = (bot.user_id.as_str(), bot.display_name.as_str(), bot.basic_id.as_str());
     let (premium, picture) = (bot.premium_id.as_deref(), bot.picture_url.as_deref());
     let (chat, read, environment) =
@@ -172,7 +169,6 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
         found_endpoint,
         now,
         by,
-        public_url,
     ];
     tx.run(&INSERT, args).await.map(|_| ())
 }
@@ -180,7 +176,7 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<()> {
 /// Begins to connect a disconnected account again; `false` when it is not disconnected.
 pub(super) async fn revive(tx: &mut Tx, row: &NewRow<'_>) -> DbResult<bool> {
     let user = row.bot.user_id.as_str();
-    let args = args![row.id, row.webhook_key, user, row.found_endpoint, row.now, row.by, row.public_url];
+    let args = args![row.id, row.webhook_key, user, row.found_endpoint, row.now, row.by];
     Ok(tx.run(&REVIVE, args).await? == 1)
 }
 
@@ -233,9 +229,14 @@ pub(super) async fn set_attention(
     tx.run(&SET_ATTENTION, args![id, attention.as_str(), now]).await.map(|_| ())
 }
 
-/// Notes the hub's public address that LINE has now.
+/// Notes the hub's public address that LINE has now, because the hub set it there.
 pub(super) async fn set_registered(tx: &mut Tx, id: &AccountId, origin: &str) -> DbResult<()> {
     tx.run(&SET_REGISTERED, args![id, origin]).await.map(|_| ())
+}
+
+/// Keeps another system's webhook address that the hub is about to replace.
+pub(super) async fn set_found(tx: &mut Tx, id: &AccountId, address: &str) -> DbResult<()> {
+    tx.run(&SET_FOUND, args![id, address]).await.map(|_| ())
 }
 
 /// Notes who changed the settings.
@@ -247,7 +248,7 @@ pub(super) async fn touch(tx: &mut Tx, id: &AccountId, now: Timestamp, by: &str)
 pub(super) async fn count(tx: &mut Tx, id: &AccountId, counted: &Counted) -> DbResult<()> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (verified, event) = (counted.verified_at.unwrap_or_default(), counted.event_at.unwrap_or_default());
-    let (oversized, bad) = (number(counted.oversized), number(counted.bad_signatures));
+    let (oversized, bad) = (number(counted.oversized), counted.bad_signatures);
     tx.run(&COUNT, args![id, oversized, bad, verified, event]).await.map(|_| ())
 }
 

@@ -44,7 +44,6 @@ pub(crate) async fn connected(hub: &Hub, tenant: &TenantId, channel: &str) -> Ar
         bot: &bot,
         environment: Environment::Test,
         found_endpoint: None,
-        public_url: &hub.config.origin(),
         now,
         by: "test",
     };
@@ -54,6 +53,7 @@ pub(crate) async fn connected(hub: &Hub, tenant: &TenantId, channel: &str) -> Ar
     service::add_secret(&mut tx, hub, owner, SecretKind::ChannelSecret, &Secret::from(SECRET)).await.unwrap();
     let reading = Reading { bot: bot.clone(), endpoint: None, at: now };
     repo::set_reading(&mut tx, &id, &reading, None).await.unwrap();
+    repo::set_registered(&mut tx, &id, &hub.config.origin()).await.unwrap();
     tx.commit().await.unwrap();
     service::remember(hub, &id).await.unwrap();
     hub.accounts.by_id(&id).unwrap()

@@ -181,7 +181,8 @@ struct AlertSettingsBody {
 /// Notices are `POST`ed as JSON: `type` (`alert.opened`, `alert.closed`, `alert.test`), `timestamp`, and `data` with `id`, `code`,
 /// `severity`, `title`, `fix`, `args`, `account` (`id`, `name`, or null), `opened_at`, `closed_at`, `url`. The headers
 /// `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard Webhooks; a retry has the same
-/// `webhook-id`. Any 2xx takes a notice; 410 ends it; everything else is tried again for some hours.
+/// `webhook-id`. Any 2xx takes a notice; 410 ends it, and it is not tried again; everything else is tried again for some hours.
+/// `alert.opened` comes once more with the same `data.id` each time it gets worse.
 #[utoipa::path(put, path = "/alert-settings", tag = "Alerts", request_body = AlertSettingsBody,
     responses((status = 200, body = AlertSettingsView), Problems))]
 async fn change_alert_settings(
@@ -232,7 +233,8 @@ struct AlertTestView {
 }
 
 /// Sends a notice that is only a try and waits for the outcome: by e-mail to the first recipient, or to the webhook's address,
-/// switched on or not. 409 `no_mail_server`, `no_recipient` or `no_webhook` when there is nothing to try.
+/// switched on or not. 409 `no_mail_server`, `no_recipient` or `no_webhook` when there is nothing to try; 429
+/// `alert_tests_used_up` after ten tries within an hour, the page's among them.
 #[utoipa::path(post, path = "/alert-settings/test", tag = "Alerts", request_body = AlertTestBody,
     responses((status = 200, body = AlertTestView), Problems))]
 async fn test_alert_channel(

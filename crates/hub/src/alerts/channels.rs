@@ -1,5 +1,8 @@
 //! Whom a tenant wants to be told, and how.
 
+use std::time::Duration;
+
+use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -18,6 +21,9 @@ use crate::web::i18n::Language;
 
 /// Addresses that a tenant may name.
 pub(super) const MAX_ADDRESSES: usize = 20;
+/// Tries of a channel that a tenant has within this time, so that nobody sends mail by them.
+const TESTS: i64 = 10;
+pub(super) const TESTS_WITHIN: Duration = Duration::from_secs(3600);
 
 /// What an operator does who wants e-mail.
 const NO_MAIL_SERVER: &str =
@@ -149,7 +155,8 @@ pub async fn change(
     changes: Changes,
     actor: &Actor,
 ) -> AppResult<(Settings, Option<String>)> {
-    let row = repo::settings(&hub.db, tenant).await?;
+    let mut tx = hub.db.begin().await?;
+    let row = repo::hold_settings(&mut tx, tenant, &Settings::of(None), hub.now()).await?;
     let sealed = row.as_ref().and_then(|row| row.webhook_secret.clone());
     let before = Settings::of(row);
     let mut after = before.clone();
@@ -216,7 +223,6 @@ pub async fn change(
     ];
     let changed: Vec<_> = parts.iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| *name).collect();
     let detail = json!({ "changed": changed });
-    let mut tx = hub.db.begin().await?;
     repo::set_settings(&mut tx, tenant, &after, sealed).await?;
     team::audit(&mut tx, hub, tenant, actor, ("alerts.settings_changed", tenant.as_str()), &detail).await?;
     tx.commit().await?;
@@ -343,7 +349,8 @@ pub enum Tried {
 /// the first recipient; by webhook to the address in the settings, switched on or not.
 ///
 /// # Errors
-/// 409 `no_mail_server`, `no_recipient` or `no_webhook` when there is nothing to try; those of the database.
+/// 409 `no_mail_server`, `no_recipient` or `no_webhook` when there is nothing to try; 429 `alert_tests_used_up` after ten
+/// within an hour; those of the database.
 pub async fn test(
     hub: &Hub,
     tenant: &Tenant,
@@ -377,12 +384,14 @@ pub async fn test(
                     first.to
                 }
             };
+            count_test(hub, &tenant.id, &id).await?;
             let sent = told.mail(hub, &to).await;
             (to, sent)
         }
         Channel::Webhook => {
             let none = || AppError::conflict("no_webhook", "there is no webhook address; save one first");
             let to = settings.webhook_url.ok_or_else(none)?;
+            count_test(hub, &tenant.id, &id).await?;
             let sent = told.post(hub, &to).await;
             (to, sent)
         }
@@ -391,4 +400,17 @@ pub async fn test(
         Ok(()) => Tried::Sent(to),
         Err(failed) => Tried::Failed { to, key: failed.key(), reason: failed.to_string() },
     })
+}
+
+/// Notes a try, unless there were too many within the hour.
+async fn count_test(hub: &Hub, tenant: &TenantId, id: &NoticeId) -> AppResult<()> {
+    let now = hub.now();
+    let mut tx = hub.db.begin().await?;
+    if repo::count_tests(&mut tx, tenant, now.minus(TESTS_WITHIN)).await? >= TESTS {
+        let detail = format!("the channels can be tried {TESTS} times within an hour; try again later");
+        return Err(AppError::new(StatusCode::TOO_MANY_REQUESTS, "alert_tests_used_up", detail));
+    }
+    repo::add_test(&mut tx, id, tenant, now).await?;
+    tx.commit().await?;
+    Ok(())
 }

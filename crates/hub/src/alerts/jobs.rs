@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{self, Channel, Target};
-use super::notify::{Kind, Told};
+use super::notify::{Failed, Kind, Told};
 use super::repo;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -119,8 +119,12 @@ async fn send_notice(hub: &Hub, id: &NoticeId) -> AppResult<Outcome> {
         end(hub, id, None).await?;
         return Ok(Outcome::Done);
     };
-    // It stays waiting: a person may try again what died.
     let reason = failed.to_string();
+    if matches!(failed, Failed::Gone) {
+        end(hub, id, Some(&reason)).await?;
+        return Ok(Outcome::Done);
+    }
+    // It stays waiting: a person may try again what died.
     let mut tx = hub.db.begin().await?;
     repo::note_failure(&mut tx, id, &reason).await?;
     tx.commit().await?;
@@ -163,6 +167,9 @@ pub async fn forget(hub: Hub, _: Forget) -> Outcome {
 
 async fn delete(hub: &Hub) -> DbResult<()> {
     let before = hub.now().minus(KEPT);
+    let mut tx = hub.db.begin().await?;
+    repo::forget_tests(&mut tx, hub.now().minus(channels::TESTS_WITHIN)).await?;
+    tx.commit().await?;
     loop {
         let mut tx = hub.db.begin().await?;
         let gone = repo::forget(&mut tx, before, BATCH).await?;

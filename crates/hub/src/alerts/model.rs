@@ -9,6 +9,8 @@ use crate::ids::{AccountId, AlertId, TenantId};
 
 /// An alert that comes back within this time is the same one.
 pub const RETURNS_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// A node that has not said for so long that its machine is in trouble is taken to be gone: three of the doctor's rounds.
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// That it is over is told after it has been over for so long.
 const SETTLES: Duration = Duration::from_secs(5 * 60);
 /// And no later than this, however often it has come back.
@@ -60,6 +62,11 @@ pub struct Condition<'a> {
     pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,
+    /// How far it has gone, in steps of its own: people are told again, once, when it goes further than they know.
+    pub level: i64,
+    /// The node that says it, where it is about that node's machine: another node's "off" ends it only after
+    /// 15 minutes without a word of this one.
+    pub node: Option<&'a str>,
     /// What stands in the words, as an object of texts and numbers (`{ "used": 180, "total": 200 }`): no secret, nothing of friends.
     /// Names that the words know: `address`, `count`, `days`, `hours`, `percent`, `seconds`, `total`, `used`.
     pub args: Value,
@@ -93,6 +100,10 @@ pub struct Alert {
     pub returns: i64,
     /// Whether people were told that it is on, and not yet that it is over.
     pub is_told: bool,
+    /// How far it had gone when people were told.
+    pub told_level: i64,
+    /// The node that saw it last, where it is about one node's machine.
+    pub seen_by: Option<String>,
 }
 
 /// How long a condition must be over before people are told so: 5 minutes, twice as long each time it has come back,

@@ -87,6 +87,8 @@ struct AlertsPage {
     /// A new secret, shown this once.
     secret: Option<String>,
     tried: Option<(Channel, Tried)>,
+    /// Whether a try was refused because there were too many.
+    is_used_up: bool,
 }
 
 #[derive(Template)]
@@ -128,6 +130,7 @@ impl AlertsPage {
             languages: Language::ALL,
             secret: None,
             tried: None,
+            is_used_up: false,
             ui,
         })
     }
@@ -199,9 +202,13 @@ async fn test(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) ->
     viewer.require_owner()?;
     let channel = Channel::parse(fields.text("channel")).unwrap_or(Channel::Email);
     let own = (viewer.email.as_str(), ui.language());
-    let tried = channels::test(&hub, &viewer.tenant, channel, Some(own)).await?;
-    let page = AlertsPage { tried: Some((channel, tried)), ..AlertsPage::load(&hub, ui, &viewer).await? };
-    Ok(Page(page))
+    let tried = match channels::test(&hub, &viewer.tenant, channel, Some(own)).await {
+        Ok(tried) => Some((channel, tried)),
+        Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => None,
+        Err(error) => return Err(error),
+    };
+    let is_used_up = tried.is_none();
+    Ok(Page(AlertsPage { tried, is_used_up, ..AlertsPage::load(&hub, ui, &viewer).await? }))
 }
 
 /// The worst alert that the reader may see, and how many more there are; nothing when there is none.

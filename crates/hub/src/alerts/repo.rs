@@ -12,7 +12,7 @@ use crate::{args, in_scope, statements};
 macro_rules! columns {
     () => {
         "SELECT a.id, a.tenant_id, a.account_id, o.display_name AS account_name, a.code, a.severity, a.args, a.opened_at,
-        a.last_seen_at, a.closed_at, a.returns, a.is_told
+        a.last_seen_at, a.closed_at, a.returns, a.is_told, a.told_level, a.seen_by
         FROM alerts AS a LEFT JOIN accounts AS o ON o.id = a.account_id AND o.tenant_id = a.tenant_id WHERE"
     };
 }
@@ -25,16 +25,19 @@ statements! {
         AND (a.opened_at < $4 OR (a.opened_at = $4 AND a.id < $5)) ORDER BY a.opened_at DESC, a.id DESC LIMIT $6") };
     NEWEST = { concat!(columns!(), " a.tenant_id = $1 AND a.place = $2 AND a.code = $3
         ORDER BY a.opened_at DESC, a.id DESC LIMIT 1") };
-    OF_ACCOUNT = { concat!(columns!(), " a.tenant_id = $1 AND a.account_id = $2 AND a.closed_at IS NULL ORDER BY a.id") };
+    OF_PLACE = { concat!(columns!(), " a.tenant_id = $1 AND a.place = $2 AND a.closed_at IS NULL ORDER BY a.id") };
+    // reads: accounts
+    IS_CONNECTED = { "SELECT id FROM accounts WHERE id = $1 AND tenant_id = $2 AND status <> 'disconnected'" };
     INSERT = { "INSERT INTO alerts (id, tenant_id, account_id, place, code, severity, args, opened_at, last_seen_at,
-            returns, is_told)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, $9)
+            returns, is_told, told_level, seen_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, $9, $10, $11)
         ON CONFLICT (tenant_id, place, code) WHERE closed_at IS NULL DO NOTHING" };
     REOPEN = { "UPDATE alerts SET severity = $2, args = $3, opened_at = $4, last_seen_at = $4, closed_at = NULL,
-            returns = returns + 1, is_told = $5
+            returns = returns + 1, is_told = $5, told_level = $7, seen_by = $8
         WHERE id = $1 AND closed_at IS NOT NULL AND is_told = $6 AND NOT EXISTS (SELECT 1 FROM alerts AS b
             WHERE b.tenant_id = alerts.tenant_id AND b.place = alerts.place AND b.code = alerts.code AND b.closed_at IS NULL)" };
-    SEE = { "UPDATE alerts SET severity = $2, args = $3, last_seen_at = $4 WHERE id = $1 AND closed_at IS NULL" };
+    SEE = { "UPDATE alerts SET severity = $2, args = $3, last_seen_at = $4, told_level = $5, seen_by = $6
+        WHERE id = $1 AND closed_at IS NULL AND told_level = $7" };
     CLOSE = { "UPDATE alerts SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL" };
     FIND = { concat!(columns!(), " a.id = $1") };
     SETTINGS = { "SELECT email_on, email_to, language, webhook_on, webhook_url, webhook_secret, updated_at, updated_by
@@ -48,6 +51,14 @@ statements! {
         ON CONFLICT (tenant_id) DO UPDATE SET email_on = excluded.email_on, email_to = excluded.email_to,
             language = excluded.language, webhook_on = excluded.webhook_on, webhook_url = excluded.webhook_url,
             webhook_secret = excluded.webhook_secret, updated_at = excluded.updated_at, updated_by = excluded.updated_by" };
+    // Holds the row, so that two changes at once do not undo each other.
+    HOLD_SETTINGS = { "INSERT INTO alert_settings
+            (tenant_id, email_on, email_to, language, webhook_on, webhook_url, webhook_secret, updated_at, updated_by)
+        VALUES ($1, $2, $3, $4, $5, NULL, NULL, $6, $7)
+        ON CONFLICT (tenant_id) DO UPDATE SET updated_by = alert_settings.updated_by" };
+    ADD_TEST = { "INSERT INTO alert_tests (id, tenant_id, tested_at) VALUES ($1, $2, $3)" };
+    COUNT_TESTS = { "SELECT COUNT(*) FROM alert_tests WHERE tenant_id = $1 AND tested_at > $2" };
+    FORGET_TESTS = { "DELETE FROM alert_tests WHERE tested_at <= $1" };
     SEALED = { "SELECT tenant_id, webhook_secret FROM alert_settings WHERE webhook_secret IS NOT NULL ORDER BY tenant_id" };
     RESEAL = { "UPDATE alert_settings SET webhook_secret = $3 WHERE tenant_id = $1 AND webhook_secret = $2" };
     ADD_NOTICE = { "INSERT INTO alert_notices (id, tenant_id, alert_id, kind, channel, target, language, state, created_at)
@@ -85,9 +96,14 @@ pub(super) async fn newest(db: &Db, tenant: &TenantId, place: &str, code: &str) 
     db.opt(&NEWEST, args![tenant, place, code]).await
 }
 
-/// The open alerts of an account.
-pub(super) async fn of_account(db: &Db, tenant: &TenantId, account: &AccountId) -> DbResult<Vec<Alert>> {
-    db.all(&OF_ACCOUNT, args![tenant, account]).await
+/// The open alerts of a place: an account's id, or the empty text for the hub as a whole.
+pub(super) async fn of_place(db: &Db, tenant: &TenantId, place: &str) -> DbResult<Vec<Alert>> {
+    db.all(&OF_PLACE, args![tenant, place]).await
+}
+
+/// Whether an account is connected.
+pub(super) async fn is_connected(tx: &mut Tx, tenant: &TenantId, account: &AccountId) -> DbResult<bool> {
+    Ok(tx.opt::<(AccountId,)>(&IS_CONNECTED, args![account, tenant]).await?.is_some())
 }
 
 /// What a row is made or changed to.
@@ -97,6 +113,8 @@ pub(super) struct New<'a> {
     pub(super) args: &'a str,
     pub(super) at: Timestamp,
     pub(super) is_told: bool,
+    pub(super) told_level: i64,
+    pub(super) seen_by: Option<&'a str>,
 }
 
 /// Opens an alert; `false` when another process just did.
@@ -108,24 +126,41 @@ pub(super) async fn insert(
 ) -> DbResult<bool> {
     let place = account.map_or("", AccountId::as_str);
     let (severity, is_told) = (new.severity.as_str(), new.is_told);
-    let args = args![id, tenant, account, place, code, severity, new.args, new.at, is_told];
+    let args = args![
+        id,
+        tenant,
+        account,
+        place,
+        code,
+        severity,
+        new.args,
+        new.at,
+        is_told,
+        new.told_level,
+        new.seen_by
+    ];
     Ok(tx.run(&INSERT, args).await? == 1)
 }
 
 /// Opens one again; `false` when another process just did.
 pub(super) async fn reopen(tx: &mut Tx, id: &AlertId, new: &New<'_>, was_told: bool) -> DbResult<bool> {
-    let args = args![id, new.severity.as_str(), new.args, new.at, new.is_told, was_told];
+    let args = args![
+        id,
+        new.severity.as_str(),
+        new.args,
+        new.at,
+        new.is_told,
+        was_told,
+        new.told_level,
+        new.seen_by
+    ];
     Ok(tx.run(&REOPEN, args).await? == 1)
 }
 
-pub(super) async fn see(
-    tx: &mut Tx,
-    id: &AlertId,
-    severity: Severity,
-    args: &str,
-    at: Timestamp,
-) -> DbResult<()> {
-    tx.run(&SEE, args![id, severity.as_str(), args, at]).await.map(|_| ())
+/// Notes that one is still on; `false` when it is closed, or another process told a worse level than `told_before`.
+pub(super) async fn see(tx: &mut Tx, id: &AlertId, new: &New<'_>, told_before: i64) -> DbResult<bool> {
+    let args = args![id, new.severity.as_str(), new.args, new.at, new.told_level, new.seen_by, told_before];
+    Ok(tx.run(&SEE, args).await? == 1)
 }
 
 /// Closes one; `false` when it is closed already.
@@ -158,6 +193,34 @@ pub(super) struct SettingsRow {
 
 pub(super) async fn settings(db: &Db, tenant: &TenantId) -> DbResult<Option<SettingsRow>> {
     db.opt(&SETTINGS, args![tenant]).await
+}
+
+/// The settings, held until the transaction ends; `first` is stored where there are none.
+pub(super) async fn hold_settings(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    first: &Settings,
+    now: Timestamp,
+) -> DbResult<Option<SettingsRow>> {
+    let language = first.language.tag();
+    let args = args![tenant, first.email_on, "[]", language, first.webhook_on, now, ""];
+    tx.run(&HOLD_SETTINGS, args).await?;
+    tx.opt(&SETTINGS, args![tenant]).await
+}
+
+/// Notes a try of a channel.
+pub(super) async fn add_test(tx: &mut Tx, id: &NoticeId, tenant: &TenantId, at: Timestamp) -> DbResult<()> {
+    tx.run(&ADD_TEST, args![id, tenant, at]).await.map(|_| ())
+}
+
+/// How many tries a tenant made after a moment.
+pub(super) async fn count_tests(tx: &mut Tx, tenant: &TenantId, after: Timestamp) -> DbResult<i64> {
+    Ok(tx.opt::<(i64,)>(&COUNT_TESTS, args![tenant, after]).await?.map_or(0, |(count,)| count))
+}
+
+/// Forgets tries up to a moment.
+pub(super) async fn forget_tests(tx: &mut Tx, until: Timestamp) -> DbResult<()> {
+    tx.run(&FORGET_TESTS, args![until]).await.map(|_| ())
 }
 
 /// Address, role and language of a tenant's people who may sign in.

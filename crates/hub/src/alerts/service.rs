@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::jobs::{self, Settle};
-use super::model::{Alert, Condition, RETURNS_WITHIN, settles};
+use super::model::{Alert, Condition, RETURNS_WITHIN, SEEN_WITHIN, settles};
 use super::notify::Kind;
 use super::{channels, repo};
 use crate::app::Hub;
@@ -24,7 +24,8 @@ const MAX_TOLD: i64 = 1000;
 
 /// Says whether a condition is on. To be called after each check, however often: an alert opens at the first "on", is only
 /// seen again by the next ones, and closes at the first "off"; an "off" without an alert costs one read. Opening is
-/// told at once, closing after [`settles`].
+/// told at once, going further ([`Condition::level`]) once more, closing after [`settles`]. Of an account that is not
+/// connected nothing opens: an examination may end after its account.
 ///
 /// # Errors
 /// Those of the database; then nothing has changed, and the next check says it again.
@@ -33,6 +34,7 @@ pub async fn report(hub: &Hub, condition: &Condition<'_>, is_on: bool) -> DbResu
     let newest = repo::newest(&hub.db, condition.tenant, place, condition.code).await?;
     let changed = match newest {
         Some(alert) if alert.closed_at.is_none() && is_on => return see(hub, condition, &alert).await,
+        Some(alert) if alert.closed_at.is_none() && is_anothers(hub, condition, &alert) => return Ok(()),
         Some(alert) if alert.closed_at.is_none() => close(hub, &alert).await,
         before if is_on => open(hub, condition, before).await,
         _ => return Ok(()),
@@ -44,15 +46,34 @@ pub async fn report(hub: &Hub, condition: &Condition<'_>, is_on: bool) -> DbResu
     Ok(())
 }
 
+/// Whether another node, which still works, sees the trouble on its own machine.
+fn is_anothers(hub: &Hub, condition: &Condition<'_>, alert: &Alert) -> bool {
+    let Some(seen_by) = alert.seen_by.as_deref() else { return false };
+    condition.node.is_some_and(|node| node != seen_by) && hub.now().since(alert.last_seen_at) < SEEN_WITHIN
+}
+
 async fn open(hub: &Hub, condition: &Condition<'_>, before: Option<Alert>) -> DbResult<bool> {
     let (now, args) = (hub.now(), condition.args.to_string());
-    let new = repo::New { severity: condition.severity, args: &args, at: now, is_told: true };
     let recent = before
         .filter(|before| before.closed_at.is_some_and(|closed_at| now.since(closed_at) < RETURNS_WITHIN));
     // What people were told is on was never over for them.
-    let is_news = recent.as_ref().is_none_or(|before| !before.is_told);
+    let known = recent.as_ref().filter(|before| before.is_told).map(|before| before.told_level);
+    let is_news = known.is_none_or(|known| condition.level > known);
+    let new = repo::New {
+        severity: condition.severity,
+        args: &args,
+        at: now,
+        is_told: true,
+        told_level: known.map_or(condition.level, |known| known.max(condition.level)),
+        seen_by: condition.node,
+    };
     let targets = if is_news { channels::targets(hub, condition.tenant).await? } else { Vec::new() };
     let mut tx = hub.db.begin().await?;
+    if let Some(account) = condition.account
+        && !repo::is_connected(&mut tx, condition.tenant, account).await?
+    {
+        return Ok(false);
+    }
     let (id, opened) = match recent {
         Some(before) => {
             let opened = repo::reopen(&mut tx, &before.id, &new, before.is_told).await?;
@@ -74,13 +95,28 @@ async fn open(hub: &Hub, condition: &Condition<'_>, before: Option<Alert>) -> Db
 
 async fn see(hub: &Hub, condition: &Condition<'_>, alert: &Alert) -> DbResult<()> {
     let (now, args) = (hub.now(), condition.args.to_string());
-    let is_same = alert.severity == condition.severity && alert.args == args;
+    let is_worse = condition.level > alert.told_level;
+    let is_same = alert.severity == condition.severity && alert.args == args && !is_worse;
     if is_same && now.since(alert.last_seen_at) < SEEN_EVERY {
         return Ok(());
     }
+    let new = repo::New {
+        severity: condition.severity,
+        args: &args,
+        at: now,
+        is_told: true,
+        told_level: alert.told_level.max(condition.level),
+        seen_by: condition.node,
+    };
+    let targets = if is_worse { channels::targets(hub, condition.tenant).await? } else { Vec::new() };
     let mut tx = hub.db.begin().await?;
-    repo::see(&mut tx, &alert.id, condition.severity, &args, now).await?;
+    if repo::see(&mut tx, &alert.id, &new, alert.told_level).await? {
+        jobs::tell(&mut tx, hub, (condition.tenant, &alert.id, Kind::Opened), &targets).await?;
+    }
     tx.commit().await?;
+    if is_worse {
+        hub.jobs.wake();
+    }
     if !is_same {
         announce(hub, condition.tenant, condition.account);
     }
@@ -100,12 +136,19 @@ async fn close(hub: &Hub, alert: &Alert) -> DbResult<bool> {
     Ok(closed)
 }
 
-/// Ends all alerts of an account without a word: it was disconnected, so nothing of it is checked any more.
+/// Ends all open alerts of an account (`None`: those about the hub as a whole) without a word, or only those of one code:
+/// nothing of it is checked any more, or another alert says more.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn end_account(hub: &Hub, tenant: &TenantId, account: &AccountId) -> DbResult<()> {
-    let open = repo::of_account(&hub.db, tenant, account).await?;
+pub async fn end(
+    hub: &Hub,
+    tenant: &TenantId,
+    account: Option<&AccountId>,
+    code: Option<&str>,
+) -> DbResult<()> {
+    let mut open = repo::of_place(&hub.db, tenant, account.map_or("", AccountId::as_str)).await?;
+    open.retain(|alert| code.is_none_or(|code| alert.code == code));
     if open.is_empty() {
         return Ok(());
     }
@@ -116,7 +159,7 @@ pub async fn end_account(hub: &Hub, tenant: &TenantId, account: &AccountId) -> D
         repo::settle(&mut tx, &alert.id, now).await?;
     }
     tx.commit().await?;
-    announce(hub, tenant, Some(account));
+    announce(hub, tenant, account);
     Ok(())
 }
 

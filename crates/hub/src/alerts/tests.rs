@@ -25,7 +25,15 @@ async fn tenant(hub: &Hub, name: &str, receiver: &Receiver) -> TenantId {
 
 const fn clock(tenant: &TenantId) -> Condition<'_> {
     let args = serde_json::Value::Null;
-    Condition { tenant, account: None, code: "clock", severity: Severity::Warning, args }
+    Condition {
+        tenant,
+        account: None,
+        code: "clock",
+        severity: Severity::Warning,
+        level: 1,
+        node: None,
+        args,
+    }
 }
 
 #[rstest]

@@ -34,8 +34,8 @@ impl AccountListener for Quarantine {
         })
     }
 
-    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
-        Box::pin(async { empty(hub, id).await.log_and_ignore("emptying the quarantine") })
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, DbResult<()>> {
+        Box::pin(empty(hub, id))
     }
 }
 
@@ -81,6 +81,7 @@ pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
             let mut tx = hub.db.begin().await?;
             repo::take(&mut tx, &row.id).await?;
             tx.commit().await?;
+            account.seen.verified_later(1);
             count += 1;
         }
     }

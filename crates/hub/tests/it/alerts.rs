@@ -45,6 +45,8 @@ impl Shop {
             account: Some(&account),
             code,
             severity: Severity::Failed,
+            level: 2,
+            node: None,
             args: json!({}),
         };
         alerts::service::report(self.hub.hub(), &condition, is_on).await.unwrap();
@@ -218,6 +220,8 @@ async fn the_banner_shows_the_worst_to_those_who_may_see_the_account() {
         account: None,
         code: "clock",
         severity: Severity::Warning,
+        level: 1,
+        node: None,
         args: json!({ "seconds": 90 }),
     };
     alerts::service::report(hub, &clock, true).await.unwrap();
@@ -240,7 +244,7 @@ async fn the_banner_shows_the_worst_to_those_who_may_see_the_account() {
     assert_eq!(stranger.get("/alerts").await.expect(200)["items"], json!([]));
 
     let account = AccountId::parse(&shop.account.id).unwrap();
-    alerts::service::end_account(hub, &shop.hub.tenant, &account).await.unwrap();
+    alerts::service::end(hub, &shop.hub.tenant, Some(&account), None).await.unwrap();
     shop.after(60 * MINUTE).await;
     assert_eq!(
         shop.told(),

@@ -43,6 +43,8 @@ pub(super) struct Readings {
     pub(super) at: Timestamp,
     /// The webhook address that should stand at LINE.
     pub(super) ours: String,
+    /// Whether the hub set its address there.
+    pub(super) is_registered: bool,
     /// Whether the token is a pasted one.
     pub(super) pasted: bool,
     /// The bot behind the channel.
@@ -80,6 +82,23 @@ impl Readings {
         )
     }
 
+    /// The address at LINE; `None` when it could not be read.
+    fn address(&self) -> Option<&str> {
+        let endpoint = self.endpoint.as_ref().ok()?;
+        Some(endpoint.as_ref().map_or("", |endpoint| endpoint.endpoint.as_str()))
+    }
+
+    /// Whether LINE has another address, or none, that whoever connected the account wanted left as it is.
+    pub(super) fn is_left(&self) -> bool {
+        !self.is_registered && self.address().is_some_and(|address| address != self.ours)
+    }
+
+    /// Whether LINE sends the events here.
+    pub(super) fn is_switched_on(&self) -> bool {
+        let Ok(Some(endpoint)) = &self.endpoint else { return false };
+        endpoint.active && endpoint.endpoint == self.ours
+    }
+
     /// The findings that need nothing but these readings.
     pub(super) fn findings(&self) -> Vec<Finding> {
         vec![
@@ -97,6 +116,7 @@ impl Readings {
         const CODE: Code = Code::UseWebhook;
         match &self.endpoint {
             Err(why) => self.unread(CODE, why),
+            Ok(_) if self.is_left() => self.found(CODE, State::Ok, "left"),
             Ok(Some(endpoint)) if endpoint.active => self.found(CODE, State::Ok, "on"),
             Ok(Some(endpoint)) if !endpoint.endpoint.is_empty() => self.found(CODE, State::Failed, "off"),
             Ok(_) => self.found(CODE, State::Failed, "no-address"),
@@ -110,6 +130,8 @@ impl Readings {
             Ok(endpoint) => endpoint.as_ref().map_or("", |endpoint| endpoint.endpoint.as_str()),
         };
         match address {
+            "" if self.is_left() => self.found(CODE, State::Ok, "left-empty"),
+            address if self.is_left() => self.found(CODE, State::Ok, "left").with("address", address),
             "" => self.found(CODE, State::Failed, "missing"),
             address if address == self.ours => self.found(CODE, State::Ok, "ours"),
             address => self.found(CODE, State::Failed, "elsewhere").with("address", address),
@@ -190,6 +212,9 @@ impl Readings {
         if let Some(at) = self.counters.oversized_at.filter(|at| self.is_lately(*at)) {
             return self.found(CODE, State::Failed, "oversized").with("at", at);
         }
+        if self.is_left() {
+            return self.found(CODE, State::Ok, "left");
+        }
         let Some(last) = self.last_event_at else { return self.found(CODE, State::Unknown, "never") };
         let found = |state, variant| self.found(CODE, state, variant).with("at", last);
         match rhythm::judge(&self.hours, rhythm::hour(self.at)) {
@@ -202,8 +227,13 @@ impl Readings {
     }
 
     fn is_lately(&self, at: Timestamp) -> bool {
-        self.at.millis() - at.millis() < LATELY_MS
+        is_lately(self.at, at)
     }
+}
+
+/// Whether something at the door is not yet history.
+pub(super) fn is_lately(now: Timestamp, at: Timestamp) -> bool {
+    now.millis() - at.millis() < LATELY_MS
 }
 
 /// What is to be done about an account by its findings; the one place where its status comes from. `None` within: all
@@ -235,6 +265,7 @@ mod tests {
         Readings {
             at: START,
             ours: "https://hub.example/webhooks/line/k".to_owned(),
+            is_registered: true,
             pasted: false,
             bot: Ok(testing::bot("1656000000")),
             endpoint: Ok(Some(WebhookEndpoint {
@@ -287,6 +318,25 @@ mod tests {
         assert_eq!(at_line("", false), is("no-address", "missing", Attention::WebhookMissing));
         let never = Readings { endpoint: Ok(None), ..good() };
         assert_eq!(attention(&never.findings()), Some(Some(Attention::WebhookMissing)));
+    }
+
+    #[test]
+    fn an_address_that_was_left_alone_is_a_plain_fact() {
+        let left = |address: &str, active| {
+            let endpoint = WebhookEndpoint { endpoint: address.to_owned(), active };
+            Readings { is_registered: false, endpoint: Ok(Some(endpoint)), ..good() }
+        };
+        for (address, variant) in [("https://x.example/", "left"), ("", "left-empty")] {
+            for active in [true, false] {
+                let readings = left(address, active);
+                assert_eq!(found(&readings, Code::Endpoint), (State::Ok, variant.to_owned()));
+                assert_eq!(found(&readings, Code::UseWebhook), (State::Ok, "left".to_owned()));
+                assert_eq!(attention(&readings.findings()), Some(None));
+            }
+        }
+        // Somebody pasted the hub's address there: it is as if the hub had.
+        let pasted = left(&good().ours, false);
+        assert_eq!(attention(&pasted.findings()), Some(Some(Attention::WebhookOff)));
     }
 
     // GOTCHAS I3: an outage of LINE is no fault of the account.

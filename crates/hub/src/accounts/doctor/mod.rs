@@ -1,9 +1,9 @@
 //! The doctor: what can go wrong between LINE and the hub, each with its state, its cause and what to do, in words.
 //!
-//! Owns `account_checks`, `account_rounds`, `account_webhook_tests` and `account_hours`. [`Finding`] is what every check gives,
+//! Owns `account_checks`, `account_rounds`, `webhook_tests` and `account_hours`. [`Finding`] is what every check gives,
 //! whoever makes it; the words stand in the language files under `doctor-<code>-<variant>-title`, `-detail` and (where a
 //! person can do something) `-fix`. Promises: what cannot be judged is `unknown`, never `failed`; LINE's test runs at most
-//! 12 times an hour alone and 20 by hand; an account's status follows from its findings, and from nothing else.
+//! 12 times an hour alone and 20 by hand, whatever asks for it; an account's status follows from its findings, and from nothing else.
 
 mod answers;
 pub(in crate::accounts) mod api;
@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 use crate::accounts::AccountListener;
 use crate::alerts;
 use crate::app::Hub;
-use crate::db::{DbResult, LogAndIgnore};
+use crate::db::DbResult;
 use crate::ids::AccountId;
 
 pub use model::{Code, Finding, Reader, State, Value};
@@ -34,24 +34,23 @@ pub(crate) use repo::STATEMENTS;
 pub use repo::{Kept, Test};
 pub use service::{Examined, Memory};
 
-/// Hears of accounts that go: their rounds and alerts end.
+/// Hears of accounts that go: their rounds and alerts end, and with the last account of a tenant the alerts about the hub,
+/// because nothing is checked for that tenant any more.
 #[derive(Debug)]
 pub struct Rounds;
 
 impl AccountListener for Rounds {
-    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, DbResult<()>> {
         Box::pin(async move {
-            let ended: DbResult<()> = async {
-                let mut tx = hub.db.begin().await?;
-                repo::end_rounds(&mut tx, id).await?;
-                tx.commit().await?;
-                match repo::owner(&hub.db, id).await? {
-                    Some(tenant) => alerts::service::end_account(hub, &tenant, id).await,
-                    None => Ok(()),
-                }
+            let mut tx = hub.db.begin().await?;
+            repo::end_rounds(&mut tx, id).await?;
+            tx.commit().await?;
+            let Some(tenant) = repo::owner(&hub.db, id).await? else { return Ok(()) };
+            alerts::service::end(hub, &tenant, Some(id), None).await?;
+            if repo::has_connected(&hub.db, &tenant).await? {
+                return Ok(());
             }
-            .await;
-            ended.log_and_ignore("ending the examinations of an account");
+            alerts::service::end(hub, &tenant, None, None).await
         })
     }
 }

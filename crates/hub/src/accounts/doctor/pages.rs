@@ -12,9 +12,10 @@ use super::Kept;
 use super::service;
 use super::view::{Act, Looker, View};
 use crate::accounts::model::Status;
+use crate::accounts::pages::gone::gone;
 use crate::accounts::pages::head::{AccountHead, Tab};
 use crate::app::Hub;
-use crate::error::{AppError, AppResult};
+use crate::error::AppResult;
 use crate::team::Viewer;
 use crate::web::{Page, Ui};
 
@@ -83,7 +84,7 @@ async fn show(
 ) -> AppResult<Response> {
     let head = AccountHead::load(&hub, &viewer, &id, Tab::Doctor).await?;
     if head.account.status == Status::Disconnected {
-        return Err(AppError::not_found("page"));
+        return Ok(gone(ui, &viewer, head));
     }
     let (scope, account) = (viewer.scope(), &head.account.id);
     let (_, last) = service::last(&hub, &scope, account).await?;
@@ -147,6 +148,7 @@ async fn after(
         Ok(()) => None,
         Err(error) => Some(match (error.code, error.status) {
             ("webhook_unreachable", _) => "doctor-put-refused",
+            ("webhook_not_set", _) => "doctor-put-not-shown",
             ("webhook_tests_used_up", _) => "doctor-tests-used-up",
             (_, StatusCode::BAD_GATEWAY) => "doctor-line-silent",
             (_, StatusCode::UNPROCESSABLE_ENTITY) => "doctor-public-url-wrong",

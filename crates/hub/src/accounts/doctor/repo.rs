@@ -18,11 +18,13 @@ statements! {
         ON CONFLICT (account_id, code) DO UPDATE SET state = excluded.state, variant = excluded.variant,
             args = excluded.args, checked_at = excluded.checked_at, judged = excluded.judged, since = excluded.since,
             gap_from = excluded.gap_from, gap_until = excluded.gap_until" };
-    ROUND = { "SELECT bad_signatures, bad_signature_at, oversized, oversized_at FROM account_rounds
-        WHERE account_id = $1" };
+    ROUND = { "SELECT bad_signatures, bad_signatures_settled, bad_signature_at, oversized, oversized_at, switched_on_at
+        FROM account_rounds WHERE account_id = $1" };
     SET_ROUND = { "INSERT INTO account_rounds (account_id, tenant_id, next_at, bad_signatures, bad_signature_at,
-            oversized, oversized_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            oversized, oversized_at, bad_signatures_settled, switched_on_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (account_id) DO UPDATE SET bad_signatures = excluded.bad_signatures,
+            bad_signatures_settled = excluded.bad_signatures_settled, switched_on_at = excluded.switched_on_at,
             bad_signature_at = excluded.bad_signature_at, oversized = excluded.oversized,
             oversized_at = excluded.oversized_at" };
     // reads: accounts
@@ -35,12 +37,14 @@ statements! {
     // reads: accounts
     OWNER = { "SELECT tenant_id FROM accounts WHERE id = $1" };
     END_ROUNDS = { "DELETE FROM account_rounds WHERE account_id = $1" };
-    ADD_TEST = { "INSERT INTO account_webhook_tests (id, account_id, tenant_id, at, by_hand, success, status_code,
-            reason, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" };
-    LAST_TEST = { "SELECT at, success, status_code, reason, detail FROM account_webhook_tests
-        WHERE account_id = $1 AND tenant_id = $2 ORDER BY at DESC, id DESC LIMIT 1" };
-    COUNT_TESTS = { "SELECT COUNT(*) FROM account_webhook_tests WHERE account_id = $1 AND by_hand = $2 AND at > $3" };
-    FORGET_TESTS = { "DELETE FROM account_webhook_tests WHERE at <= $1" };
+    // reads: accounts
+    HAS_CONNECTED = { "SELECT id FROM accounts WHERE tenant_id = $1 AND status <> 'disconnected' ORDER BY id LIMIT 1" };
+    ADD_TEST = { "INSERT INTO webhook_tests (id, account_id, tenant_id, channel_id, tested_at, by_hand, success,
+            status_code, reason, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" };
+    LAST_TEST = { "SELECT tested_at AS at, success, status_code, reason, detail FROM webhook_tests
+        WHERE account_id = $1 AND tenant_id = $2 ORDER BY tested_at DESC, id DESC LIMIT 1" };
+    COUNT_TESTS = { "SELECT COUNT(*) FROM webhook_tests WHERE channel_id = $1 AND by_hand = $2 AND tested_at > $3" };
+    FORGET_TESTS = { "DELETE FROM webhook_tests WHERE tested_at <= $1" };
     ADD_HOUR = { "INSERT INTO account_hours (account_id, tenant_id, hour) VALUES ($1, $2, $3)
         ON CONFLICT (account_id, hour) DO NOTHING" };
     HOURS = { "SELECT hour FROM account_hours WHERE account_id = $1 AND tenant_id = $2 AND hour > $3 ORDER BY hour" };
@@ -141,12 +145,16 @@ pub(super) async fn keep(tx: &mut Tx, account: &Connected, all: &[Kept]) -> DbRe
 pub(super) struct Counters {
     /// Requests refused for their signature.
     pub(super) bad_signatures: i64,
-    /// When that number last grew.
+    /// That number when what came lately began to come.
+    pub(super) bad_signatures_settled: i64,
+    /// When that number last grew; none when nothing came lately.
     pub(super) bad_signature_at: Option<Timestamp>,
     /// Requests refused for their size.
     pub(super) oversized: i64,
     /// When that number last grew.
     pub(super) oversized_at: Option<Timestamp>,
+    /// When LINE's switch was first seen on since the account was connected.
+    pub(super) switched_on_at: Option<Timestamp>,
 }
 
 pub(super) async fn counters(db: &Db, id: &AccountId) -> DbResult<Option<Counters>> {
@@ -159,9 +167,17 @@ pub(super) async fn set_counters(
     counters: &Counters,
     next: Timestamp,
 ) -> DbResult<()> {
-    let Counters { bad_signatures, bad_signature_at, oversized, oversized_at } = *counters;
-    let args =
-        args![&account.id, &account.tenant, next, bad_signatures, bad_signature_at, oversized, oversized_at];
+    let args = args![
+        &account.id,
+        &account.tenant,
+        next,
+        counters.bad_signatures,
+        counters.bad_signature_at,
+        counters.oversized,
+        counters.oversized_at,
+        counters.bad_signatures_settled,
+        counters.switched_on_at
+    ];
     tx.run(&SET_ROUND, args).await.map(|_| ())
 }
 
@@ -210,18 +226,24 @@ pub struct Test {
     pub detail: String,
 }
 
+/// Whether a tenant has a connected account.
+pub(super) async fn has_connected(db: &Db, tenant: &TenantId) -> DbResult<bool> {
+    Ok(db.opt::<(AccountId,)>(&HAS_CONNECTED, args![tenant]).await?.is_some())
+}
+
 pub(super) async fn add_test(
     tx: &mut Tx,
     key: &str,
-    account: &Connected,
+    (tenant, account, channel): (&TenantId, &AccountId, &str),
     test: &Test,
     by_hand: bool,
 ) -> DbResult<()> {
     let (reason, detail) = (test.reason.as_str(), test.detail.as_str());
     let args = args![
         key,
-        &account.id,
-        &account.tenant,
+        account,
+        tenant,
+        channel,
         test.at,
         by_hand,
         test.success,
@@ -236,9 +258,9 @@ pub(super) async fn last_test(db: &Db, tenant: &TenantId, id: &AccountId) -> DbR
     db.opt(&LAST_TEST, args![id, tenant]).await
 }
 
-/// How many tests ran after a moment, by hand or alone.
-pub(super) async fn count_tests(db: &Db, id: &AccountId, by_hand: bool, after: Timestamp) -> DbResult<i64> {
-    Ok(db.opt::<(i64,)>(&COUNT_TESTS, args![id, by_hand, after]).await?.map_or(0, |(count,)| count))
+/// How many tests of a channel ran after a moment, by hand or alone.
+pub(super) async fn count_tests(db: &Db, channel: &str, by_hand: bool, after: Timestamp) -> DbResult<i64> {
+    Ok(db.opt::<(i64,)>(&COUNT_TESTS, args![channel, by_hand, after]).await?.map_or(0, |(count,)| count))
 }
 
 /// Notes that events came in during an hour (hours since 1970).
@@ -335,16 +357,17 @@ mod tests {
         let run =
             |success, at| Test { at, success, status_code: 200, reason: "OK".into(), detail: "200".into() };
         let mut tx = hub.db.begin().await.unwrap();
-        add_test(&mut tx, "a", &account, &run(false, at(1)), true).await.unwrap();
-        add_test(&mut tx, "b", &account, &run(true, at(2)), false).await.unwrap();
+        let whose = (&tenant, &account.id, "1656000000");
+        add_test(&mut tx, "a", whose, &run(false, at(1)), true).await.unwrap();
+        add_test(&mut tx, "b", whose, &run(true, at(2)), false).await.unwrap();
         for hour in [7, 8, 8] {
             add_hour(&mut tx, &account, hour).await.unwrap();
         }
         tx.commit().await.unwrap();
         assert_eq!(last_test(&hub.db, &tenant, &account.id).await.unwrap(), Some(run(true, at(2))));
         assert_eq!(last_test(&hub.db, &other, &account.id).await.unwrap(), None);
-        assert_eq!(count_tests(&hub.db, &account.id, true, at(0)).await.unwrap(), 1);
-        assert_eq!(count_tests(&hub.db, &account.id, true, at(1)).await.unwrap(), 0);
+        assert_eq!(count_tests(&hub.db, "1656000000", true, at(0)).await.unwrap(), 1);
+        assert_eq!(count_tests(&hub.db, "1656000000", true, at(1)).await.unwrap(), 0);
         assert_eq!(hours(&hub.db, &tenant, &account.id, 6).await.unwrap(), [7, 8]);
         assert_eq!(hours(&hub.db, &other, &account.id, 6).await.unwrap(), [0_i64; 0]);
         assert_eq!(waiting(&hub.db, &tenant, &account.id, at(0)).await.unwrap().0, 0);
@@ -352,7 +375,13 @@ mod tests {
         // Rounds: never examined is due, planned is not until its time.
         let whose = (account.id.clone(), tenant.clone());
         assert_eq!(due(&hub.db, at(0), at(0), 9).await.unwrap(), std::slice::from_ref(&whose));
-        let counters = Counters { bad_signatures: 3, bad_signature_at: Some(at(1)), ..Counters::default() };
+        let counters = Counters {
+            bad_signatures: 3,
+            bad_signatures_settled: 1,
+            bad_signature_at: Some(at(1)),
+            switched_on_at: Some(at(0)),
+            ..Counters::default()
+        };
         let mut tx = hub.db.begin().await.unwrap();
         plan(&mut tx, (&account.id, &tenant), at(5)).await.unwrap();
         set_counters(&mut tx, &account, &counters, at(1)).await.unwrap();

@@ -24,7 +24,7 @@ use crate::alerts::{self, Condition, Severity};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore};
-use crate::error::{AppError, AppResult};
+use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::AccountId;
 use crate::scope::Scope;
 use crate::team::Actor;
@@ -36,6 +36,7 @@ const MACHINE_SHARED: Duration = Duration::from_secs(60);
 /// LINE allows 60 tests of a webhook an hour (PLATFORM 6); a person and the hub's own program get their parts of it.
 const TESTS_BY_HAND: i64 = 20;
 const TESTS_ALONE: i64 = 12;
+const USED_UP: &str = "webhook_tests_used_up";
 const HOUR: Duration = Duration::from_secs(3600);
 /// How often the hub tests alone where the last test went well, and where it did not.
 const TEST_EVERY: Duration = HOUR;
@@ -72,11 +73,16 @@ pub struct Examined {
     pub is_answered: bool,
 }
 
-/// Examines an account now. Who asks while another's examination is under way shares its outcome.
+/// Examines an account now. Who asks while another's examination is under way shares its outcome. What is not answered by the
+/// deadline is unknown.
 ///
 /// # Errors
 /// The database does not answer. A silent LINE is no error: what it was asked for is `unknown` then.
-pub async fn examine(hub: &Hub, account: &Connected) -> AppResult<Examined> {
+pub(in crate::accounts) async fn examine(
+    hub: &Hub,
+    account: &Connected,
+    deadline: Deadline,
+) -> AppResult<Examined> {
     let asked = Instant::now();
     let run = {
         let mut runs = hub.accounts.doctor.runs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +96,7 @@ pub async fn examine(hub: &Hub, account: &Connected) -> AppResult<Examined> {
         return Ok(Examined { checks: done.outcome.clone(), is_answered: done.is_answered });
     }
     let began = Instant::now();
-    let examined = run_once(hub, account, false).await?;
+    let examined = run_once(hub, account, false, deadline).await?;
     let (outcome, is_answered) = (examined.checks.clone(), examined.is_answered);
     *last = Some(Done { began, ended: Instant::now(), outcome, is_answered });
     Ok(examined)
@@ -101,7 +107,7 @@ pub async fn examine(hub: &Hub, account: &Connected) -> AppResult<Examined> {
 /// # Errors
 /// As [`examine`].
 pub async fn examine_anew(hub: &Hub, account: &Connected) -> AppResult<Examined> {
-    run_once(hub, account, false).await
+    run_once(hub, account, false, Deadline::start()).await
 }
 
 /// One examination of the hub's own: as [`examine`], and with LINE's test where that is due.
@@ -109,19 +115,21 @@ pub async fn examine_anew(hub: &Hub, account: &Connected) -> AppResult<Examined>
 /// # Errors
 /// As [`examine`].
 pub async fn round(hub: &Hub, account: &Connected) -> AppResult<Examined> {
-    run_once(hub, account, true).await
+    run_once(hub, account, true, Deadline::start()).await
 }
 
-async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<Examined> {
+async fn run_once(hub: &Hub, account: &Connected, is_round: bool, deadline: Deadline) -> AppResult<Examined> {
     service::flush_one(hub, account).await;
     let before = repo::kept(&hub.db, &account.tenant, &account.id).await?;
     let age = if is_round { MACHINE_SHARED } else { FRESH };
+    let machine = hub.accounts.doctor.machine.findings(hub, age, deadline);
     let (readings, machine, login) =
-        tokio::join!(read(hub, account), hub.accounts.doctor.machine.findings(hub, age), login(hub, account));
+        tokio::join!(read(hub, account, deadline), machine, login(hub, account, deadline));
     let (mut readings, mut answers) = readings?;
     answers.extend(login);
     if is_round && is_test_due(&readings, &before) {
-        readings.test = test_alone(hub, account).await?.or(readings.test);
+        // Nobody waits for a round.
+        readings.test = test_alone(hub, account, Deadline::start()).await?.or(readings.test);
     }
     let findings = together(&readings, answers, machine);
     let after = |finding: Finding| {
@@ -129,7 +137,7 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool) -> AppResult<E
     };
     let checks: Vec<Kept> = findings.into_iter().map(after).collect();
     store(hub, account, &readings, &checks).await?;
-    report(hub, account, &checks).await.log_and_ignore("raising alerts");
+    report(hub, account, &readings, &checks).await.log_and_ignore("raising alerts");
     let is_answered = readings.bot != Err(Unread::Silent);
     Ok(Examined { checks, is_answered })
 }
@@ -147,10 +155,13 @@ fn together(readings: &Readings, answers: Vec<Finding>, machine: Vec<Finding>) -
 }
 
 /// What is found of LINE Login and LIFF; nothing where no Login channel is set up.
-async fn login(hub: &Hub, account: &Connected) -> Vec<Finding> {
+async fn login(hub: &Hub, account: &Connected, deadline: Deadline) -> Vec<Finding> {
     let scope = Scope::tenant_wide(account.tenant.clone());
     match service::get(hub, &scope, &account.id).await {
-        Ok(row) => login::service::checks(hub, &row).await,
+        Ok(row) => deadline.within(login::service::checks(hub, &row)).await.unwrap_or_else(|| {
+            let silent = |code| Finding::new(code, State::Unknown, "line-silent", hub.now());
+            vec![silent(Code::LoginChannel), silent(Code::Liff)]
+        }),
         Err(_) => Vec::new(),
     }
 }
@@ -166,8 +177,8 @@ fn elsewhere(now: Timestamp) -> Vec<Finding> {
 }
 
 /// Reads everything about an account, LINE's answers side by side.
-async fn read(hub: &Hub, account: &Connected) -> AppResult<(Readings, Vec<Finding>)> {
-    let (deadline, line) = (Deadline::start(), &account.line);
+async fn read(hub: &Hub, account: &Connected, deadline: Deadline) -> AppResult<(Readings, Vec<Finding>)> {
+    let line = &account.line;
     let quota = async {
         let (quota, consumption) = tokio::try_join!(line.quota(), line.consumption())?;
         Ok::<_, LineError>((quota, consumption))
@@ -185,8 +196,9 @@ async fn read(hub: &Hub, account: &Connected) -> AppResult<(Readings, Vec<Findin
     let known = repo::counters(&hub.db, id).await?;
     let ticks = plan::ticks(hub, &scope, id).await?;
     let answers = answers::findings(&row, &ticks, &bot, at);
-    let readings = Readings {
+    let mut readings = Readings {
         at,
+        is_registered: row.registered_url.is_some(),
         ours: hub.config.webhook_url(&account.webhook_key),
         pasted: account.has_pasted_token(),
         last_event_at: row.last_event_at,
@@ -198,6 +210,9 @@ async fn read(hub: &Hub, account: &Connected) -> AppResult<(Readings, Vec<Findin
         waiting: repo::waiting(&hub.db, tenant, id, at.minus(QUARANTINED)).await?,
         hours: repo::hours(&hub.db, tenant, id, rhythm::hour(at) - rhythm::WEEKS * 168).await?,
     };
+    if readings.is_switched_on() {
+        readings.counters.switched_on_at.get_or_insert(at);
+    }
     Ok((readings, answers))
 }
 
@@ -206,20 +221,25 @@ fn counted(row: &Account, known: Option<Counters>, now: Timestamp) -> Counters {
     let known = known.unwrap_or_default();
     let grown =
         |now_is: i64, before: i64, at: Option<Timestamp>| if now_is > before { Some(now) } else { at };
+    // What a new secret was found to sign is counted no more: nothing came lately when that was all of it.
+    let is_lately = known.bad_signature_at.is_some_and(|at| checks::is_lately(now, at));
+    let settled = if is_lately { known.bad_signatures_settled } else { known.bad_signatures };
+    let settled = settled.min(row.bad_signatures);
+    let bad_at = grown(row.bad_signatures, known.bad_signatures, known.bad_signature_at);
     Counters {
         bad_signatures: row.bad_signatures,
-        bad_signature_at: grown(row.bad_signatures, known.bad_signatures, known.bad_signature_at),
+        bad_signatures_settled: settled,
+        bad_signature_at: bad_at.filter(|_| row.bad_signatures > settled),
         oversized: row.oversized,
         oversized_at: grown(row.oversized, known.oversized, known.oversized_at),
+        switched_on_at: known.switched_on_at,
     }
 }
 
 /// Whether the hub should have LINE test the webhook: when it never did, now and then, sooner after a failure, and at once
 /// when the switch or the address has come back (GOTCHAS A12: how LINE resumes is not published).
 fn is_test_due(readings: &Readings, before: &[Kept]) -> bool {
-    let findings = readings.findings();
-    let is = |code, state| findings.iter().any(|found| found.code == code && found.state == state);
-    if !is(Code::UseWebhook, State::Ok) || !is(Code::Endpoint, State::Ok) {
+    if !readings.is_switched_on() {
         return false;
     }
     let Some(last) = &readings.test else { return true };
@@ -230,18 +250,54 @@ fn is_test_due(readings: &Readings, before: &[Kept]) -> bool {
     came_back || age >= if last.success { TEST_EVERY } else { TEST_AGAIN }
 }
 
-async fn test_alone(hub: &Hub, account: &Connected) -> AppResult<Option<Test>> {
-    let used = repo::count_tests(&hub.db, &account.id, false, hub.now().minus(HOUR)).await?;
-    if used >= TESTS_ALONE {
-        return Ok(None);
+async fn test_alone(hub: &Hub, account: &Connected, deadline: Deadline) -> AppResult<Option<Test>> {
+    let ours = hub.config.webhook_url(&account.webhook_key);
+    match run_test(hub, &Webhook::of(account, &account.line, &ours), false, deadline).await {
+        Ok(tested) => Ok(tested.ok()),
+        Err(error) if error.code == USED_UP => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(test(hub, account, false).await?.ok())
 }
 
-/// Runs LINE's test of this account's address and keeps what came of it.
-async fn test(hub: &Hub, account: &Connected, by_hand: bool) -> AppResult<Result<Test, LineError>> {
-    let ours = hub.config.webhook_url(&account.webhook_key);
-    let told = match Deadline::start().wait(account.line.test_webhook(Some(&ours))).await {
+/// An address that LINE is to test.
+#[derive(Debug)]
+pub(in crate::accounts) struct Webhook<'a> {
+    account: &'a Connected,
+    line: &'a line_client::Account,
+    address: &'a str,
+}
+
+impl<'a> Webhook<'a> {
+    /// An address for an account, tested by calls with these credentials.
+    pub(in crate::accounts) const fn of(
+        account: &'a Connected,
+        line: &'a line_client::Account,
+        address: &'a str,
+    ) -> Self {
+        Self { account, line, address }
+    }
+}
+
+/// Runs LINE's test and keeps what came of it: the one way to it, so that all tests of a channel count together.
+///
+/// # Errors
+/// 429 `webhook_tests_used_up` when there were too many within an hour, alone or by hand; the database. Within: LINE's.
+pub(in crate::accounts) async fn run_test(
+    hub: &Hub,
+    webhook: &Webhook<'_>,
+    by_hand: bool,
+    deadline: Deadline,
+) -> AppResult<Result<Test, LineError>> {
+    let Webhook { account, line, address } = *webhook;
+    let channel = account.credentials.channel_id.as_str();
+    let most = if by_hand { TESTS_BY_HAND } else { TESTS_ALONE };
+    if repo::count_tests(&hub.db, channel, by_hand, hub.now().minus(HOUR)).await? >= most {
+        let detail = "LINE allows only so many tests of a webhook in an hour; try again later";
+        let mut error = AppError::new(StatusCode::TOO_MANY_REQUESTS, USED_UP, detail);
+        error.fields = vec![FieldError::new("set_webhook", USED_UP, detail)];
+        return Err(error);
+    }
+    let told = match deadline.wait(line.test_webhook(Some(address))).await {
         Ok(told) => told,
         Err(error) => return Ok(Err(error)),
     };
@@ -254,7 +310,7 @@ async fn test(hub: &Hub, account: &Connected, by_hand: bool) -> AppResult<Result
     };
     let key = crate::ids::make("tst_", test.at, &hub.entropy);
     let mut tx = hub.db.begin().await?;
-    repo::add_test(&mut tx, &key, account, &test, by_hand).await?;
+    repo::add_test(&mut tx, &key, (&account.tenant, &account.id, channel), &test, by_hand).await?;
     tx.commit().await?;
     Ok(Ok(test))
 }
@@ -268,11 +324,12 @@ async fn test(hub: &Hub, account: &Connected, by_hand: bool) -> AppResult<Result
 pub async fn test_webhook(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Test> {
     service::get(hub, scope, id).await?;
     let account = service::connected(hub, id).await?;
-    if repo::count_tests(&hub.db, id, true, hub.now().minus(HOUR)).await? >= TESTS_BY_HAND {
-        let detail = "LINE allows only so many tests of a webhook in an hour; try again later";
-        return Err(AppError::new(StatusCode::TOO_MANY_REQUESTS, "webhook_tests_used_up", detail));
-    }
-    let tested = test(hub, &account, true).await?;
+    test_ours(hub, &account, Deadline::start()).await
+}
+
+async fn test_ours(hub: &Hub, account: &Connected, deadline: Deadline) -> AppResult<Test> {
+    let ours = hub.config.webhook_url(&account.webhook_key);
+    let tested = run_test(hub, &Webhook::of(account, &account.line, &ours), true, deadline).await?;
     tested.map_err(|error| service::unavailable(&error))
 }
 
@@ -302,15 +359,15 @@ async fn store(hub: &Hub, account: &Connected, readings: &Readings, checks: &[Ke
     tx.commit().await
 }
 
-/// The alerts that a finding can raise: code, which variants raise it (none: any that failed or warns), how bad.
-const ALERTS: &[(Code, &[&str], &str)] = &[
+/// The alerts that a finding can raise: code, which variants raise it (none: any that failed or warns), its name.
+pub(super) const ALERTS: &[(Code, &[&str], &str)] = &[
     (Code::UseWebhook, &["off"], "webhook_off"),
     (Code::Endpoint, &["elsewhere"], "webhook_elsewhere"),
     (Code::Endpoint, &["missing"], "webhook_missing"),
     (Code::WebhookTest, &[], "webhook_unreachable"),
     (Code::Token, &[], "credentials"),
     (Code::Signature, &[], "bad_signatures"),
-    (Code::Quota, &["near", "at-hand"], "quota_near"),
+    (Code::Quota, &["near", "at-hand"], QUOTA_NEAR),
     (Code::Quota, &["used-up"], "quota_used"),
     (Code::LastEvent, &[], "silent"),
     (Code::LoginChannel, &[], "login_channel"),
@@ -319,31 +376,66 @@ const ALERTS: &[(Code, &[&str], &str)] = &[
     (Code::Clock, &[], "clock"),
     (Code::Storage, &[], "storage"),
 ];
+/// Says less than `quota_used`.
+const QUOTA_NEAR: &str = "quota_near";
+/// What is not there has no trouble, though it cannot be judged.
+const NOT_THERE: [&str; 3] = ["not-set", "loopback", "not-https"];
 
 /// Tells the alerts what is on and what is over. What could not be judged changes none.
-async fn report(hub: &Hub, account: &Connected, checks: &[Kept]) -> DbResult<()> {
+pub(super) async fn report(
+    hub: &Hub,
+    account: &Connected,
+    readings: &Readings,
+    checks: &[Kept],
+) -> DbResult<()> {
     for (code, variants, alert) in ALERTS {
         let Some(finding) = checks.iter().map(|kept| &kept.finding).find(|found| found.code == *code) else {
             continue;
         };
         let severity = match finding.state {
+            State::Unknown if NOT_THERE.contains(&&*finding.variant) => Severity::Warning,
             State::Unknown => continue,
             State::Failed => Severity::Failed,
             State::Warning | State::Ok => Severity::Warning,
         };
+        if *alert == QUOTA_NEAR && finding.state == State::Failed {
+            // It is not over, it is worse; the other alert says so.
+            alerts::service::end(hub, &account.tenant, Some(&account.id), Some(alert)).await?;
+            continue;
+        }
         let is_bad = matches!(finding.state, State::Failed | State::Warning);
-        let is_on = is_bad && (variants.is_empty() || variants.contains(&&*finding.variant));
+        let mut is_on = is_bad && (variants.is_empty() || variants.contains(&&*finding.variant));
+        if *code == Code::UseWebhook {
+            // Before LINE's switch was ever on, somebody is on the way to it.
+            is_on &= readings.counters.switched_on_at.is_some();
+        }
+        if *code == Code::WebhookTest {
+            // Where the events go elsewhere by choice, nobody waits for them here.
+            is_on &= !readings.is_left();
+        }
         let is_machine = Code::SYSTEM.contains(code);
         let condition = Condition {
             tenant: &account.tenant,
             account: (!is_machine).then_some(&account.id),
             code: alert,
             severity,
+            level: level(finding),
+            node: matches!(code, Code::Clock | Code::Storage).then_some(hub.node.as_str()),
             args: finding.alert_args(),
         };
         alerts::service::report(hub, &condition, is_on).await?;
     }
     Ok(())
+}
+
+/// How far a finding has gone: people are told again when it goes further.
+fn level(finding: &Finding) -> i64 {
+    match (finding.code, &*finding.variant, finding.state) {
+        (Code::Certificate, "expired", _) => 3,
+        (Code::Quota, "at-hand", _) | (_, _, State::Failed) => 2,
+        (_, _, State::Warning) => 1,
+        (_, _, State::Unknown | State::Ok) => 0,
+    }
 }
 
 /// What was found last, without asking anybody.
@@ -365,12 +457,12 @@ pub async fn last(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<(Accoun
 pub async fn examine_for(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Examined> {
     service::get(hub, scope, id).await?;
     let account = service::connected(hub, id).await?;
-    examine(hub, &account).await
+    examine(hub, &account, Deadline::start()).await
 }
 
 /// The checks of the machine, looked for now ([`Code::SYSTEM`], in that order).
 pub async fn system(hub: &Hub) -> Vec<Finding> {
-    hub.accounts.doctor.machine.findings(hub, FRESH).await
+    hub.accounts.doctor.machine.findings(hub, FRESH, Deadline::start()).await
 }
 
 /// Every connected account of every tenant, for the operator's command.
@@ -393,8 +485,10 @@ pub async fn all(hub: &Hub) -> AppResult<Vec<Account>> {
 /// 409 `disconnected`; the database.
 pub async fn look(hub: &Hub, id: &AccountId) -> AppResult<Vec<Finding>> {
     let account = service::connected(hub, id).await?;
-    let machine = hub.accounts.doctor.machine.findings(hub, MACHINE_SHARED);
-    let (readings, machine, login) = tokio::join!(read(hub, &account), machine, login(hub, &account));
+    let deadline = Deadline::start();
+    let machine = hub.accounts.doctor.machine.findings(hub, MACHINE_SHARED, deadline);
+    let (readings, machine, login) =
+        tokio::join!(read(hub, &account, deadline), machine, login(hub, &account, deadline));
     let (readings, mut answers) = readings?;
     answers.extend(login);
     Ok(together(&readings, answers, machine))
@@ -407,37 +501,57 @@ pub async fn look(hub: &Hub, id: &AccountId) -> AppResult<Vec<Finding>> {
 pub async fn examine_thoroughly(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Examined> {
     service::get(hub, scope, id).await?;
     let account = service::connected(hub, id).await?;
+    let deadline = Deadline::start();
     let last = repo::last_test(&hub.db, &account.tenant, id).await?;
     if last.is_none_or(|last| hub.now().since(last.at) >= TEST_SHOWN) {
-        test_alone(hub, &account).await?;
+        test_alone(hub, &account, deadline).await?;
     }
-    examine(hub, &account).await
+    examine(hub, &account, deadline).await
 }
 
-/// Puts this hub's webhook address (back) at LINE, has LINE test it first, and examines the account again.
+/// Puts this hub's webhook address (back) at LINE, has LINE test it first, reads it back, and examines the account again. An
+/// address of another system that stood there is kept, to be put back or relayed to later.
 ///
 /// # Errors
 /// 404, 409 `disconnected`; 409 `webhook_unreachable` with LINE's `reason` when LINE cannot reach the hub (nothing has changed
-/// then); 422 `public_url` when the public address is no https; 502 when LINE does not answer.
+/// then); 409 `webhook_not_set` when LINE took the address and shows another one; 422 `public_url` when the public address is
+/// no https; 429 `webhook_tests_used_up`; 502 when LINE does not answer.
 pub async fn put_webhook(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> AppResult<Examined> {
-    service::get(hub, who.0, id).await?;
+    let row = service::get(hub, who.0, id).await?;
     let account = service::connected(hub, id).await?;
     if !hub.config.is_reachable_by_line() {
         let detail =
             "LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https address that leads to this hub";
         return Err(AppError::invalid_field("webhook", "public_url", detail));
     }
-    let tested = test_webhook(hub, who.0, id).await?;
+    let (line, deadline) = (&account.line, Deadline::start());
+    let silent = |error: LineError| service::unavailable(&error);
+    let found = deadline.wait(line.webhook_endpoint()).await.map_err(silent)?;
+    let others = found.map(|found| found.endpoint).filter(|address| !address.is_empty());
+    let others = others.filter(|address| !row.is_own_webhook(address));
+    let tested = test_ours(hub, &account, deadline).await?;
     if !tested.success {
         let detail = format!("LINE cannot reach this hub: {}", tested.detail);
         return Err(AppError::conflict("webhook_unreachable", detail).with("reason", tested.reason));
     }
+    if let Some(others) = &others {
+        // Before the call, whose answer may be lost.
+        let mut tx = hub.db.begin().await?;
+        crate::accounts::repo::set_found(&mut tx, id, others).await?;
+        tx.commit().await?;
+    }
     let ours = hub.config.webhook_url(&account.webhook_key);
-    let set = Deadline::start().wait(account.line.set_webhook_endpoint(&ours)).await;
-    set.map_err(|error| service::unavailable(&error))?;
+    deadline.wait(line.set_webhook_endpoint(&ours)).await.map_err(silent)?;
     let mut tx = hub.db.begin().await?;
     crate::accounts::repo::set_registered(&mut tx, id, &hub.config.origin()).await?;
-    service::audit(&mut tx, hub, who, "account.webhook_set", id, json!({ "endpoint": ours })).await?;
+    let detail = json!({ "endpoint": ours, "replaced_endpoint": others });
+    service::audit(&mut tx, hub, who, "account.webhook_set", id, detail).await?;
     tx.commit().await?;
-    examine(hub, &account).await
+    let read = deadline.wait(line.webhook_endpoint()).await.map_err(silent)?;
+    let read = read.map_or_else(|| "none".to_owned(), |read| read.endpoint);
+    if read != ours {
+        let detail = format!("LINE took the address {ours}, but shows {read}; check again in a minute");
+        return Err(AppError::conflict("webhook_not_set", detail));
+    }
+    examine(hub, &account, deadline).await
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::model::{Code, Finding, State};
 use super::tls::{self, Fault};
+use crate::accounts::service::Deadline;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{self, DbResult, Durability};
@@ -40,8 +41,15 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 pub(super) struct Machine(Mutex<Option<(Instant, Vec<Finding>)>>);
 
 impl Machine {
-    /// The findings of [`Code::SYSTEM`], looked for anew unless the last are younger than `age`.
-    pub(super) async fn findings(&self, hub: &Hub, age: Duration) -> Vec<Finding> {
+    /// The findings of [`Code::SYSTEM`], looked for anew unless the last are younger than `age`. What is not found by the
+    /// deadline is unknown.
+    pub(super) async fn findings(&self, hub: &Hub, age: Duration, deadline: Deadline) -> Vec<Finding> {
+        let later = |code: &Code| Finding::new(*code, State::Unknown, "any-later", hub.now());
+        let found = deadline.within(self.looked(hub, age)).await;
+        found.unwrap_or_else(|| Code::SYSTEM.iter().map(later).collect())
+    }
+
+    async fn looked(&self, hub: &Hub, age: Duration) -> Vec<Finding> {
         let mut last = self.0.lock().await;
         if let Some((at, findings)) = &*last
             && at.elapsed() < age

@@ -9,15 +9,15 @@ use crate::web::i18n::Language;
 /// The variants in the sources: the text that follows a state.
 fn variants() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
-        ("use_webhook", vec!["on", "off", "no-address", "any-silent", "any-refused"]),
-        ("endpoint", vec!["ours", "elsewhere", "missing"]),
+        ("use_webhook", vec!["on", "off", "left", "no-address", "any-silent", "any-refused", "any-later"]),
+        ("endpoint", vec!["ours", "elsewhere", "left", "left-empty", "missing"]),
         ("webhook_test", vec!["passed", "tls", "connect", "timeout", "status", "other", "never"]),
         ("token", vec!["issued", "pasted", "refused", "pasted-refused"]),
         ("chat_mode", vec!["a-off", "a-on", "b-off", "b-on", "b-auto"]),
         ("redelivery", vec!["ticked", "stale", "not-ticked"]),
         ("signature", vec!["fine", "waiting", "lately"]),
         ("quota", vec!["fine", "near", "at-hand", "used-up", "unlimited"]),
-        ("last_event", vec!["explained", "learning", "strange", "never", "oversized"]),
+        ("last_event", vec!["explained", "learning", "strange", "never", "left", "oversized"]),
         (
             "public_url",
             vec![

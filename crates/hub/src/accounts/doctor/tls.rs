@@ -1,5 +1,7 @@
 //! What a certificate says of its own end, and what a failed handshake means.
 
+use line_client::der::{SEQUENCE, element};
+
 use crate::clock::Timestamp;
 
 /// Why no trusted connection came about.
@@ -53,25 +55,6 @@ fn judge(text: &str) -> Fault {
     Fault::Silent
 }
 
-/// One element of DER: its tag, its content, and what follows it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let count = usize::from(first & 0x7f);
-        if count == 0 || count > 4 {
-            return None;
-        }
-        let bytes = rest.get(..count)?;
-        let length = bytes.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
-        (length, rest.get(count..)?)
-    };
-    Some((tag, rest.get(..length)?, rest.get(length..)?))
-}
-
-const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;

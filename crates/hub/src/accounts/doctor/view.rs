@@ -9,6 +9,9 @@ use crate::clock::Timestamp;
 use crate::web::i18n::words;
 use crate::web::{Ui, moment_text};
 
+/// The beginning of variants of an address that was left as it is.
+pub(super) const LEFT: &str = "left";
+
 /// What somebody can press.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
@@ -106,6 +109,7 @@ impl Looker<'_> {
         let is_well = finding.state == State::Ok;
         let mut acts = match finding.code {
             Code::WebhookTest => vec![post("test", "doctor-test-now")],
+            Code::Endpoint if finding.variant.starts_with(LEFT) => vec![post("webhook", "doctor-take-over")],
             _ if is_well => Vec::new(),
             Code::Endpoint => vec![post("webhook", "doctor-put-back"), developers()],
             Code::UseWebhook => vec![developers(), manager()],

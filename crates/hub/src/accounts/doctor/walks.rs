@@ -10,8 +10,9 @@ use axum::routing::get;
 use super::model::{Code, State as CheckState};
 use super::repo::Kept;
 use super::service;
-use super::view::{Act, Item, Looker};
+use super::view::{Act, Item, LEFT, Looker};
 use crate::accounts::model::Status;
+use crate::accounts::pages::gone::gone;
 use crate::accounts::pages::head::{AccountHead, Tab};
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -102,6 +103,9 @@ async fn choose(
     Path(id): Path<String>,
 ) -> AppResult<Response> {
     let head = AccountHead::load(&hub, &viewer, &id, Tab::Help).await?;
+    if head.account.status == Status::Disconnected {
+        return Ok(gone(ui, &viewer, head));
+    }
     let shown = |walk: Walk| {
         let stem = format!("doctor-walk-{}", walk.path());
         (
@@ -146,7 +150,7 @@ async fn walk(
     let walk = Walk::parse(&name).ok_or_else(|| AppError::not_found("page"))?;
     let head = AccountHead::load(&hub, &viewer, &id, Tab::Help).await?;
     if head.account.status == Status::Disconnected {
-        return Err(AppError::not_found("page"));
+        return Ok(gone(ui, &viewer, head));
     }
     let checks = match walk.codes() {
         [] => Vec::new(),
@@ -198,10 +202,14 @@ async fn walk(
     Ok(Page(page).into_response())
 }
 
-/// Where a walk ends: at the first check that failed; a warning counts where nothing failed. What cannot be judged ends none.
+/// Where a walk ends: at an address that was left to another system, else at the first check that failed; a warning counts where
+/// nothing failed. What cannot be judged ends none.
 fn cause(checks: &[Kept]) -> Option<&Kept> {
     let first = |state| checks.iter().find(|kept| kept.finding.state == state);
-    first(CheckState::Failed).or_else(|| first(CheckState::Warning))
+    let is_left =
+        |kept: &&Kept| kept.finding.code == Code::Endpoint && kept.finding.variant.starts_with(LEFT);
+    let left = checks.iter().find(is_left);
+    left.or_else(|| first(CheckState::Failed)).or_else(|| first(CheckState::Warning))
 }
 
 /// What a colleague needs to know: which account, what was found, what to do. No secret has a place here.

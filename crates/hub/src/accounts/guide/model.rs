@@ -291,6 +291,7 @@ pub enum Webhook {
 #[must_use]
 pub(super) fn webhook(account: &Account) -> Webhook {
     match account.attention() {
+        None if account.is_left_alone() => Webhook::Elsewhere,
         None => Webhook::On,
         Some(Attention::WebhookOff | Attention::Connecting) => Webhook::Off,
         Some(Attention::WebhookElsewhere | Attention::WebhookMissing) => Webhook::Elsewhere,

@@ -28,7 +28,7 @@ pub mod service;
 use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
-use crate::db::{DbResult, LogAndIgnore as _};
+use crate::db::DbResult;
 use crate::ids::{AccountId, TenantId};
 
 pub use door::routes;
@@ -52,9 +52,7 @@ pub trait KnowsPeople: Send + Sync + std::fmt::Debug {
 pub struct ForgetSecrets;
 
 impl super::AccountListener for ForgetSecrets {
-    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            service::forget_secret(hub, id).await.log_and_ignore("forgetting a Login channel's secret");
-        })
+    fn disconnected<'a>(&'a self, hub: &'a Hub, id: &'a AccountId) -> BoxFuture<'a, DbResult<()>> {
+        Box::pin(service::forget_secret(hub, id))
     }
 }

@@ -24,9 +24,9 @@ struct DisconnectPage {
 }
 
 impl DisconnectPage {
-    /// Whether a step is ticked: at first what leaves nothing behind.
-    fn is_on(&self, step: CleanUp) -> bool {
-        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&step))
+    /// Whether there is something to be ticked.
+    fn has_any(&self) -> bool {
+        CleanUp::ALL.into_iter().any(|step| self.found.has(step))
     }
 }
 

@@ -4,6 +4,7 @@ mod answers;
 mod copy;
 mod disconnect;
 mod friend_code;
+pub(in crate::accounts) mod gone;
 pub(in crate::accounts) mod head;
 mod list;
 mod public_url;
@@ -73,6 +74,7 @@ pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str 
         ("kid" | "signing_key_id", "required") => "guide-kid-required",
         ("kid" | "signing_key_id", _) => "guide-kid-wrong",
         (_, "public_url") => "accounts-public-url",
+        (_, "webhook_tests_used_up") => "doctor-tests-used-up",
         (_, "webhook_unreachable") => "accounts-webhook-unreachable",
         _ => "accounts-webhook-refused",
     }

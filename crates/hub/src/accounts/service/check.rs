@@ -36,6 +36,11 @@ impl Deadline {
         let silent = LineError::Unknown { cause: line_client::Cause::Timeout, request_id: None };
         timeout_at(self.0, call).await.unwrap_or(Err(silent))
     }
+
+    /// Waits for other work, but not beyond the deadline: `None` when it is over.
+    pub(in crate::accounts) async fn within<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.0, work).await.ok()
+    }
 }
 
 /// Asks LINE how an account is, and keeps the answer: name, picture, response mode, webhook, status.

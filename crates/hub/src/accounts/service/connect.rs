@@ -4,14 +4,15 @@
 
 use std::time::Duration;
 
-use line_client::{
-    BotInfo, CredentialFault, Credentials, LineError, PastedToken, Secret, WebhookEndpoint, WebhookTest,
-};
+use line_client::{BotInfo, CredentialFault, Credentials, LineError, PastedToken, Secret, WebhookEndpoint};
 use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, author, environment, get, remember, unavailable};
+use crate::accounts::doctor::service::Webhook;
+use crate::accounts::doctor::{self, Test};
 use crate::accounts::keys;
+use crate::accounts::memory::Connected;
 use crate::accounts::model::{Account, Reading, check_channel_id, check_secret, normal_line_id};
 use crate::accounts::pasted::clean;
 use crate::accounts::repo::{self, NewRow, SecretKind};
@@ -287,7 +288,6 @@ impl Run<'_> {
         let found =
             current.map(|current| current.endpoint.as_str()).filter(|address| !self.is_this_hub(address));
         let fresh: AccountId = hub.id();
-        let origin = hub.config.origin();
         let mut tx = hub.db.begin().await?;
         let saved: DbResult<Saved> = async {
             repo::free_dead(&mut tx, &self.new.channel_id, now, now.minus(DEAD_AFTER)).await?;
@@ -302,7 +302,6 @@ impl Run<'_> {
                 bot,
                 environment: environment(hub),
                 found_endpoint: found.or(found_before),
-                public_url: &origin,
                 now,
                 by: author(actor),
             };
@@ -341,7 +340,7 @@ impl Run<'_> {
         let account = super::check::connected(self.hub, id).await?;
         let ours = self.hub.config.webhook_url(&account.webhook_key);
         let endpoint = if self.new.set_webhook {
-            self.step(Step::Tested, self.test(line, &ours)).await?;
+            self.step(Step::Tested, self.test(&account, line, &ours)).await?;
             Some(self.step(Step::WebhookSet, self.set(line, &ours, current)).await?)
         } else {
             (self.progress)(Step::Tested, StepState::Skipped);
@@ -352,7 +351,10 @@ impl Run<'_> {
         let reading = Reading { bot, endpoint, at: self.hub.now() };
         let stored: DbResult<()> = async {
             let mut tx = self.hub.db.begin().await?;
-            repo::set_reading(&mut tx, id, &reading, reading.attention(&ours)).await?;
+            repo::set_reading(&mut tx, id, &reading, reading.attention(&ours, !self.new.set_webhook)).await?;
+            if self.new.set_webhook {
+                repo::set_registered(&mut tx, id, &self.hub.config.origin()).await?;
+            }
             self.settle_key(&mut tx, key.as_ref()).await?;
             tx.commit().await
         }
@@ -379,8 +381,9 @@ impl Run<'_> {
     }
 
     /// LINE's own test, with the new address in its body.
-    async fn test(&self, line: &line_client::Account, ours: &str) -> AppResult<()> {
-        match self.deadline.wait(line.test_webhook(Some(ours))).await {
+    async fn test(&self, account: &Connected, line: &line_client::Account, ours: &str) -> AppResult<()> {
+        let webhook = Webhook::of(account, line, ours);
+        match doctor::service::run_test(self.hub, &webhook, true, self.deadline).await? {
             Ok(test) if test.success => Ok(()),
             Ok(test) => Err(unreachable_hub(ours, &test)),
             Err(LineError::Refused { status: 400, body, .. }) => {
@@ -564,7 +567,7 @@ fn held() -> AppError {
     )
 }
 
-fn unreachable_hub(ours: &str, test: &WebhookTest) -> AppError {
+fn unreachable_hub(ours: &str, test: &Test) -> AppError {
     let advice = match test.reason.as_str() {
         "COULD_NOT_CONNECT" => {
             "make sure that the address is reachable from the internet with a complete certificate chain"

@@ -1,6 +1,12 @@
 //! Disconnecting: nothing comes in and nothing goes out any more; the history stays.
+//!
+//! What the account leaves running ends with it, whatever dies in between: at once ([`end`]), and again by a job that is
+//! queued in the transaction that disconnects.
+
+use std::time::Duration;
 
 use line_client::{DefaultMenu, RichMenu};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::check::Deadline;
@@ -9,11 +15,15 @@ use crate::accounts::model::{Account, Status};
 use crate::accounts::repo;
 use crate::accounts::{keys, login};
 use crate::app::Hub;
-use crate::db::LogAndIgnore as _;
+use crate::db::{DbResult, LogAndIgnore as _};
 use crate::error::AppResult;
 use crate::ids::AccountId;
+use crate::jobs::{Job, NewJob, Outcome, enqueue};
 use crate::scope::Scope;
 use crate::team::Actor;
+
+/// The job ends once more what an examination that was under way opened meanwhile: none takes longer.
+const END_AGAIN: Duration = Duration::from_secs(120);
 
 /// What may be cleaned up at LINE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +66,26 @@ pub struct Inventory {
     pub default_menu: Option<String>,
     /// How many aliases of rich menus there are.
     pub aliases: Option<usize>,
+    /// The LIFF app that the hub made or took for its own, by its ID.
+    pub liff: Option<String>,
     /// The webhook address; `Some(None)` where LINE has none.
     pub endpoint: Option<Option<String>>,
+    /// Whether that address is this account's.
+    pub is_webhook_ours: bool,
+}
+
+impl Inventory {
+    /// Whether there is something to clean up; what LINE did not tell may be there.
+    #[must_use]
+    pub fn has(&self, step: CleanUp) -> bool {
+        match step {
+            CleanUp::RichMenus => {
+                self.rich_menus.as_ref().is_none_or(|menus| !menus.is_empty()) || self.aliases != Some(0)
+            }
+            CleanUp::Liff => self.liff.is_some(),
+            CleanUp::Webhook => self.endpoint.is_none() || self.is_webhook_ours,
+        }
+    }
 }
 
 /// Asks LINE what of an account exists there.
@@ -65,8 +93,9 @@ pub struct Inventory {
 /// # Errors
 /// 404 when there is none in the scope, 409 `disconnected`. What LINE does not answer is `None`.
 pub async fn inventory(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Inventory> {
-    get(hub, scope, id).await?;
+    let account = get(hub, scope, id).await?;
     let live = super::check::connected(hub, id).await?;
+    let channel = login::service::get(hub, scope, id).await?;
     let deadline = Deadline::start();
     let (menus, default, aliases, endpoint) = tokio::join!(
         deadline.wait(live.line.rich_menus()),
@@ -74,16 +103,20 @@ pub async fn inventory(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<In
         deadline.wait(live.line.rich_menu_aliases()),
         deadline.wait(live.line.webhook_endpoint()),
     );
+    let endpoint = endpoint
+        .ok()
+        .map(|endpoint| endpoint.map(|found| found.endpoint).filter(|address| !address.is_empty()));
+    let is_own = |address: &String| account.is_own_webhook(address);
     Ok(Inventory {
+        liff: channel.and_then(|channel| channel.liff_id),
+        is_webhook_ours: endpoint.as_ref().and_then(Option::as_ref).is_some_and(is_own),
         rich_menus: menus.ok(),
         default_menu: default.ok().and_then(|menu| match menu {
             DefaultMenu::Ours(id) => Some(id),
             DefaultMenu::None | DefaultMenu::Others => None,
         }),
         aliases: aliases.ok().map(|aliases| aliases.len()),
-        endpoint: endpoint
-            .ok()
-            .map(|endpoint| endpoint.map(|found| found.endpoint).filter(|address| !address.is_empty())),
+        endpoint,
     })
 }
 
@@ -98,7 +131,8 @@ pub struct CleanedUp {
     pub detail: String,
 }
 
-/// Disconnects an account: its webhook address answers 404 from now on. One that is disconnected stays so.
+/// Disconnects an account: its webhook address answers 404 from now on. One that is disconnected stays so. All cleaning up
+/// together waits no longer for LINE than one call may.
 ///
 /// # Errors
 /// 404 when there is none in the scope; the database. Trouble with cleaning up is told, and stops nothing.
@@ -112,13 +146,15 @@ pub async fn disconnect(
     let account = get(hub, scope, id).await?;
     let mut cleaned = Vec::new();
     if account.status == Status::Disconnected {
+        end(hub, id).await?;
         return Ok(cleaned);
     }
+    let deadline = Deadline::start();
     for step in clean_up {
         match step {
-            CleanUp::RichMenus => cleaned.push(remove_rich_menus(hub, &account).await),
-            CleanUp::Liff => cleaned.push(login::service::clean_up_liff(hub, &account).await),
-            CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account).await),
+            CleanUp::RichMenus => cleaned.push(remove_rich_menus(hub, &account, deadline).await),
+            CleanUp::Liff => cleaned.push(remove_liff(hub, &account, deadline).await),
+            CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account, deadline).await),
         }
     }
     let mut tx = hub.db.begin().await?;
@@ -128,24 +164,58 @@ pub async fn disconnect(
         keys::repo::forget(&mut tx, scope.tenant(), &account.channel_id).await?;
         let name = json!({ "display_name": account.display_name, "cleaned_up": cleaned });
         audit(&mut tx, hub, who, "account.disconnected", id, name).await?;
+        let again = NewJob { run_at: Some(hub.now().plus(END_AGAIN)), dedupe_key: None };
+        enqueue(&mut tx, hub, Some(scope.tenant()), &End { account: id.clone() }, again).await?;
     }
     tx.commit().await?;
-    hub.accounts.remove(id);
-    let ended = crate::alerts::service::end_account(hub, scope.tenant(), id).await;
-    ended.log_and_ignore("ending the alerts of a disconnected account");
-    for listener in crate::wiring::ACCOUNT_LISTENERS {
-        listener.disconnected(hub, id).await;
-    }
+    end(hub, id).await.log_and_ignore("ending what a disconnected account leaves; a job does it again");
     Ok(cleaned)
 }
 
+/// Ends what a disconnected account leaves running.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct End {
+    account: AccountId,
+}
+
+impl Job for End {
+    const KIND: &'static str = "accounts.end";
+}
+
+/// The handler of [`End`].
+pub async fn run_end(hub: Hub, job: End) -> Outcome {
+    Outcome::from(end(&hub, &job.account).await)
+}
+
+/// Lets everybody end what they keep of a disconnected account; one that was connected again keeps all. Any number of times.
+async fn end(hub: &Hub, id: &AccountId) -> DbResult<()> {
+    if repo::live_by_id(&hub.db, id).await?.is_some() {
+        return Ok(());
+    }
+    hub.accounts.remove(id);
+    let mut outcome = Ok(());
+    for listener in crate::wiring::ACCOUNT_LISTENERS {
+        outcome = outcome.and(listener.disconnected(hub, id).await);
+    }
+    outcome
+}
+
+/// Removes the LIFF app that the hub made.
+async fn remove_liff(hub: &Hub, account: &Account, deadline: Deadline) -> CleanedUp {
+    let removed = deadline.within(login::service::clean_up_liff(hub, account)).await;
+    removed.unwrap_or_else(|| {
+        let detail = "LINE did not answer in time; remove the LIFF app in LINE Developers".to_owned();
+        CleanedUp { step: "liff", status: "failed", detail }
+    })
+}
+
 /// Removes the rich menus that the channel's API made. OA Manager's stay: they are invisible to it (PLATFORM 10).
-async fn remove_rich_menus(hub: &Hub, account: &Account) -> CleanedUp {
+async fn remove_rich_menus(hub: &Hub, account: &Account, deadline: Deadline) -> CleanedUp {
     let step = |status, detail: String| CleanedUp { step: "rich_menus", status, detail };
     let Ok(live) = super::check::connected(hub, &account.id).await else {
         return step("failed", "the account's credentials are not to be had".to_owned());
     };
-    let (line, deadline) = (&live.line, Deadline::start());
+    let line = &live.line;
     let menus = match deadline.wait(line.rich_menus()).await {
         Ok(menus) => menus,
         Err(error) => return step("failed", format!("LINE could not be asked: {error}")),
@@ -176,13 +246,12 @@ async fn remove_rich_menus(hub: &Hub, account: &Account) -> CleanedUp {
 }
 
 /// Puts the webhook address back that stood at LINE before connecting.
-async fn put_webhook_back(hub: &Hub, account: &Account) -> CleanedUp {
+async fn put_webhook_back(hub: &Hub, account: &Account, deadline: Deadline) -> CleanedUp {
     let step = |status, detail: String| CleanedUp { step: "webhook", status, detail };
     let Ok(live) = super::check::connected(hub, &account.id).await else {
         return step("failed", "the account's credentials are not to be had".to_owned());
     };
     let ours = hub.config.webhook_url(&account.webhook_key);
-    let deadline = Deadline::start();
     match deadline.wait(live.line.webhook_endpoint()).await {
         Ok(Some(current)) if current.endpoint == ours => {}
         Ok(_) => return step("skipped", "LINE has another address; it stays".to_owned()),

@@ -31,7 +31,7 @@ pub use connect::{NewAccount, Progress, Step, StepState, connect};
 pub(super) use credentials::OVERLAP;
 pub(in crate::accounts) use credentials::credentials_changed;
 pub use credentials::{Change, NewCredentials, change};
-pub use disconnect::{CleanUp, CleanedUp, Inventory, disconnect, inventory};
+pub use disconnect::{CleanUp, CleanedUp, End, Inventory, disconnect, inventory, run_end};
 pub use public_url::{
     Applied, Move, apply_public_url, public_url_by_hand, public_url_moves, tell_of_public_url,
 };

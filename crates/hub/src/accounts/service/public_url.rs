@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::check::Deadline;
 use super::{audit, list};
+use crate::accounts::doctor;
+use crate::accounts::doctor::service::Webhook;
 use crate::accounts::login::{self, LoginChannel};
 use crate::accounts::model::{Account, Reading, Status};
 use crate::accounts::repo;
@@ -107,7 +109,8 @@ fn webhook_move(hub: &Hub, account: &Account) -> Option<Move> {
 }
 
 /// Registers everything anew under the present public address. Each webhook address is tested by LINE before it is set,
-/// so that one that LINE cannot reach replaces nothing.
+/// so that one that LINE cannot reach replaces nothing. What LINE does not answer within the time of one call is told as
+/// failed, and is there to be done again.
 ///
 /// # Errors
 /// 422 `public_url` when LINE could not call the present address at all; the database. Trouble with one account is told
@@ -121,8 +124,9 @@ pub async fn apply_public_url(hub: &Hub, who: (&Scope, &Actor)) -> AppResult<Vec
         );
         return Err(AppError::invalid_field("public_url", "public_url", detail));
     }
+    let deadline = Deadline::start();
     let moves = public_url_moves(hub, who.0).await?;
-    let work = moves.into_iter().map(|change| register(hub, who, change));
+    let work = moves.into_iter().map(|change| register(hub, who, change, deadline));
     let applied = stream::iter(work).buffered(AT_ONCE).collect().await;
     tell_of_public_url(hub).await?;
     Ok(applied)
@@ -143,6 +147,8 @@ pub async fn tell_of_public_url(hub: &Hub) -> AppResult<()> {
             account: None,
             code: "public_url_changed",
             severity: Severity::Failed,
+            level: 0,
+            node: None,
             args: json!({ "count": count }),
         };
         alerts::service::report(hub, &condition, count > 0).await?;
@@ -150,11 +156,14 @@ pub async fn tell_of_public_url(hub: &Hub) -> AppResult<()> {
     Ok(())
 }
 
-async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move) -> Applied {
+async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move, deadline: Deadline) -> Applied {
     let done = match AccountId::parse(&change.account_id) {
         None => Err(AppError::not_found("account")),
-        Some(id) if change.kind == "liff" => login::service::repair_liff(hub, who, &id).await,
-        Some(id) => set(hub, who, &id, &change).await,
+        Some(id) if change.kind == "liff" => {
+            let repaired = deadline.within(login::service::repair_liff(hub, who, &id)).await;
+            repaired.unwrap_or_else(|| Err(AppError::line_unavailable()))
+        }
+        Some(id) => set(hub, who, &id, &change, deadline).await,
     };
     match done {
         Ok(()) => Applied { status: "done", detail: format!("LINE has {} now", change.to), change },
@@ -163,9 +172,15 @@ async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move) -> Applied {
 }
 
 /// Has LINE test the new address, sets it, reads it back, and notes it.
-async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) -> AppResult<()> {
+async fn set(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    id: &AccountId,
+    change: &Move,
+    deadline: Deadline,
+) -> AppResult<()> {
     let live = super::check::connected(hub, id).await?;
-    let (line, deadline) = (&live.line, Deadline::start());
+    let line = &live.line;
     let refused = |error: LineError| AppError::conflict("line", format!("LINE refused: {error}"));
     let found = deadline.wait(line.webhook_endpoint()).await.map_err(refused)?;
     let stands = found.map(|found| found.endpoint).unwrap_or_default();
@@ -173,7 +188,8 @@ async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) ->
         let detail = format!("LINE sends the events to another system, {stands}; nothing was changed there");
         return Err(AppError::conflict("webhook_elsewhere", detail));
     }
-    let test = deadline.wait(line.test_webhook(Some(&change.to))).await.map_err(refused)?;
+    let webhook = Webhook::of(&live, line, &change.to);
+    let test = doctor::service::run_test(hub, &webhook, true, deadline).await?.map_err(refused)?;
     if !test.success {
         let detail = format!(
             "LINE could not reach {}: {} {}; check name, certificate and firewall, then try again",
@@ -196,7 +212,7 @@ async fn set(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Move) ->
             .endpoint
             .map(|found| line_client::WebhookEndpoint { endpoint: change.to.clone(), ..found });
         let reading = Reading { endpoint, ..reading };
-        repo::set_reading(&mut tx, id, &reading, reading.attention(&change.to)).await?;
+        repo::set_reading(&mut tx, id, &reading, reading.attention(&change.to, false)).await?;
     }
     audit(&mut tx, hub, who, "account.moved", id, detail).await?;
     tx.commit().await?;
