@@ -189,6 +189,10 @@ describe('connecting an account', () => {
     await click('#check-message a[href$="/done"]');
     await page.waitForURL(/\/done$/);
     await inspect(page, 'done');
+    await page.goto(`${demo.hub}/settings/accounts`);
+    const account = await page.locator('.account-link').last().getAttribute('href');
+    await page.goto(`${demo.hub}${account}/doctor?now=1`);
+    await inspect(page, 'the doctor');
     await page.setViewportSize({ width: 320, height: 700 });
     await page.goto(`${demo.hub}/settings/help`);
     await inspect(page, 'help');

@@ -304,7 +304,9 @@ impl Account {
     #[must_use]
     pub fn is_left_alone(&self) -> bool {
         let is_here = self.endpoint.as_deref().is_some_and(|address| self.is_own_webhook(address));
-        self.status != Status::Disconnected && self.registered_url.is_none() && !is_here
+        let is_connected =
+            self.status != Status::Disconnected && self.attention() != Some(Attention::Connecting);
+        is_connected && self.registered_url.is_none() && !is_here
     }
 
     /// The LINE ID that people know: the premium one where there is one, with `@`.

@@ -129,3 +129,49 @@ async fn the_secret_is_sealed_for_its_row_and_sealed_anew_by_a_new_key(#[case] e
     assert!(super::repo::sealed(&hub.db).await.unwrap().is_empty());
     test.close().await;
 }
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn two_changes_of_the_settings_at_once_both_hold(#[case] engine: Engine) {
+    let Some(test) = TestHub::new(engine).await else { return };
+    let tenant = crate::team::service::create_tenant(&test.hub, "tea", None, &ACTOR).await.unwrap().id;
+    let other = test.node("other").await;
+    let off = Changes { email_on: Some(false), ..Changes::default() };
+    let thai = Changes { language: Some("th".to_owned()), ..Changes::default() };
+    let (one, two) =
+        tokio::join!(change(&test.hub, &tenant, off, &ACTOR), change(&other, &tenant, thai, &ACTOR));
+    one.and(two).unwrap();
+    let settings = super::settings(&test.hub, &tenant).await.unwrap();
+    assert_eq!((settings.email_on, settings.language.tag()), (false, "th"));
+    // A refused change leaves nothing behind.
+    let fresh = crate::team::service::create_tenant(&test.hub, "books", None, &ACTOR).await.unwrap().id;
+    let wrong = Changes { language: Some("fr".to_owned()), ..Changes::default() };
+    assert!(change(&test.hub, &fresh, wrong, &ACTOR).await.is_err());
+    assert_eq!(super::settings(&test.hub, &fresh).await.unwrap().updated_at, None);
+    test.close().await;
+}
+
+// The clock and the disk are a node's own: another node that is well does not end the alert, until the first one is gone.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_healthy_node_does_not_end_what_another_says_of_itself(#[case] engine: Engine) {
+    let Some(test) = TestHub::new(engine).await else { return };
+    let tenant = crate::team::service::create_tenant(&test.hub, "tea", None, &ACTOR).await.unwrap().id;
+    let scope = Scope::tenant_wide(tenant.clone());
+    let says = async |node: &'static str, is_on: bool| {
+        let condition = Condition { node: Some(node), ..clock(&tenant) };
+        service::report(&test.hub, &condition, is_on).await.unwrap();
+        service::open_alerts(&test.hub, &scope).await.unwrap().len()
+    };
+    assert_eq!(says("one", true).await, 1);
+    assert_eq!(says("two", false).await, 1);
+    assert_eq!(says("one", false).await, 0);
+    assert_eq!(says("one", true).await, 1);
+    test.clock.advance(super::model::SEEN_WITHIN);
+    assert_eq!(says("two", false).await, 0, "the first has said nothing for so long that it is gone");
+    test.close().await;
+}

@@ -279,6 +279,36 @@ async fn a_channel_can_be_tried_and_says_what_went_wrong() {
 }
 
 #[tokio::test]
+async fn a_channel_can_be_tried_only_so_often() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let test = async || shop.hub.api().post("/alert-settings/test", json!({ "channel": "email" })).await;
+    for _ in 0..10 {
+        test().await.expect(200);
+    }
+    assert_eq!(test().await.expect(429)["code"], "alert_tests_used_up");
+    let owner = shop.hub.owner().await;
+    let page = owner.submit("/settings/alerts", "/settings/alerts/test", &[("channel", "email")]).await.body;
+    assert!(page.contains("Ten tries within an hour"), "{page}");
+    assert_eq!(shop.told().0, 10);
+    shop.hub.advance(61 * MINUTE);
+    test().await.expect(200);
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_gone_is_told_nothing_more_of_it() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    shop.receiver.answers(reqwest::StatusCode::GONE, "");
+    shop.says("credentials", true).await;
+    shop.after(60 * MINUTE).await;
+    assert_eq!(shop.receiver.received().len(), 1);
+    let told = alerts::service::told(shop.hub.hub(), &shop.hub.scope()).await.unwrap();
+    let post = told.iter().find(|(_, told)| told.channel == "webhook").unwrap();
+    assert_eq!((post.1.state.as_str(), post.1.error.is_some()), ("dropped", true));
+    shop.hub.close().await;
+}
+
+#[tokio::test]
 async fn settings_are_checked_and_the_secret_is_shown_once() {
     let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
     let api = shop.hub.api();

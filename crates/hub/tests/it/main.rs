@@ -6,6 +6,8 @@ mod alerts;
 #[cfg(test)]
 mod company;
 #[cfg(test)]
+mod conditions;
+#[cfg(test)]
 mod connect_errors;
 #[cfg(test)]
 mod contract;

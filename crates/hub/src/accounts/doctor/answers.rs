@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(judged(&[tick(Tick::Redelivery, old)]).variant, "stale");
     }
 
-    // GOTCHAS F5
+    // S1-36, GOTCHAS F5: the reminder stays until the confirmation is there.
     #[test]
     fn two_greetings_are_warned_of() {
         let off = [tick(Tick::GreetingOff, START)];

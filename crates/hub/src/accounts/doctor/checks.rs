@@ -256,12 +256,13 @@ pub(super) fn attention(findings: &[Finding]) -> Option<Option<Attention>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::accounts::testing;
     use crate::app::testing::START;
 
-    fn good() -> Readings {
+    /// What is read of an account with which all is well.
+    pub(in crate::accounts::doctor) fn good() -> Readings {
         Readings {
             at: START,
             ours: "https://hub.example/webhooks/line/k".to_owned(),

@@ -379,7 +379,7 @@ pub(super) const ALERTS: &[(Code, &[&str], &str)] = &[
 /// Says less than `quota_used`.
 const QUOTA_NEAR: &str = "quota_near";
 /// What is not there has no trouble, though it cannot be judged.
-const NOT_THERE: [&str; 3] = ["not-set", "loopback", "not-https"];
+const NOT_THERE: [&str; 4] = ["not-set", "never", "loopback", "not-https"];
 
 /// Tells the alerts what is on and what is over. What could not be judged changes none.
 pub(super) async fn report(

@@ -123,7 +123,7 @@ impl Asked {
 }
 
 /// Our clock against LINE's.
-fn clock(now: Timestamp, date: Option<&str>) -> Finding {
+pub(super) fn clock(now: Timestamp, date: Option<&str>) -> Finding {
     let unknown = Finding::new(Code::Clock, State::Unknown, "unread", now);
     let Some(theirs) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) else { return unknown };
     let off = now.millis().div_euclid(1000) - theirs.timestamp().as_second();
@@ -189,7 +189,11 @@ async fn public(hub: &Hub) -> [Finding; 2] {
 }
 
 /// How long a trusted certificate lasts.
-fn days(now: Timestamp, end: Option<Timestamp>, found: impl Fn(State, &'static str) -> Finding) -> Finding {
+pub(super) fn days(
+    now: Timestamp,
+    end: Option<Timestamp>,
+    found: impl Fn(State, &'static str) -> Finding,
+) -> Finding {
     let Some(end) = end else { return found(State::Ok, "trusted") };
     let days = (end.millis() - now.millis()).div_euclid(DAY_MS);
     let (state, variant) = match days {
@@ -212,7 +216,7 @@ async fn storage(hub: &Hub) -> Finding {
     kept(hub.now(), hub.db.is_postgres(), durability, free(folder).await)
 }
 
-fn kept(
+pub(super) fn kept(
     now: Timestamp,
     is_postgres: bool,
     durability: DbResult<[Durability; 2]>,

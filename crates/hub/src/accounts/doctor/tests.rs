@@ -1,9 +1,21 @@
-//! Every finding that a check can make has its words, in all four languages.
+//! Every finding that a check can make has its words, in all four languages; and the alerts about the machine.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use rstest::rstest;
+
+use super::checks::tests::good;
 use super::model::{Code, Finding, Reader, State};
-use crate::app::testing::START;
+use super::service::{ALERTS, report};
+use super::{Kept, system};
+use crate::accounts::testing;
+use crate::alerts::{self, Severity};
+use crate::app::testing::{START, TestHub};
+use crate::db::Durability;
+use crate::db::testing::Engine;
+use crate::scope::Scope;
+use crate::team::{self, Actor};
 use crate::web::i18n::Language;
 
 /// The variants in the sources: the text that follows a state.
@@ -104,4 +116,49 @@ fn every_finding_has_words_in_every_language() {
             }
         }
     }
+}
+
+// The other rows of ALERTS are provoked at LINE (`every_condition_opens_its_alert_and_no_other`).
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn each_trouble_of_the_machine_opens_its_alert_and_no_other(#[case] engine: Engine) {
+    let Some(test) = TestHub::new(engine).await else { return };
+    let hub = &test.hub;
+    let tenant = team::service::create_tenant(hub, "shop", None, &Actor::System("test")).await.unwrap().id;
+    let account = testing::connected(hub, &tenant, "1656000000").await;
+    let days = |days: u64| Some(START.plus(Duration::from_secs(days * 24 * 3600 + 5)));
+    let certificate = |left| {
+        system::days(START, days(left), |state, variant| {
+            Finding::new(Code::Certificate, state, variant, START)
+        })
+    };
+    let well = || Durability { settings: Vec::new(), weak: None };
+    let disk = |free| system::kept(START, false, Ok([well(), well()]), Some(free));
+    let clock = |date: &str| system::clock(START, Some(date));
+    let rows = [
+        ("certificate", certificate(20), certificate(6), certificate(60)),
+        (
+            "clock",
+            clock("Thu, 01 Jan 2026 00:01:00 GMT"),
+            clock("Thu, 01 Jan 2026 00:10:00 GMT"),
+            clock("Thu, 01 Jan 2026 00:00:01 GMT"),
+        ),
+        ("storage", disk(1000), disk(100), disk(50_000)),
+    ];
+    let machine = ALERTS.iter().filter(|(code, ..)| Code::SYSTEM.contains(code)).map(|(.., alert)| *alert);
+    assert_eq!(machine.collect::<Vec<_>>(), rows.each_ref().map(|row| row.0));
+    let after = async |finding: &Finding| {
+        let kept = [Kept::after(None, finding.clone())];
+        report(hub, &account, &good(), &kept).await.unwrap();
+        let open = alerts::service::open_alerts(hub, &Scope::tenant_wide(tenant.clone())).await.unwrap();
+        open.into_iter().map(|alert| (alert.code, alert.severity)).collect::<Vec<_>>()
+    };
+    for (alert, bad, worse, over) in rows {
+        assert_eq!(after(&bad).await, [(alert.to_owned(), Severity::Warning)], "{bad:?}");
+        assert_eq!(after(&worse).await, [(alert.to_owned(), Severity::Failed)], "{worse:?}");
+        assert_eq!(after(&over).await, [], "{over:?}");
+    }
+    test.close().await;
 }

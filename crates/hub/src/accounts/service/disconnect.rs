@@ -267,3 +267,65 @@ async fn put_webhook_back(hub: &Hub, account: &Account, deadline: Deadline) -> C
         Err(error) => step("failed", format!("LINE did not take {old}: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::accounts::testing;
+    use crate::alerts::{self, Condition, Severity};
+    use crate::app::testing::TestHub;
+    use crate::db::testing::Engine;
+    use crate::ids::TenantId;
+    use crate::team;
+
+    const ACTOR: Actor = Actor::System("test");
+
+    async fn open(hub: &Hub, tenant: &TenantId) -> usize {
+        let scope = Scope::tenant_wide(tenant.clone());
+        alerts::service::open_alerts(hub, &scope).await.unwrap().len()
+    }
+
+    // A process that died after the commit: the job, or asking once more, ends the rest. S1-42
+    #[rstest]
+    #[case::sqlite(Engine::Sqlite)]
+    #[case::postgres(Engine::Postgres)]
+    #[tokio::test]
+    async fn an_end_that_was_cut_short_is_made_up_for(#[case] engine: Engine) {
+        let Some(test) = TestHub::new(engine).await else { return };
+        let hub = &test.hub;
+        let tenant = team::service::create_tenant(hub, "shop", None, &ACTOR).await.unwrap().id;
+        for (channel, by_job) in [("1656000000", true), ("1656000001", false)] {
+            let account = testing::connected(hub, &tenant, channel).await;
+            let condition = Condition {
+                tenant: &tenant,
+                account: Some(&account.id),
+                code: "credentials",
+                severity: Severity::Failed,
+                level: 2,
+                node: None,
+                args: json!({}),
+            };
+            alerts::service::report(hub, &condition, true).await.unwrap();
+            // Of an account that is connected nothing ends.
+            assert_eq!(run_end(hub.clone(), End { account: account.id.clone() }).await, Outcome::Done);
+            assert_eq!(open(hub, &tenant).await, 1);
+            testing::disconnect(hub, &account).await;
+            assert_eq!(open(hub, &tenant).await, 1);
+            let scope = Scope::tenant_wide(tenant.clone());
+            for _ in 0..2 {
+                if by_job {
+                    assert_eq!(
+                        run_end(hub.clone(), End { account: account.id.clone() }).await,
+                        Outcome::Done
+                    );
+                } else {
+                    assert_eq!(disconnect(hub, (&scope, &ACTOR), &account.id, &[]).await.unwrap(), []);
+                }
+                assert_eq!(open(hub, &tenant).await, 0);
+            }
+        }
+        test.close().await;
+    }
+}
