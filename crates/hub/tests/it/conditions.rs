@@ -294,6 +294,12 @@ async fn a_disconnected_account_leaves_no_alert_and_no_dead_end(#[case] engine: 
         let open = alerts::service::open_alerts(shop.hub.hub(), &shop.hub.scope()).await.unwrap();
         open.into_iter().map(|alert| alert.code).collect::<Vec<_>>()
     };
+    // S1-43: what exists at LINE is offered to be cleaned up, and nothing else.
+    let owner = shop.hub.owner().await;
+    let page = owner.get(&format!("/settings/accounts/{account}/disconnect")).await.body;
+    assert!(page.contains("value=\"webhook\""), "{page}");
+    assert!(!page.contains("value=\"liff\"") && !page.contains("value=\"rich_menus\""), "{page}");
+
     says(Some(&account), "webhook_off").await;
     says(None, "certificate").await;
     assert_eq!(open().await, ["webhook_off", "certificate"]);
@@ -303,7 +309,6 @@ async fn a_disconnected_account_leaves_no_alert_and_no_dead_end(#[case] engine: 
     says(Some(&account), "webhook_off").await;
     assert_eq!(open().await, ["certificate"]);
 
-    let owner = shop.hub.owner().await;
     for page in ["", "/doctor", "/help", "/help/message"] {
         let answer = owner.get(&format!("/settings/accounts/{account}{page}")).await;
         assert_eq!(answer.status, 200, "{page}");
@@ -395,6 +400,23 @@ async fn putting_the_address_back_ends_in_time_when_line_dawdles() {
     let answer = shop.hub.api().post(&shop.path("/webhook"), json!({})).await;
     assert_eq!(answer.expect(502)["code"], "line_unavailable");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    shop.hub.control.delete("/faults").await;
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn disconnecting_ends_in_time_when_line_dawdles() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    shop.login_channel().await;
+    let fault = json!({ "on": "api", "path": "/", "kind": "delay", "ms": 5000 });
+    shop.hub.control.post("/faults", fault).await;
+    let began = std::time::Instant::now();
+    let ended = shop.hub.api().delete(&shop.path("?clean_up=rich_menus,liff,webhook")).await.expect(200);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let status: Vec<_> =
+        ended["items"].as_array().unwrap().iter().map(|item| item["status"].clone()).collect();
+    assert_eq!(status, ["failed", "failed", "failed"], "{ended}");
+    assert_eq!(shop.hub.api().get(&shop.path("")).await.expect(200)["status"], "disconnected");
     shop.hub.control.delete("/faults").await;
     shop.hub.close().await;
 }
