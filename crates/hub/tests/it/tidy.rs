@@ -330,3 +330,11 @@ fn what_is_excepted_still_exists() {
         assert!(root().join("crates/hub/src").join(file).is_file(), "{file}");
     }
 }
+
+/// LINE allows a channel so many tests of its webhook an hour (PLATFORM 6): one place asks for them, and counts.
+#[test]
+fn lines_test_is_asked_for_in_one_place() {
+    let asks = |(name, text): (String, String)| text.contains(".test_webhook(Some(").then_some(name);
+    let callers: Vec<_> = sources().into_iter().filter_map(asks).collect();
+    assert_eq!(callers, ["accounts/doctor/service.rs"]);
+}

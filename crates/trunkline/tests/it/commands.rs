@@ -172,6 +172,8 @@ fn the_doctor_tells_how_machine_and_accounts_are() {
     for words in ["line_api", "LINE sends to this hub", "data_dir"] {
         assert!(out(&well).contains(words), "{words}: {}", out(&well));
     }
+    // The operator, and nobody else, is told where things lie.
+    assert!(out(&well).contains(&at.join("data").display().to_string()), "{}", out(&well));
     assert_eq!(well.status.code(), Some(0), "{}", out(&well));
     let json: serde_json::Value = serde_json::from_slice(&doctor(&["--json"], line).stdout).unwrap();
     assert_eq!(json["accounts"][0]["checks"].as_array().unwrap().len(), 18, "{json}");
