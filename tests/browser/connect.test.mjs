@@ -1,25 +1,26 @@
-// From an empty hub to "your first message arrived", as an owner walks it, on each of the three paths. The sandbox's controls play
+// From an empty hub (`trunkline serve` with a fresh data folder, its owner made by `trunkline user add`) to "your first message arrived", as an owner walks it, on each of the three paths. The sandbox's controls play
 // LINE's consoles and a friend's phone; the values to type and the clicks in the hub are counted.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { openWindow, startBrowser, startDemo } from './demo.mjs';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { OWNER, openWindow, startBrowser, startHub, startSandbox } from './demo.mjs';
 
 /** The page asks every three seconds; a busy machine gets some more. */
 const BY_ITSELF = { timeout: 15_000 };
 
 describe('connecting an account', () => {
   const trouble = [];
-  let demo;
+  let sandbox;
+  let hub;
   let browser;
   let storageState;
   let providerId;
 
   /** LINE's consoles and phones. */
   const line = async (path, body, method = 'POST') => {
-    const answer = await fetch(`${demo.sandbox}/sandbox/v1/${path}`, {
+    const answer = await fetch(`${sandbox.sandbox}/sandbox/v1/${path}`, {
       method,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -42,6 +43,24 @@ describe('connecting an account', () => {
       await page.locator(target).fill(text);
     };
     return { page, click, type, done, close: () => window_.close() };
+  };
+  /** From where an owner lands after signing in to the form with the values. */
+  const begin = async (page, click) => {
+    await page.goto(`${hub.hub}/`);
+    await click('#main a[href="/settings/accounts/new"]');
+    await click('a[href="/settings/accounts/new?has=api"]');
+  };
+  /** A person in front of the page that waits for LINE's switch. */
+  const connected = async (name) => {
+    const shop = await channel(name);
+    const someone = await person();
+    const { page, click, type } = someone;
+    await begin(page, click);
+    await type('#f-channel_id', shop.channelId);
+    await type('#f-channel_secret', shop.channelSecret);
+    await click('.guide-submit button');
+    await page.waitForURL(/\/webhook$/);
+    return someone;
   };
   /** Turns the switch on at LINE and writes as a friend; the page turns green by itself. */
   const finish = async (page, channelId, name, text) => {
@@ -69,29 +88,40 @@ describe('connecting an account', () => {
   };
 
   before(async () => {
-    [demo, browser] = await Promise.all([startDemo(), startBrowser()]);
+    [sandbox, browser] = await Promise.all([startSandbox(), startBrowser()]);
+    ({ providerId } = await line('providers', { name: '山嵐茶行股份有限公司' }));
+  });
+
+  // Every walk begins at a hub of its own that knows its owner and nothing else.
+  beforeEach(async () => {
+    hub = await startHub(sandbox.sandbox);
     const first = await openWindow(browser, trouble);
-    await (await first.newPage()).goto(demo.inbox);
+    const page = await first.newPage();
+    await page.goto(`${hub.hub}/sign-in`);
+    await page.locator('input[name=email]').fill(OWNER.email);
+    await page.locator('input[name=password]').fill(OWNER.password);
+    await page.locator('form[action="/sign-in"] button[type=submit]').click();
+    await page.waitForURL((url) => url.pathname !== '/sign-in');
+    await page.goto(`${hub.hub}/settings/accounts`);
+    assert.equal(await page.locator('a[href^="/settings/accounts/acc_"]').count(), 0, 'the hub is empty');
     storageState = await first.storageState();
     await first.close();
-    ({ providerId } = await line('providers', { name: '山嵐茶行股份有限公司' }));
   });
 
   after(async () => {
     await browser?.close();
-    await demo?.stop();
+    await sandbox?.stop();
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    await hub?.stop();
     assert.deepEqual(trouble.splice(0), [], 'nothing breaks on the way');
   });
 
   it('takes two values and at most six clicks with ID and secret', async () => {
     const shop = await channel('山嵐二店');
     const { page, click, type, done, close } = await person({ locale: 'zh-TW' });
-    await page.goto(`${demo.hub}/settings/accounts`);
-    await click('#main a[href="/settings/accounts/new"]');
-    await click('a[href="/settings/accounts/new?has=api"]');
+    await begin(page, click);
     await type('#f-channel_id', shop.channelId);
     await type('#f-channel_secret', shop.channelSecret);
     await click('.guide-submit button');
@@ -109,7 +139,7 @@ describe('connecting an account', () => {
   it('connects with a key pair whose public half is registered at LINE', async () => {
     const shop = await channel('山嵐三店');
     const { page, click, type, done, close } = await person({ locale: 'ja-JP' });
-    await page.goto(`${demo.hub}/settings/accounts/new?has=api`);
+    await begin(page, click);
     await click('.guide-others a[href$="path=key"]');
     await type('#f-channel_id', shop.channelId);
     await click('.guide-submit button');
@@ -122,6 +152,7 @@ describe('connecting an account', () => {
     await page.waitForURL(/\/webhook$/);
     await finish(page, shop.channelId, '佐藤 葵', 'こんにちは');
     assert.match(await page.locator('#check-message h2').innerText(), /最初のメッセージが届きました/);
+    assert.ok(done.typed <= 3 && done.clicks <= 7, JSON.stringify(done));
     console.log(`key pair: ${done.typed} values, ${done.clicks} clicks`);
     await close();
   });
@@ -130,7 +161,7 @@ describe('connecting an account', () => {
     const shop = await channel('山嵐四店');
     const { accessToken } = await line(`channels/${shop.channelId}/access-token`, {});
     const { page, click, type, done, close } = await person();
-    await page.goto(`${demo.hub}/settings/accounts/new?has=api`);
+    await begin(page, click);
     await click('.guide-others a[href$="path=token"]');
     await type('#f-channel_id', shop.channelId);
     await type('#f-channel_secret', shop.channelSecret);
@@ -138,6 +169,7 @@ describe('connecting an account', () => {
     await click('.guide-submit button');
     await page.waitForURL(/\/webhook$/);
     await finish(page, shop.channelId, 'Ana', 'Hello there');
+    assert.ok(done.typed <= 3 && done.clicks <= 6, JSON.stringify(done));
     console.log(`pasted token: ${done.typed} values, ${done.clicks} clicks`);
     await close();
   });
@@ -145,7 +177,7 @@ describe('connecting an account', () => {
   it('goes on where it was left, in another browser, with every stage drawn, on a phone', async () => {
     const shop = await channel('山嵐五店');
     const first = await person({ locale: 'zh-TW' });
-    await first.page.goto(`${demo.hub}/settings/accounts/new`);
+    await first.page.goto(`${hub.hub}/settings/accounts/new`);
     await inspect(first.page, 'the question');
     await first.click('button[value=nothing]');
     await first.page.waitForURL(/\/create$/);
@@ -157,7 +189,7 @@ describe('connecting an account', () => {
 
     const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'ja-JP', colorScheme: 'dark' };
     const { page, click, type, close } = await person(phone);
-    await page.goto(`${demo.hub}/settings/accounts`);
+    await page.goto(`${hub.hub}/settings/accounts`);
     await inspect(page, 'the list');
     await click('.guide-open a.primary');
     await page.locator('#step-sign-in.is-done').waitFor();
@@ -194,8 +226,43 @@ describe('connecting an account', () => {
     await page.goto(`${demo.hub}${account}/doctor?now=1`);
     await inspect(page, 'the doctor');
     await page.setViewportSize({ width: 320, height: 700 });
-    await page.goto(`${demo.hub}/settings/help`);
+    await page.goto(`${hub.hub}/settings/help`);
     await inspect(page, 'help');
+    await close();
+  });
+
+  it('fits a phone in Japanese and Thai: no page of an account scrolls sideways', async () => {
+    const { page, close } = await connected('山嵐本店');
+    await page.goto(`${hub.hub}/settings/accounts`);
+    const account = await page.locator('a.account-link').getAttribute('href');
+    await close();
+    const own = ['', '/copy', '/answers', '/doctor?now=1', '/login-test', '/help', '/credentials', '/disconnect'].map((path) => account + path);
+    const paths = ['/settings/accounts', '/settings/accounts/new', '/settings/accounts/new?has=api', '/settings/help', '/inbox', ...own];
+    const wide = [];
+    for (const locale of ['ja-JP', 'th-TH']) {
+      const phone = await person({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale });
+      for (const path of paths) {
+        await phone.page.goto(`${hub.hub}${path}`);
+        const over = await phone.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        if (over > 0) wide.push(`${path} in ${locale}: ${over} px too wide`);
+      }
+      await phone.close();
+    }
+    assert.deepEqual(wide, []);
+  });
+
+  it('asks for nothing while nobody looks', async () => {
+    const { page, close } = await connected('山嵐六店');
+    let asked = 0;
+    page.on('request', (request) => { asked += Number(request.url().includes('/live?')); });
+    await page.waitForRequest(/\/live\?/, BY_ITSELF);
+    await page.evaluate(() => { Object.defineProperty(document, 'hidden', { get: () => true, configurable: true }); });
+    asked = 0;
+    // Two looks would have come.
+    await page.waitForTimeout(7000);
+    assert.equal(asked, 0);
+    await page.evaluate(() => { delete document.hidden; });
+    await page.waitForRequest(/\/live\?/, BY_ITSELF);
     await close();
   });
 });

@@ -1,8 +1,11 @@
 // The running demo, and browsers on it. Everything that is started here is ended here.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const require = createRequire(`${process.env.BROWSER_PACKAGES}/`);
@@ -11,32 +14,13 @@ const { chromium } = require('playwright-core');
 /** How long the demo may take to tell its story and be ready, in milliseconds. */
 const READY_WITHIN = 60_000;
 
-/** Starts `trunkline demo` on free ports, with data that is gone afterwards. */
-export async function startDemo() {
-  const process_ = spawn(
-    process.env.TRUNKLINE,
-    ['demo', '--listen', '127.0.0.1:0', '--sandbox-listen', '127.0.0.1:0', '--log', 'warn'],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+/**
+ * Starts `trunkline ARGS`. It is ready when `read`, which is given every line, has given something; that is given on, with what
+ * was said, and `stop`.
+ */
+async function launch(args, read) {
+  const process_ = spawn(process.env.TRUNKLINE, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = [];
-  const links = {};
-  const ready = new Promise((resolve, reject) => {
-    const fail = (why) => reject(new Error(`${why}; it said:\n${said.join('\n')}`));
-    const timer = setTimeout(() => fail('the demo was not ready in time'), READY_WITHIN);
-    const read = (line) => {
-      said.push(line);
-      const found = /^\s*(Inbox|Phone)\s+(http:\S+)/.exec(line);
-      if (found) links[found[1].toLowerCase()] = found[2];
-      if (links.inbox && links.phone) {
-        clearTimeout(timer);
-        resolve();
-      }
-    };
-    createInterface({ input: process_.stdout }).on('line', read);
-    createInterface({ input: process_.stderr }).on('line', (line) => said.push(line));
-    process_.once('error', (error) => fail(error.message));
-    process_.once('exit', (code) => fail(`the demo ended with ${code}`));
-  });
   const stop = async () => {
     if (process_.exitCode !== null || process_.signalCode !== null) return;
     process_.kill('SIGTERM');
@@ -45,11 +29,39 @@ export async function startDemo() {
     clearTimeout(timer);
   };
   try {
-    await ready;
+    const found = await new Promise((resolve, reject) => {
+      const fail = (why) => reject(new Error(`${why}; it said:\n${said.join('\n')}`));
+      const timer = setTimeout(() => fail(`trunkline ${args[0]} was not ready in time`), READY_WITHIN);
+      const hear = (line) => {
+        said.push(line);
+        const result = read(line);
+        if (!result) return;
+        clearTimeout(timer);
+        resolve(result);
+      };
+      createInterface({ input: process_.stdout }).on('line', hear);
+      createInterface({ input: process_.stderr }).on('line', hear);
+      process_.once('error', (error) => fail(error.message));
+      process_.once('exit', (code) => fail(`trunkline ${args[0]} ended with ${code}`));
+    });
+    return { found, said, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Starts `trunkline demo` on free ports, with data that is gone afterwards. */
+export async function startDemo() {
+  const links = {};
+  const { said, stop } = await launch(
+    ['demo', '--listen', '127.0.0.1:0', '--sandbox-listen', '127.0.0.1:0', '--log', 'warn'],
+    (line) => {
+      const found = /^\s*(Inbox|Phone)\s+(http:\S+)/.exec(line);
+      if (found) links[found[1].toLowerCase()] = found[2];
+      return links.inbox && links.phone;
+    },
+  );
   return { inbox: links.inbox, phone: links.phone, sandbox: new URL(links.phone).origin, hub: new URL(links.inbox).origin, said, stop };
 }
 
@@ -60,29 +72,28 @@ export async function startSandbox() {
     if (!answer.ok) throw new Error(`the sandbox at SANDBOX answered ${answer.status}`);
     return { sandbox: process.env.SANDBOX, stop: async () => {} };
   }
-  const process_ = spawn(process.env.TRUNKLINE, ['sandbox', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = [];
-  const sandbox = await new Promise((resolve, reject) => {
-    const fail = (why) => reject(new Error(`${why}; it said:\n${said.join('\n')}`));
-    const timer = setTimeout(() => fail('the sandbox was not ready in time'), READY_WITHIN);
-    const read = (line) => {
-      said.push(line);
-      const found = /ready at (http:\S+)/.exec(line);
-      if (!found) return;
-      clearTimeout(timer);
-      resolve(new URL(found[1]).origin);
-    };
-    createInterface({ input: process_.stdout }).on('line', read);
-    createInterface({ input: process_.stderr }).on('line', read);
-    process_.once('error', (error) => fail(error.message));
-    process_.once('exit', (code) => fail(`the sandbox ended with ${code}`));
-  });
-  const stop = async () => {
-    if (process_.exitCode !== null || process_.signalCode !== null) return;
-    process_.kill('SIGTERM');
-    await once(process_, 'exit');
+  const ready = (line) => /ready at (http:\S+)/.exec(line)?.[1];
+  const { found, stop } = await launch(['sandbox', '--listen', '127.0.0.1:0'], ready);
+  return { sandbox: new URL(found).origin, stop };
+}
+
+/** The first owner of a hub of {@link startHub}. */
+export const OWNER = { email: 'mei@example.tw', password: 'three cups of tea' };
+
+/** Starts `trunkline serve` on a free port with an empty data folder, against a sandbox; its first owner was made by the command. */
+export async function startHub(sandbox) {
+  const folder = mkdtempSync(join(tmpdir(), 'trunkline-browser-'));
+  const data = ['--data-dir', folder];
+  const add = ['user', 'add', '--email', OWNER.email, '--role', 'owner', ...data];
+  execFileSync(process.env.TRUNKLINE, add, { input: `${OWNER.password}\n`, stdio: ['pipe', 'ignore', 'inherit'] });
+  const line = ['--line-api-url', '--line-data-url', '--line-access-url', '--liff-url'].flatMap((flag) => [flag, sandbox]);
+  const ready = (text) => /Trunkline is ready at (http:\S+)/.exec(text)?.[1];
+  const { found, said, stop } = await launch(['serve', '--listen', '127.0.0.1:0', '--log', 'warn', ...data, ...line], ready);
+  const end = async () => {
+    await stop();
+    rmSync(folder, { recursive: true, force: true });
   };
-  return { sandbox, stop };
+  return { hub: new URL(found).origin, said, stop: end };
 }
 
 /** Starts Chromium with a profile of its own. */

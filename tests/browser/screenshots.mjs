@@ -72,6 +72,16 @@ try {
     return answer.json();
   };
   const { providerId } = await line('providers', { name: '山嵐' });
+  /** The address of the settings of a channel's account. */
+  const accountOf = async (page, channelId) => {
+    await page.goto(`${demo.hub}/settings/accounts`);
+    const all = await page.locator('a[href^="/settings/accounts/acc_"]').evaluateAll((links) => links.map((link) => new URL(link.href).pathname));
+    for (const href of new Set(all.map((path) => path.split('/').slice(0, 4).join('/')))) {
+      await page.goto(`${demo.hub}${href}`);
+      if ((await page.content()).includes(channelId)) return href;
+    }
+    throw new Error(`no account of channel ${channelId}`);
+  };
   const walk = async (size, language, locale, colorScheme) => {
     const isMobile = size === 'phone';
     const window_ = await openWindow(browser, trouble, {
@@ -80,6 +90,7 @@ try {
     const page = await window_.newPage();
     const picture = async (name) => {
       await settle(page);
+      await page.evaluate(() => window.scrollTo(0, 0));
       await page.screenshot({ path: join(folder, `setup-${name}-${size}-${colorScheme}-${language}.png`), fullPage: true });
     };
     const press = async (target, address) => {
@@ -123,6 +134,18 @@ try {
     await picture('8-done');
     await page.goto(`${demo.hub}/settings/accounts/new?has=api&path=key`);
     await picture('9-key');
+    // The account's pages: its settings, copying them, the friends' code; the doctor before and after LINE's switch is turned off.
+    const account = await accountOf(page, channelId);
+    for (const [name, path] of Object.entries({ account: '', copy: '/copy', answers: '/answers', help: '/help', doctor: '/doctor' })) {
+      await page.goto(`${demo.hub}${account}${path}`);
+      await picture(`10-${name}`);
+    }
+    await line(`channels/${channelId}`, { useWebhook: false, webhookEndpoint: 'https://crm.example/line' }, 'PATCH');
+    await page.waitForTimeout(5500);
+    await page.goto(`${demo.hub}${account}/doctor`);
+    await picture('11-doctor-trouble');
+    await page.goto(`${demo.hub}/settings/accounts`);
+    await picture('12-list');
     await window_.close();
   };
   for (const size of Object.keys(SIZES)) {

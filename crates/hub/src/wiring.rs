@@ -82,6 +82,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::accounts::settings::api::routes())
         .merge(crate::accounts::login::api::routes())
         .merge(crate::accounts::keys::api::routes())
+        .merge(crate::accounts::guide::api::routes())
         .merge(crate::ingress::api::routes())
         .merge(crate::journal::api::routes())
         .merge(crate::contacts::api::routes())

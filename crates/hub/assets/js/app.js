@@ -84,6 +84,11 @@
     event.detail.headers["X-CSRF-Token"] = document.querySelector("meta[name=csrf]").content;
   });
 
+  // A page that nobody looks at asks for nothing; what it missed comes with the next look.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.hasAttribute("data-rests-hidden")) event.preventDefault();
+  });
+
   // --- Times --------------------------------------------------------------------------------------------------------
   const distances = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
   const refreshTimes = () => {

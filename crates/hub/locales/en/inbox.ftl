@@ -107,6 +107,7 @@ inbox-refused-by-line = LINE would refuse this: { $detail }
 inbox-closed-blocked = This friend has blocked the account. Nothing can be sent until they unblock it.
 inbox-closed-standby = Another system answers this conversation at LINE. You can read along; sending is not possible.
 inbox-closed-left = The account is no longer in this group, so nothing can be sent.
+inbox-closed-hidden = Groups of this account are hidden, so nothing can be sent. An owner shows them again in the account’s settings.
 inbox-closed-disconnected = This account is disconnected. Connect it again to answer.
 inbox-queued = Sending…
 inbox-sent-free = Sent, free

@@ -107,6 +107,7 @@ inbox-refused-by-line = LINEに受け付けられない内容です：{ $detail 
 inbox-closed-blocked = この友だちはアカウントをブロックしています。解除されるまで送信できません。
 inbox-closed-standby = このトークはLINE側で別のシステムが対応しています。閲覧のみで、送信はできません。
 inbox-closed-left = アカウントはこのグループを退出しているため、送信できません。
+inbox-closed-hidden = このアカウントはグループを表示しない設定のため、送信できません。オーナーがアカウントの設定で再び表示できます。
 inbox-closed-disconnected = このアカウントは連携が解除されています。返信するには再度連携してください。
 inbox-queued = 送信中…
 inbox-sent-free = 送信済み・無料

@@ -107,6 +107,7 @@ inbox-refused-by-line = LINE 不會接受這則訊息：{ $detail }
 inbox-closed-blocked = 這位好友已封鎖官方帳號，解除封鎖前無法傳送訊息。
 inbox-closed-standby = 這則對話目前由其他系統在 LINE 回覆，只能查看，無法傳送。
 inbox-closed-left = 官方帳號已不在這個群組，無法傳送訊息。
+inbox-closed-hidden = 這個帳號已設為不顯示群組，無法傳送訊息。擁有者可在帳號設定重新顯示。
 inbox-closed-disconnected = 這個官方帳號已解除串接，重新串接後才能回覆。
 inbox-queued = 傳送中…
 inbox-sent-free = 已傳送・免費

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::guide;
 use super::login::{self, api::LoginView};
 use super::model::{
     Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status,
@@ -315,6 +316,7 @@ async fn connect_account(
         take_over: body.take_over,
     };
     let account = service::connect(&hub, (&caller.scope, &caller.actor()), &new, &|_, _| {}).await?;
+    guide::service::close(&hub, &caller.scope, &account.channel_id).await?;
     Ok((StatusCode::CREATED, Json(AccountView::of(&hub, &caller, account).await?)))
 }
 

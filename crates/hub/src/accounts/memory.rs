@@ -9,8 +9,8 @@ use line_client::Secret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::doctor;
 use super::pending::Pending;
+use super::{doctor, guide};
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, TenantId};
 
@@ -25,6 +25,8 @@ pub struct Accounts {
     pub(super) unknown: Rereads,
     /// Connectings that wait for a person's word.
     pub(super) pending: Pending,
+    /// What somebody waits for in front of the set-up.
+    pub(super) watch: guide::service::Watch,
     /// Examinations under way, and what was found about the machine.
     pub(super) doctor: doctor::Memory,
 }

@@ -92,11 +92,26 @@ impl Inbox {
         let account = AccountId::parse(&entry.account_id)
             .ok_or_else(|| EventError::Park("there is no such account".to_owned()))?;
         let tenant = self.tenant(tx, &entry.account_id).await?;
-        if kind != Kind::User && !accounts::settings::shows_groups(tx, &account).await? {
-            // Hidden: journaled, and nothing else (S2-21).
-            return Ok(());
-        }
         let (hub, now) = (&self.hub, self.hub.now());
+        if kind != Kind::User && !accounts::settings::shows_groups(tx, &account).await? {
+            let at = inbound_sort(entry.event_at, entry.received_at);
+            let Some(conversation) = write::find(tx, &account, &external_id).await? else { return Ok(()) };
+            let (event, contact) = (&event, None);
+            let arrival = Arrival {
+                hub,
+                entry,
+                event,
+                tenant,
+                account,
+                conversation,
+                kind,
+                external_id,
+                contact,
+                at,
+                now,
+            };
+            return self.hidden(tx, &arrival).await.map_err(EventError::from);
+        }
         let act = match (&event.kind, kind) {
             (EventKind::Follow { .. }, _) => Act::Follow,
             (EventKind::Unfollow, _) => Act::Unfollow,
@@ -217,6 +232,19 @@ impl Inbox {
         }
         self.tell(a, "message", known.id.as_str());
         Ok(())
+    }
+
+    /// An event of a group that is hidden and was shown before: journaled, and nothing is added (S2-21). What friends took
+    /// back is gone all the same, and whether the account is still in the group is known when it is shown again.
+    async fn hidden(&self, tx: &mut Tx, a: &Arrival<'_>) -> DbResult<()> {
+        match &a.event.kind {
+            EventKind::Unsend { message_id } => self.unsent(tx, a, message_id.as_str()).await,
+            EventKind::Join | EventKind::Leave => {
+                let left = matches!(a.event.kind, EventKind::Leave);
+                write::set_presence(tx, &a.conversation, a.entry.event_at, left, a.now).await.map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn unsent(&self, tx: &mut Tx, a: &Arrival<'_>, external_id: &str) -> DbResult<()> {

@@ -102,6 +102,8 @@ pub struct Conversation {
     pub standby: bool,
     /// When the account left the group.
     pub left_at: Option<Timestamp>,
+    /// A group of an account whose groups are hidden: in no list, and nothing can be sent (S2-21).
+    pub hidden: bool,
     /// Until when an answer is free, if it still is.
     pub free_until: Option<Timestamp>,
 }

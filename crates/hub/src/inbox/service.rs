@@ -109,7 +109,8 @@ pub struct Answer {
 /// the call queues nothing and gives the messages of the first.
 ///
 /// # Errors
-/// 422 with LINE's findings, 409 `blocked`, `standby` or `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is
+/// 422 with LINE's findings, 409 `blocked`, `standby`, `groups_hidden` or
+/// `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is
 /// kept. 409 `idempotency_key_reused` when a call of that name wanted something else.
 pub async fn send(
     hub: &Hub,
@@ -298,6 +299,10 @@ async fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppRe
     }
     if conversation.standby {
         return Err(AppError::conflict("standby", "another channel handles this conversation at LINE"));
+    }
+    if conversation.hidden {
+        let detail = "groups of this account are hidden; show them in the account's settings to answer here";
+        return Err(AppError::conflict("groups_hidden", detail));
     }
     if conversation.left_at.is_some() {
         return Err(AppError::conflict("left", "the account is no longer in this group"));

@@ -16,6 +16,10 @@ mod doctor;
 #[cfg(test)]
 mod guide;
 #[cfg(test)]
+mod guide_seeds;
+#[cfg(test)]
+mod hidden_groups;
+#[cfg(test)]
 mod inbox_pages;
 #[cfg(test)]
 mod keys;

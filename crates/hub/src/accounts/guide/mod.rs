@@ -5,6 +5,7 @@
 //! loses nothing but typed secrets, which are never stored here; that clicks at LINE which cannot be taken back are
 //! announced before the link to them is given; and that what an API can tell is read at LINE, not asked of the person.
 
+pub mod api;
 pub(super) mod model;
 pub(super) mod pages;
 pub(super) mod repo;
@@ -50,7 +51,8 @@ pub struct Arrival {
 
 /// Tells what came in. The slice that keeps conversations comes after this one; `wiring.rs` names it.
 pub trait Arrivals: Send + Sync + std::fmt::Debug {
-    /// The newest thing that came in for an account since a moment, within the scope.
+    /// The newest message that friends sent an account since a moment by our clock, within the scope; where none came, the
+    /// newest act of a friend. What the account itself sent does not count.
     fn newest<'a>(
         &'a self,
         hub: &'a Hub,

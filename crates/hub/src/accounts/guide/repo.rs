@@ -16,6 +16,18 @@ macro_rules! columns {
 
 statements! {
     OPEN = { concat!(columns!(), " WHERE tenant_id = $1 AND done_at IS NULL ORDER BY updated_at DESC, id DESC LIMIT $2") };
+    PAGE = { concat!(columns!(), " WHERE tenant_id = $1 AND (created_at, id) > ($2, $3)
+        ORDER BY created_at, id LIMIT $4") };
+    // The one of a channel that waits; without a channel, what a try left of which no channel's ID is known.
+    WAITING = { concat!(columns!(), " WHERE tenant_id = $1 AND done_at IS NULL AND account_id IS NULL AND
+            (channel_id = CAST($2 AS TEXT) OR CAST($2 AS TEXT) IS NULL AND channel_id IS NULL AND failure IS NOT NULL)
+        ORDER BY updated_at DESC, id DESC LIMIT 1") };
+    IS_CONNECTED = { "SELECT 1 FROM accounts WHERE tenant_id = $1 AND messenger = 'line' AND channel_id = $2
+        AND status <> 'disconnected'" };
+    CLOSE_TICKS = { "DELETE FROM setup_ticks WHERE tenant_id = $1 AND setup_id IN (SELECT id FROM setups
+        WHERE tenant_id = $1 AND channel_id = $2 AND done_at IS NULL AND id <> $3)" };
+    CLOSE = { "DELETE FROM setups WHERE tenant_id = $1 AND channel_id = $2 AND done_at IS NULL AND id <> $3" };
+    SET_HAS = { "UPDATE setups SET has = $3 WHERE tenant_id = $1 AND id = $2" };
     FIND = { concat!(columns!(), " WHERE tenant_id = $1 AND id = $2") };
     OF_ACCOUNT = { concat!(columns!(), " WHERE tenant_id = $1 AND account_id = $2 ORDER BY updated_at DESC, id DESC LIMIT 1") };
     TICKS = { "SELECT step, ticked_at, ticked_by FROM setup_ticks WHERE tenant_id = $1 AND setup_id = $2 ORDER BY step" };
@@ -37,6 +49,40 @@ statements! {
 /// The set-ups of a tenant that are not done, the one worked on last first.
 pub(super) async fn open(db: &Db, scope: &Scope, limit: i64) -> DbResult<Vec<Setup>> {
     db.all(&OPEN, args![scope.tenant(), limit]).await
+}
+
+/// All set-ups of a tenant, oldest first, after one that was seen.
+pub(super) async fn page(
+    db: &Db,
+    scope: &Scope,
+    after: Option<&(Timestamp, SetupId)>,
+    limit: i64,
+) -> DbResult<Vec<Setup>> {
+    let (at, id) = after.map_or((Timestamp(i64::MIN), ""), |(at, id)| (*at, id.as_str()));
+    db.all(&PAGE, args![scope.tenant(), at, id, limit]).await
+}
+
+/// The set-up of a channel that is not connected yet; without a channel, the one that a try without a usable ID left.
+pub(super) async fn waiting(db: &Db, scope: &Scope, channel: Option<&str>) -> DbResult<Option<Setup>> {
+    db.opt(&WAITING, args![scope.tenant(), channel]).await
+}
+
+/// Whether a channel is connected in the tenant.
+pub(super) async fn is_connected(db: &Db, scope: &Scope, channel: &str) -> DbResult<bool> {
+    let row: Option<(i32,)> = db.opt(&IS_CONNECTED, args![scope.tenant(), channel]).await?;
+    Ok(row.is_some())
+}
+
+/// Forgets the set-ups of a channel that are not done, but one.
+pub(super) async fn close(tx: &mut Tx, scope: &Scope, channel: &str, but: Option<&SetupId>) -> DbResult<()> {
+    let but = but.map_or("", |id| id.as_str());
+    tx.run(&CLOSE_TICKS, args![scope.tenant(), channel, but]).await?;
+    tx.run(&CLOSE, args![scope.tenant(), channel, but]).await.map(|_| ())
+}
+
+/// Changes what the owner has at LINE.
+pub(super) async fn set_has(tx: &mut Tx, scope: &Scope, id: &SetupId, has: Has) -> DbResult<()> {
+    tx.run(&SET_HAS, args![scope.tenant(), id, has.as_str()]).await.map(|_| ())
 }
 
 pub(super) async fn find(db: &Db, scope: &Scope, id: &SetupId) -> DbResult<Option<Setup>> {

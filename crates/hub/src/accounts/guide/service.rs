@@ -1,7 +1,10 @@
 //! What pages and programs do with set-ups.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use line_client::LineError;
 use serde_json::json;
 
 use super::Arrival;
@@ -25,11 +28,9 @@ const SHOWN: i64 = 20;
 /// The longest name of a Provider at LINE that is kept here, in characters.
 const PROVIDER_MAX: usize = 100;
 /// How old LINE's word about a webhook that is not on may be while somebody waits for it.
-const FRESH: Duration = Duration::from_secs(2);
+const FRESH: Duration = Duration::from_secs(5);
 /// How old it may be once the webhook is on.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// LINE's clock and ours may differ by so much when it is judged what came in since connecting.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// Who works on a set-up: the scope and the name.
 pub type Who<'a> = (&'a Scope, &'a Actor);
@@ -126,6 +127,71 @@ pub async fn start(hub: &Hub, who: Who<'_>, has: Has) -> AppResult<SetupId> {
     Ok(id)
 }
 
+/// All set-ups of the tenant, oldest first, after one that was seen.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn page(
+    hub: &Hub,
+    scope: &Scope,
+    after: Option<&(Timestamp, SetupId)>,
+    limit: i64,
+) -> AppResult<Vec<Progress>> {
+    let mut all = Vec::new();
+    for setup in repo::page(&hub.db, scope, after, limit).await? {
+        all.push(with_all(hub, scope, setup).await?);
+    }
+    Ok(all)
+}
+
+/// What a program changes of a set-up; what is absent stays.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// What the owner has at LINE.
+    pub has: Option<Has>,
+    /// That it is known what is for good, with the Provider.
+    pub agreed: Option<(String, ProviderKind)>,
+    /// Steps that are done, or not done after all.
+    pub ticks: Vec<(Step, bool)>,
+}
+
+/// Changes a set-up, all of it or nothing.
+///
+/// # Errors
+/// 404 when there is none in the scope; 422 at `provider.name`, or at `ticks` for a step behind the one that binds for good,
+/// as long as nobody has said that this is known.
+pub async fn change(hub: &Hub, who: Who<'_>, id: &SetupId, change: &Change) -> AppResult<Progress> {
+    let before = get(hub, who.0, id).await?;
+    let agreed = match &change.agreed {
+        Some((name, kind)) => Some((provider(name, "provider.name")?, *kind)),
+        None => None,
+    };
+    let is_known = agreed.is_some() || before.tick(Step::Agree).is_some();
+    let is_ahead =
+        |(step, on): &(Step, bool)| *on && *step != Step::Agree && Stage::Enable.steps().contains(step);
+    if !is_known && change.ticks.iter().any(is_ahead) {
+        let detail = "give `provider` first: it says that you know what cannot be taken back at LINE";
+        return Err(AppError::invalid_field("ticks", "not_agreed", detail));
+    }
+    let by = (hub.now(), accounts::author(who.1));
+    let mut tx = begin(hub, who, id).await?;
+    if let Some(has) = change.has {
+        repo::set_has(&mut tx, who.0, id, has).await?;
+    }
+    if let Some((provider, kind)) = &agreed {
+        note_agreed(&mut tx, hub, who, id, (provider, *kind)).await?;
+    }
+    for (step, on) in &change.ticks {
+        if *on {
+            repo::tick(&mut tx, who.0, id, *step, by).await?;
+        } else {
+            repo::untick(&mut tx, who.0, id, *step).await?;
+        }
+    }
+    tx.commit().await?;
+    get(hub, who.0, id).await
+}
+
 /// Ticks a step, or takes the tick back.
 ///
 /// # Errors
@@ -173,18 +239,33 @@ pub async fn agree(
     provider: &str,
     kind: ProviderKind,
 ) -> AppResult<()> {
-    let provider = text::storable(provider.trim());
-    if provider.is_empty() || provider.chars().count() > PROVIDER_MAX {
-        let detail = "name the Provider that the channel will belong to; LINE binds them for good";
-        return Err(AppError::invalid_field("provider", "required", detail));
-    }
+    let provider = self::provider(provider, "provider")?;
     let mut tx = begin(hub, who, id).await?;
-    repo::set_provider(&mut tx, who.0, id, &provider, kind).await?;
-    repo::tick(&mut tx, who.0, id, Step::Agree, (hub.now(), accounts::author(who.1))).await?;
-    let detail = json!({ "provider": provider, "kind": kind });
-    audit(&mut tx, hub, who, "setup.agreed", id, &detail).await?;
+    note_agreed(&mut tx, hub, who, id, (&provider, kind)).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// A Provider's name as it is kept.
+fn provider(name: &str, field: &'static str) -> AppResult<String> {
+    let name = text::storable(name.trim());
+    if name.is_empty() || name.chars().count() > PROVIDER_MAX {
+        let detail = "name the Provider that the channel will belong to; LINE binds them for good";
+        return Err(AppError::invalid_field(field, "required", detail));
+    }
+    Ok(name)
+}
+
+async fn note_agreed(
+    tx: &mut Tx,
+    hub: &Hub,
+    who: Who<'_>,
+    id: &SetupId,
+    (provider, kind): (&str, ProviderKind),
+) -> AppResult<()> {
+    repo::set_provider(tx, who.0, id, provider, kind).await?;
+    repo::tick(tx, who.0, id, Step::Agree, (hub.now(), accounts::author(who.1))).await?;
+    audit(tx, hub, who, "setup.agreed", id, &json!({ "provider": provider, "kind": kind })).await
 }
 
 /// Forgets a set-up. The account, where one was connected, stays.
@@ -199,7 +280,8 @@ pub async fn forget(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<()> {
     Ok(())
 }
 
-/// Connects the account of a set-up (of a new one, when `id` is `None`), and keeps how that went.
+/// Connects the account of a set-up (of a new one, when `id` is `None`), and keeps how that went: one set-up for a channel,
+/// and none where the try was for a channel that is connected already.
 ///
 /// # Errors
 /// Those of [`accounts::connect`]; the set-up then says which channel it was and what was wrong.
@@ -209,7 +291,7 @@ pub async fn connect(
     (id, has): (Option<SetupId>, Has),
     new: &NewAccount,
     progress: accounts::Progress<'_>,
-) -> (AppResult<Account>, AppResult<SetupId>) {
+) -> (AppResult<Account>, AppResult<Option<SetupId>>) {
     let result = accounts::connect(hub, who, new, progress).await;
     let kept = keep(hub, who, (id, has), new, &result).await;
     (result, kept)
@@ -227,12 +309,12 @@ async fn keep(
     (id, has): (Option<SetupId>, Has),
     new: &NewAccount,
     result: &AppResult<Account>,
-) -> AppResult<SetupId> {
-    let id = match id {
-        Some(id) => id,
-        None => start(hub, who, has).await?,
-    };
+) -> AppResult<Option<SetupId>> {
     let channel = id_or_nothing(&new.channel_id);
+    if result.is_err() && repo::is_connected(&hub.db, who.0, &channel).await? {
+        return Ok(id);
+    }
+    let id = one_of_channel(hub, who, (id, has), &channel).await?;
     let mut tx = begin(hub, who, &id).await?;
     match result {
         Ok(account) => {
@@ -243,11 +325,46 @@ async fn keep(
             repo::set_failure(&mut tx, who.0, &id, &channel, Some(field)).await?;
         }
     }
+    repo::close(&mut tx, who.0, &channel, Some(&id)).await?;
     tx.commit().await?;
-    Ok(id)
+    Ok(Some(id))
 }
 
-/// Keeps the channel's ID in a set-up (in a new one, when `id` is `None` or forgotten), before anything is tried with it.
+/// The set-up that a try belongs to: the one that was named (and is still there), else the channel's that waits, else a new
+/// one.
+async fn one_of_channel(
+    hub: &Hub,
+    who: Who<'_>,
+    (id, has): (Option<SetupId>, Has),
+    channel: &str,
+) -> AppResult<SetupId> {
+    let named = match id {
+        Some(id) => repo::find(&hub.db, who.0, &id).await?,
+        None => None,
+    };
+    let kept = match named {
+        None => repo::waiting(&hub.db, who.0, Some(channel).filter(|channel| !channel.is_empty())).await?,
+        named => named,
+    };
+    match kept {
+        Some(setup) => Ok(setup.id),
+        None => start(hub, who, has).await,
+    }
+}
+
+/// Forgets what is left of set-ups of a channel that was connected without one.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn close(hub: &Hub, scope: &Scope, channel: &str) -> AppResult<()> {
+    let mut tx = hub.db.begin().await?;
+    repo::close(&mut tx, scope, channel, None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Keeps the channel's ID in a set-up (in the channel's, or a new one, when `id` is `None` or forgotten), before anything is
+/// tried with it.
 ///
 /// # Errors
 /// The database does not answer.
@@ -257,16 +374,10 @@ pub async fn name_channel(
     (id, has): (Option<SetupId>, Has),
     channel: &str,
 ) -> AppResult<SetupId> {
-    let kept = match id {
-        Some(id) => repo::find(&hub.db, who.0, &id).await?.map(|setup| setup.id),
-        None => None,
-    };
-    let id = match kept {
-        Some(id) => id,
-        None => start(hub, who, has).await?,
-    };
+    let channel = id_or_nothing(channel);
+    let id = one_of_channel(hub, who, (id, has), &channel).await?;
     let mut tx = begin(hub, who, &id).await?;
-    repo::set_failure(&mut tx, who.0, &id, &id_or_nothing(channel), None).await?;
+    repo::set_failure(&mut tx, who.0, &id, &channel, None).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -282,6 +393,8 @@ pub struct Live {
     pub webhook: Webhook,
     /// What came in since connecting.
     pub arrival: Option<Arrival>,
+    /// When LINE was asked last.
+    pub asked_at: Option<Timestamp>,
     /// Whether LINE did not answer just now; what is shown is older.
     pub is_silent: bool,
 }
@@ -294,15 +407,16 @@ pub async fn live(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<Live> {
     let mut progress = get(hub, who.0, id).await?;
     let mut account = progress.account.clone().ok_or_else(missing)?;
     let mut is_silent = false;
-    if is_due(&account, hub.now()) {
-        match accounts::refresh(hub, who.0, &account.id).await {
+    if hub.accounts.watch.is_due(&account, hub.now()) {
+        match look(hub, who.0, &account).await {
             Ok(now) => account = now,
             Err(error) if error.code == "line_unavailable" => is_silent = true,
             Err(error) if error.code == "disconnected" => {}
             Err(error) => return Err(error),
         }
     }
-    let since = progress.setup.connected_at.unwrap_or_default().minus(CLOCKS_DIFFER);
+    let asked_at = hub.accounts.watch.at(&account);
+    let since = progress.setup.connected_at.unwrap_or_default();
     let arrival = crate::wiring::ARRIVALS.newest(hub, who.0, &account.id, since).await?;
     if arrival.as_ref().is_some_and(|arrival| arrival.is_message) && progress.setup.done_at.is_none() {
         let now = hub.now();
@@ -314,13 +428,49 @@ pub async fn live(hub: &Hub, who: Who<'_>, id: &SetupId) -> AppResult<Live> {
         progress.setup.done_at = Some(now);
     }
     progress.account = Some(account.clone());
-    Ok(Live { webhook: webhook(&account), progress, account, arrival, is_silent })
+    Ok(Live { webhook: webhook(&account), progress, account, arrival, asked_at, is_silent })
 }
 
-/// Whether LINE is to be asked again.
-fn is_due(account: &Account, now: Timestamp) -> bool {
-    let fresh = if webhook(account) == Webhook::On { FRESH_ENOUGH } else { FRESH };
-    account.checked_at.is_none_or(|at| at.plus(fresh) <= now)
+/// Asks LINE for the webhook alone, one call of the 1,000 a minute (PLATFORM 5); only where it is not as it was known,
+/// everything of the account is looked at anew.
+async fn look(hub: &Hub, scope: &Scope, account: &Account) -> AppResult<Account> {
+    let connected = accounts::connected(hub, &account.id).await?;
+    let told = accounts::Deadline::start().wait(connected.line.webhook_endpoint()).await;
+    let was_refused = webhook(account) == Webhook::Refused;
+    let is_known = match told {
+        Ok(told) => {
+            let (endpoint, active) = told.map_or((None, None), |it| (Some(it.endpoint), Some(it.active)));
+            !was_refused && account.endpoint == endpoint && account.endpoint_active == active
+        }
+        Err(LineError::Credentials { .. } | LineError::Refused { status: 401 | 403, .. }) => was_refused,
+        Err(error) => return Err(accounts::unavailable(&error)),
+    };
+    if is_known { Ok(account.clone()) } else { accounts::refresh(hub, scope, &account.id).await }
+}
+
+/// When LINE was last asked about the webhook of accounts that somebody waits for, whatever it said. However many pages are
+/// open, LINE is not asked more often.
+#[derive(Debug, Default)]
+pub struct Watch(Mutex<HashMap<AccountId, Timestamp>>);
+
+impl Watch {
+    /// Whether LINE is to be asked again; who is told so asks.
+    fn is_due(&self, account: &Account, now: Timestamp) -> bool {
+        let fresh = if webhook(account) == Webhook::On { FRESH_ENOUGH } else { FRESH };
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = asked.get(&account.id).copied().max(account.checked_at);
+        let is_due = last.is_none_or(|at| at.plus(fresh) <= now);
+        if is_due {
+            asked.insert(account.id.clone(), now);
+        }
+        is_due
+    }
+
+    /// When LINE was asked last.
+    fn at(&self, account: &Account) -> Option<Timestamp> {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(&account.id).copied().max(account.checked_at)
+    }
 }
 
 /// The newest set-up of an account, for "continue set-up" on its page; `None` when there is none, or it is done.

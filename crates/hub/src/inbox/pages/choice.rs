@@ -141,6 +141,7 @@ impl Choice {
             None => c.title.as_deref(),
         };
         in_tab
+            && !c.hidden
             && self.account.as_ref().is_none_or(|account| *account == c.account_id)
             && (self.q.is_empty() || name.is_some_and(|name| searchable(name).contains(&searchable(&self.q))))
     }
@@ -215,6 +216,7 @@ mod tests {
             activity_at: at,
             standby: false,
             left_at: None,
+            hidden: false,
             free_until: None,
         }
     }

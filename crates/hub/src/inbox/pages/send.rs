@@ -186,6 +186,7 @@ pub(super) fn refused(ui: &Ui, error: &AppError) -> Response {
         ("quota_exhausted", _) => ui.t("inbox-refused-quota"),
         ("blocked", _) => ui.t("inbox-closed-blocked"),
         ("standby", _) => ui.t("inbox-closed-standby"),
+        ("groups_hidden", _) => ui.t("inbox-closed-hidden"),
         ("left", _) => ui.t("inbox-closed-left"),
         ("line_unavailable", _) => ui.t("inbox-refused-no-members"),
         ("idempotency_key_reused", _) => ui.t("inbox-refused-reused"),

@@ -149,6 +149,8 @@ fn closed_to_us(c: &Conversation, account: &Account) -> Option<&'static str> {
         Some("inbox-closed-blocked")
     } else if c.standby {
         Some("inbox-closed-standby")
+    } else if c.hidden {
+        Some("inbox-closed-hidden")
     } else if c.left_at.is_some() {
         Some("inbox-closed-left")
     } else {

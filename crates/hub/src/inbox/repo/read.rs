@@ -1,4 +1,7 @@
-//! What people read. reads: contacts, users, reply_tokens, deliveries, sends
+//! What people read. reads: accounts (whether groups are shown), contacts, users,
+//! reply_tokens, deliveries, sends
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -9,10 +12,25 @@ use crate::inbox::model::{ContactSummary, Conversation, Delivery, Kind, LastMess
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
+/// Whether the account of a conversation shows its groups.
+macro_rules! shown_groups {
+    () => {
+        "EXISTS (SELECT 1 FROM accounts AS a WHERE a.id = c.account_id AND a.group_chats = 'shown')"
+    };
+}
+
+/// What is in lists and counts: people always, groups where the account shows them (S2-21).
+macro_rules! visible {
+    () => {
+        concat!("(c.kind = 'user' OR ", shown_groups!(), ")")
+    };
+}
+
 macro_rules! conversation {
     () => {
-        "SELECT c.id, c.tenant_id, c.account_id, c.messenger, c.kind, c.external_id, c.title, c.picture_url, c.state, \
+        concat!("SELECT c.id, c.tenant_id, c.account_id, c.messenger, c.kind, c.external_id, c.title, c.picture_url, c.state, \
             c.snoozed_until, c.unanswered_since, c.unread_count, c.activity_at, c.standby, c.left_at, \
+            (c.kind <> 'user' AND NOT ", shown_groups!(), ") AS hidden, \
             p.id AS contact_id, p.display_name, p.picture_url AS contact_picture, p.following, p.blocked_at, \
             u.id AS assignee_id, u.name AS assignee_name, \
             m.id AS last_id, m.direction AS last_direction, m.content AS last_content, m.sort_at AS last_at, \
@@ -21,7 +39,7 @@ macro_rules! conversation {
         FROM conversations AS c \
         LEFT JOIN contacts AS p ON p.id = c.contact_id \
         LEFT JOIN users AS u ON u.id = c.assignee_id \
-        LEFT JOIN messages AS m ON m.id = c.last_message_id"
+        LEFT JOIN messages AS m ON m.id = c.last_message_id")
     };
 }
 
@@ -46,7 +64,7 @@ statements! {
         in_scope!("c", "$1", "$2")) };
     COUNTS = { concat!("SELECT c.account_id, CAST(SUM(CASE WHEN c.unanswered_since IS NULL THEN 0 ELSE 1 END) AS BIGINT),
             CAST(SUM(c.unread_count) AS BIGINT), COUNT(*)
-        FROM conversations AS c WHERE c.state = 'open' AND", in_scope!("c", "$1", "$2"),
+        FROM conversations AS c WHERE c.state = 'open' AND ", visible!(), " AND", in_scope!("c", "$1", "$2"),
         " GROUP BY c.account_id ORDER BY c.account_id") };
     PAGE = { concat!(message!(), " WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"),
         " AND (m.sort_at, m.id) < ($4, $5) ORDER BY m.sort_at DESC, m.id DESC LIMIT $6") };
@@ -54,6 +72,14 @@ statements! {
     TURN = { concat!(message!(), " WHERE m.conversation_id = $3
             AND (m.id = $4 OR m.image_set_id = (SELECT one.image_set_id FROM messages AS one WHERE one.id = $4))
             AND", in_scope!("m", "$1", "$2"), " ORDER BY m.sort_at, m.id") };
+    // What friends did since a moment, messages before acts; by LINE's clock and by ours, so that what is older and comes late
+    // is not taken for new.
+    CAME = { concat!("SELECT m.conversation_id, c.title, p.display_name, m.kind, m.content, m.sort_at
+        FROM conversations AS c
+        JOIN messages AS m ON m.conversation_id = c.id AND m.direction = 'in' AND m.sort_at >= $4 AND m.created_at >= $5
+        LEFT JOIN contacts AS p ON p.id = m.contact_id
+        WHERE c.account_id = $3 AND c.activity_at >= $4 AND ", visible!(), " AND", in_scope!("c", "$1", "$2"),
+        " ORDER BY CASE WHEN m.kind = 'event' THEN 1 ELSE 0 END, m.sort_at DESC, m.id DESC LIMIT 1") };
     VERSIONS = { concat!("SELECT v.message_id, v.content_at, v.content FROM message_versions AS v
         JOIN messages AS m ON m.id = v.message_id
         WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"), " ORDER BY v.message_id, v.content_at") };
@@ -76,6 +102,7 @@ struct ConversationRow {
     activity_at: Timestamp,
     standby: bool,
     left_at: Option<Timestamp>,
+    hidden: bool,
     contact_id: Option<ContactId>,
     display_name: Option<String>,
     contact_picture: Option<String>,
@@ -135,6 +162,7 @@ impl TryFrom<ConversationRow> for Conversation {
             activity_at: row.activity_at,
             standby: row.standby,
             left_at: row.left_at,
+            hidden: row.hidden,
             free_until: row.free_until,
         })
     }
@@ -184,7 +212,8 @@ pub struct Filter {
 
 pub(in crate::inbox) async fn list(db: &Db, scope: &Scope, filter: &Filter) -> DbResult<Vec<Conversation>> {
     let mut args = args![scope.tenant(), scope.viewer()];
-    let mut text = String::from(concat!(conversation!(), " WHERE", in_scope!("c", "$1", "$2")));
+    let mut text =
+        String::from(concat!(conversation!(), " WHERE ", visible!(), " AND", in_scope!("c", "$1", "$2")));
     let mut also = |clause: &str, values: Vec<Arg>| {
         let mut clause = clause.to_owned();
         for value in values {
@@ -249,6 +278,48 @@ pub(in crate::inbox) async fn counts(db: &Db, scope: &Scope) -> DbResult<Vec<Cou
         .into_iter()
         .map(|(account, unanswered, unread, open)| Counts { account, unanswered, unread, open })
         .collect())
+}
+
+/// What a friend did.
+#[derive(Debug)]
+pub(in crate::inbox) struct Came {
+    pub(in crate::inbox) conversation: ConversationId,
+    /// The friend's name, or the group's.
+    pub(in crate::inbox) who: Option<String>,
+    /// LINE's `type`, or `event` for what is no message.
+    pub(in crate::inbox) kind: String,
+    pub(in crate::inbox) content: Option<Value>,
+    pub(in crate::inbox) at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct CameRow {
+    conversation_id: ConversationId,
+    title: Option<String>,
+    display_name: Option<String>,
+    kind: String,
+    content: Option<String>,
+    sort_at: Timestamp,
+}
+
+/// The newest message that came in for an account since a moment of ours, where LINE's clock may be behind by `behind`; where
+/// none did, the newest act of a friend.
+pub(in crate::inbox) async fn came(
+    db: &Db,
+    scope: &Scope,
+    account: &AccountId,
+    since: Timestamp,
+    behind: Duration,
+) -> DbResult<Option<Came>> {
+    let args = args![scope.tenant(), scope.viewer(), account, since.minus(behind), since];
+    let Some(row) = db.opt::<CameRow>(&CAME, args).await? else { return Ok(None) };
+    Ok(Some(Came {
+        content: json(row.content.as_deref(), row.conversation_id.as_str())?,
+        conversation: row.conversation_id,
+        who: row.display_name.or(row.title),
+        kind: row.kind,
+        at: row.sort_at,
+    }))
 }
 
 #[derive(sqlx::FromRow)]

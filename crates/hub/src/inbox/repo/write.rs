@@ -13,6 +13,7 @@ statements! {
     // What nearly every event finds; the conversation is written to only where something of it is new.
     OPENED = { "SELECT id FROM conversations WHERE account_id = $1 AND external_id = $2 AND standby = $3
         AND (contact_id IS NOT NULL OR CAST($4 AS TEXT) IS NULL)" };
+    FIND = { "SELECT id FROM conversations WHERE account_id = $1 AND external_id = $2" };
     OPEN = { "INSERT INTO conversations AS c (id, tenant_id, account_id, messenger, kind, external_id, contact_id,
             title_search, state, unread_count, activity_at, standby, presence_at, created_at, updated_at)
         VALUES ($1, $2, $3, 'line', $4, $5, $6, '', 'open', 0, $7, $8, 0, $9, $9)
@@ -115,6 +116,16 @@ pub(in crate::inbox) async fn open(tx: &mut Tx, o: &Opening<'_>) -> DbResult<Con
     ];
     let row: Option<(ConversationId,)> = tx.opt(&OPEN, args).await?;
     row.map(|(id,)| id).ok_or(DbError::Conflict { table: "conversations" })
+}
+
+/// The conversation with a person, group or room, if one was opened.
+pub(in crate::inbox) async fn find(
+    tx: &mut Tx,
+    account: &AccountId,
+    external_id: &str,
+) -> DbResult<Option<ConversationId>> {
+    let row: Option<(ConversationId,)> = tx.opt(&FIND, args![account, external_id]).await?;
+    Ok(row.map(|(id,)| id))
 }
 
 /// A message to be added.

@@ -3,15 +3,16 @@
 use std::sync::Mutex;
 
 use askama::Template;
-use axum::extract::{Form, Path as UrlPath, Query, State};
+use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use line_client::Secret;
 use serde::Deserialize;
 
-use super::super::model::{Has, Path, Progress, Stage};
+use super::super::model::{Has, Path, Progress, Stage, StageState};
 use super::super::service;
-use super::{Frame, address, parse};
+use super::{AtSetup, Frame, address};
 use crate::accounts::keys::{self, KeyState, SigningKey};
+use crate::accounts::model::check_channel_id;
 use crate::accounts::pages::field_words;
 use crate::accounts::pasted::clean;
 use crate::accounts::service::{NewAccount, Step, StepState};
@@ -96,6 +97,16 @@ impl ConnectPage {
         Ok(keys.into_iter().rev().find(|key| key.state == KeyState::Waiting && key.is_usable))
     }
 
+    /// Where the values are in LINE Developers: in the channel, once it is known which.
+    fn console(&self) -> String {
+        const CONSOLE: &str = "https://developers.line.biz/console/";
+        let page = if self.path == Path::Token { "messaging-api" } else { "basics" };
+        match self.form.value("channel_id") {
+            channel if check_channel_id(channel).is_ok() => format!("{CONSOLE}channel/{channel}/{page}"),
+            _ => CONSOLE.to_owned(),
+        }
+    }
+
     /// The address of this page with a path.
     fn with_path(&self, path: &str) -> String {
         let sign = if self.here.contains('?') { '&' } else { '?' };
@@ -123,23 +134,21 @@ pub(in crate::accounts::guide) struct Asked {
 
 /// The form of a set-up that is kept.
 pub(in crate::accounts::guide) async fn show(
-    State(hub): State<Hub>,
+    setup: AtSetup,
     ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
     Query(asked): Query<Asked>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let progress = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
-    if progress.states().contains(&(Stage::Connect, super::super::model::StageState::Done)) {
-        return Ok(Redirect::to(&format!("{}/webhook", address(&progress.setup.id))).into_response());
+    let progress = setup.progress().await?;
+    if progress.states().contains(&(Stage::Connect, StageState::Done)) {
+        return Ok(Redirect::to(&setup.address("/webhook")).into_response());
     }
+    let AtSetup { hub, viewer, .. } = &setup;
     if !hub.config.is_reachable_by_line() {
         return Ok(Redirect::to("/settings/accounts/new").into_response());
     }
     let mut page = ConnectPage::of(ui, &progress, service::path(asked.path.as_deref()));
-    page.key = page.waiting_key(&hub, &viewer).await?;
-    page.frame = page.frame.with_video(&service::company(&hub, &viewer.tenant.id).await?);
+    page.key = page.waiting_key(hub, viewer).await?;
+    page.frame = page.frame.with_video(&setup.company().await?);
     Ok(Page(page).into_response())
 }
 
@@ -224,17 +233,21 @@ pub(in crate::accounts::guide) async fn connect(
     };
     let (result, kept) = service::connect(&hub, (&scope, &actor), (kept, has), &new, &note).await;
     let steps = steps.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let id = kept?;
-    match result {
-        Ok(_) => Ok(Redirect::to(&format!("{}/webhook", address(&id))).into_response()),
-        Err(error) if error.status.is_client_error() || error.code == "line_unavailable" => {
-            let progress = service::get(&hub, &scope, &id).await?;
-            let mut page = ConnectPage::of(ui, &progress, service::path(Some(&form.path)));
+    let kept = kept?;
+    match (result, kept) {
+        (Ok(_), Some(id)) => Ok(Redirect::to(&format!("{}/webhook", address(&id))).into_response()),
+        (Ok(account), None) => Ok(Redirect::to(&account.page()).into_response()),
+        (Err(error), kept) if error.status.is_client_error() || error.code == "line_unavailable" => {
+            let path = service::path(Some(&form.path));
+            let mut page = match kept {
+                Some(id) => ConnectPage::of(ui, &service::get(&hub, &scope, &id).await?, path),
+                None => ConnectPage::new(ui, Frame::fresh(has, true), has, path),
+            };
             page.key = page.waiting_key(&hub, &viewer).await?;
             let page = refused(&hub, page, &viewer, new, steps, &error);
             Ok((error.status, Page(page)).into_response())
         }
-        Err(error) => Err(error),
+        (Err(error), _) => Err(error),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The end of the set-up: the switch at LINE, read back until it is on; then the first message, waited for.
 
+use std::time::Duration;
+
 use askama::Template;
-use axum::extract::{Path as UrlPath, Query, State};
+use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -9,14 +11,15 @@ use serde::Deserialize;
 use super::super::Arrival;
 use super::super::model::{Has, Progress, Stage, StageState, Webhook};
 use super::super::service::{self, Live};
-use super::{Code, Frame, address, parse};
+use super::{AtSetup, Code, Frame, address};
 use crate::accounts::model::Account;
 use crate::accounts::service::{Step, StepState};
-use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
-use crate::team::Viewer;
 use crate::web::{Page, Ui};
+
+/// How long a page looks by itself; then a person who is still there presses "check again".
+const LOOKS_FOR: Duration = Duration::from_secs(600);
 
 #[derive(Template)]
 #[template(path = "guide_finish.html")]
@@ -59,23 +62,37 @@ struct LiveView {
     code: Code,
     /// What the browser has seen: it gets nothing while that is all there is.
     seen: String,
+    /// When LINE was asked last.
+    asked_at: Option<Timestamp>,
+    /// Until when the page looks by itself.
+    until: Timestamp,
+    /// Whether that time is over.
+    rests: bool,
 }
 
 impl LiveView {
-    fn new(live: Live) -> AppResult<(Self, Progress)> {
-        let Live { progress, account, webhook, arrival, is_silent } = live;
-        let minute = account.checked_at.map_or(0, Timestamp::millis) / 60_000;
+    /// What a page shows that looks by itself until a time, at most for [`LOOKS_FOR`].
+    fn new(live: Live, now: Timestamp, until: Timestamp) -> AppResult<(Self, Progress)> {
+        let Live { progress, account, webhook, arrival, asked_at, is_silent } = live;
+        let minute = asked_at.map_or(0, Timestamp::millis) / 60_000;
         let came = arrival.as_ref().map_or(0, |arrival| 1 + u8::from(arrival.is_message));
-        let seen = format!("{webhook:?}-{came}-{is_silent}-{minute}").to_lowercase();
+        let rests = until <= now;
+        let seen = format!("{webhook:?}-{came}-{is_silent}-{minute}-{rests}").to_lowercase();
         let code = Code::new(&account.friend_link())?;
-        let view =
-            Self { root: address(&progress.setup.id), account, webhook, arrival, is_silent, code, seen };
+        let root = address(&progress.setup.id);
+        let until = until.min(now.plus(LOOKS_FOR));
+        let view = Self { root, account, webhook, arrival, is_silent, code, seen, asked_at, until, rests };
         Ok((view, progress))
     }
 
     /// Whether a message is here, which ends the waiting.
     fn is_over(&self) -> bool {
         self.webhook == Webhook::On && self.arrival.as_ref().is_some_and(|arrival| arrival.is_message)
+    }
+
+    /// Whether the page asks again by itself.
+    fn looks(&self) -> bool {
+        !self.is_over() && !self.rests
     }
 
     /// The link by which a friend is added, as people read it.
@@ -90,20 +107,12 @@ impl LiveView {
 }
 
 /// The last two stages.
-pub(in crate::accounts::guide) async fn show(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
-    let (scope, actor) = (viewer.scope(), viewer.actor());
-    let progress = service::get(&hub, &scope, &id).await?;
-    if progress.state(Stage::Connect) != StageState::Done {
-        return Ok(Redirect::to(&address(&id)).into_response());
+pub(in crate::accounts::guide) async fn show(setup: AtSetup, ui: Ui) -> AppResult<Response> {
+    if setup.progress().await?.state(Stage::Connect) != StageState::Done {
+        return Ok(Redirect::to(&setup.address("")).into_response());
     }
-    let (live, progress) = LiveView::new(service::live(&hub, (&scope, &actor), &id).await?)?;
+    let AtSetup { hub, .. } = &setup;
+    let (live, progress) = LiveView::new(look(&setup).await?, hub.now(), hub.now().plus(LOOKS_FOR))?;
     let webhook_url = live.account.webhook_url(&hub.config).unwrap_or_default();
     let is_set = live.account.endpoint.as_deref() == Some(webhook_url.as_str());
     let done = |step: Step| match step {
@@ -114,7 +123,7 @@ pub(in crate::accounts::guide) async fn show(
         let host = url::Url::parse(&found).ok().and_then(|url| url.host_str().map(str::to_owned));
         (host.unwrap_or_else(|| found.clone()), found)
     });
-    let company = service::company(&hub, &viewer.tenant.id).await?;
+    let company = setup.company().await?;
     let page = FinishPage {
         ui,
         frame: Frame::of(&progress, at(&progress)).with_video(&company),
@@ -127,6 +136,12 @@ pub(in crate::accounts::guide) async fn show(
     Ok(Page(page).into_response())
 }
 
+/// How it is now, at LINE and here.
+async fn look(setup: &AtSetup) -> AppResult<Live> {
+    let AtSetup { hub, viewer, id } = setup;
+    service::live(hub, (&viewer.scope(), &viewer.actor()), id).await
+}
+
 /// The stage that the page of the end shows.
 fn at(progress: &Progress) -> Stage {
     if progress.state(Stage::Webhook) == StageState::Done { Stage::Message } else { Stage::Webhook }
@@ -137,23 +152,22 @@ fn at(progress: &Progress) -> Stage {
 pub(in crate::accounts::guide) struct SeenQuery {
     #[serde(default)]
     seen: String,
+    /// Until when the page looks by itself, in milliseconds.
+    #[serde(default)]
+    until: i64,
 }
 
 /// What is new for somebody who waits: nothing (204), or the part of the page that changes.
 pub(in crate::accounts::guide) async fn live(
-    State(hub): State<Hub>,
+    setup: AtSetup,
     ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
     Query(query): Query<SeenQuery>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
     if !ui.is_htmx() {
-        return Ok(Redirect::to(&format!("{}/webhook", address(&id))).into_response());
+        return Ok(Redirect::to(&setup.address("/webhook")).into_response());
     }
-    let live = service::live(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
-    let (live, progress) = LiveView::new(live)?;
+    let live = look(&setup).await?;
+    let (live, progress) = LiveView::new(live, setup.hub.now(), Timestamp(query.until))?;
     if live.seen == query.seen {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -162,15 +176,8 @@ pub(in crate::accounts::guide) async fn live(
 }
 
 /// The page at the end, with what to do next.
-pub(in crate::accounts::guide) async fn done(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
-    let live = service::live(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+pub(in crate::accounts::guide) async fn done(setup: AtSetup, ui: Ui) -> AppResult<Response> {
+    let live = look(&setup).await?;
     let page = DonePage {
         ui,
         has: live.progress.setup.has,

@@ -10,14 +10,18 @@ pub(in crate::accounts) use start::Open;
 
 use askama::filters::Safe;
 use axum::Router;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::routing::{get, post};
+use serde::Deserialize;
 
 use super::model::{Has, Progress, ProviderKind, Stage, StageState, Tick, stages};
-use super::service::Company;
+use super::service::{self, Company};
 use crate::accounts::service::Step as Line;
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{Id as _, SetupId};
+use crate::team::Viewer;
 use crate::team::company::Country;
 use crate::web::Ui;
 
@@ -201,8 +205,48 @@ impl Code {
     }
 }
 
-fn parse(id: &str) -> AppResult<SetupId> {
-    SetupId::parse(id).ok_or_else(|| AppError::not_found("set-up"))
+/// An owner in front of a set-up that is kept: what every page of one is asked with. Others are refused before anything is
+/// looked up.
+pub(super) struct AtSetup {
+    hub: Hub,
+    viewer: Viewer,
+    id: SetupId,
+}
+
+/// The part of the address that names the set-up.
+#[derive(Deserialize)]
+struct InAddress {
+    id: String,
+}
+
+impl FromRequestParts<Hub> for AtSetup {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> AppResult<Self> {
+        let viewer = Viewer::from_request_parts(parts, hub).await?;
+        viewer.require_owner()?;
+        let address = Path::<InAddress>::from_request_parts(parts, hub).await.ok();
+        let id = address.and_then(|Path(address)| SetupId::parse(&address.id));
+        let id = id.ok_or_else(|| AppError::not_found("set-up"))?;
+        Ok(Self { hub: hub.clone(), viewer, id })
+    }
+}
+
+impl AtSetup {
+    /// The set-up as it is.
+    async fn progress(&self) -> AppResult<Progress> {
+        service::get(&self.hub, &self.viewer.scope(), &self.id).await
+    }
+
+    /// The tenant's company.
+    async fn company(&self) -> AppResult<Company> {
+        service::company(&self.hub, &self.viewer.tenant.id).await
+    }
+
+    /// The address of a page of it.
+    fn address(&self, below: &str) -> String {
+        format!("{}{below}", address(&self.id))
+    }
 }
 
 fn address(id: &SetupId) -> String {

@@ -1,17 +1,15 @@
 //! The stages in LINE's consoles: create the account, enable the Messaging API. Each step is told, drawn and ticked.
 
 use askama::Template;
-use axum::extract::{Form, Path as UrlPath, State};
+use axum::extract::{Form, Path as UrlPath};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::model::{Progress, ProviderKind, Stage, Step, Tick};
 use super::super::service::{self, Company};
-use super::{Frame, StepView, address, business, country_words, parse};
-use crate::app::Hub;
+use super::{AtSetup, Frame, StepView, address, business, country_words};
 use crate::error::{AppError, AppResult};
-use crate::team::Viewer;
 use crate::web::{FormState, Page, Ui};
 
 /// Where a LINE Business ID signs up and goes on to the form of a new account (developers.line.biz, "Get started with the
@@ -22,6 +20,8 @@ const SIGN_UP: &str =
 const ENTRY: &str = "https://entry.line.biz/form/entry/unverified";
 /// LINE Official Account Manager.
 const MANAGER: &str = "https://manager.line.biz/";
+/// The sign-in that leads there: what an owner sees who has agreed to LINE's terms before (S1-06).
+const MANAGER_AGAIN: &str = "https://account.line.biz/login?redirectUri=https%3A%2F%2Fmanager.line.biz%2F";
 
 #[derive(Template)]
 #[template(path = "guide_create.html")]
@@ -58,13 +58,8 @@ struct EnablePage {
 }
 
 /// Goes on where it was left.
-pub(in crate::accounts::guide) async fn resume(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let progress = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
+pub(in crate::accounts::guide) async fn resume(setup: AtSetup) -> AppResult<Response> {
+    let progress = setup.progress().await?;
     Ok(Redirect::to(&current(&progress)).into_response())
 }
 
@@ -74,15 +69,9 @@ fn current(progress: &Progress) -> String {
 }
 
 /// Creating the account.
-pub(in crate::accounts::guide) async fn create(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let progress = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
-    let company = service::company(&hub, &viewer.tenant.id).await?;
+pub(in crate::accounts::guide) async fn create(setup: AtSetup, ui: Ui) -> AppResult<Response> {
+    let progress = setup.progress().await?;
+    let company = setup.company().await?;
     let page = CreatePage {
         ui,
         frame: Frame::of(&progress, Stage::Create).with_video(&company),
@@ -92,33 +81,20 @@ pub(in crate::accounts::guide) async fn create(
         sign_in: StepView::new(&progress, Step::SignIn),
         form: StepView::new(&progress, Step::Form),
         later: StepView::new(&progress, Step::Later),
-        next: format!("{}/stages/create", address(&progress.setup.id)),
+        next: setup.address("/stages/create"),
     };
     Ok(Page(page).into_response())
 }
 
 /// Enabling the Messaging API.
-pub(in crate::accounts::guide) async fn enable(
-    State(hub): State<Hub>,
-    ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let progress = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
-    Ok(Page(EnablePage::load(&hub, ui, &viewer, &progress, FormState::new()).await?).into_response())
+pub(in crate::accounts::guide) async fn enable(setup: AtSetup, ui: Ui) -> AppResult<Response> {
+    let progress = setup.progress().await?;
+    Ok(Page(EnablePage::load(&setup, ui, &progress, FormState::new()).await?).into_response())
 }
 
 impl EnablePage {
-    async fn load(
-        hub: &Hub,
-        ui: Ui,
-        viewer: &Viewer,
-        progress: &Progress,
-        form: FormState,
-    ) -> AppResult<Self> {
-        let company = service::company(hub, &viewer.tenant.id).await?;
-        let root = address(&progress.setup.id);
+    async fn load(setup: &AtSetup, ui: Ui, progress: &Progress, form: FormState) -> AppResult<Self> {
+        let company = setup.company().await?;
         Ok(Self {
             ui,
             frame: Frame::of(progress, Stage::Enable).with_video(&company),
@@ -131,8 +107,8 @@ impl EnablePage {
             policy: StepView::new(progress, Step::Policy),
             in_use: StepView::new(progress, Step::InUse),
             form,
-            next: format!("{root}/stages/enable"),
-            root,
+            next: setup.address("/stages/enable"),
+            root: setup.address(""),
         })
     }
 }
@@ -148,22 +124,17 @@ pub(in crate::accounts::guide) struct Agree {
 
 /// Notes that the person knows what cannot be taken back; only then the link to LINE is given.
 pub(in crate::accounts::guide) async fn agree(
-    State(hub): State<Hub>,
+    setup: AtSetup,
     ui: Ui,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
     Form(form): Form<Agree>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
     let kind = ProviderKind::parse(&form.kind).unwrap_or(ProviderKind::New);
-    let scope = viewer.scope();
-    match service::agree(&hub, (&scope, &viewer.actor()), &id, &form.provider, kind).await {
-        Ok(()) => Ok(Redirect::to(&format!("{}/enable#step-enable", address(&id))).into_response()),
+    let AtSetup { hub, viewer, id } = &setup;
+    match service::agree(hub, (&viewer.scope(), &viewer.actor()), id, &form.provider, kind).await {
+        Ok(()) => Ok(Redirect::to(&setup.address("/enable#step-enable")).into_response()),
         Err(error) if !error.fields.is_empty() => {
-            let progress = service::get(&hub, &scope, &id).await?;
             let state = FormState::new().wrong("provider", "guide-provider-required");
-            let page = EnablePage::load(&hub, ui, &viewer, &progress, state).await?;
+            let page = EnablePage::load(&setup, ui, &setup.progress().await?, state).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(EnablePage { kind, ..page })).into_response())
         }
         Err(error) => Err(error),
@@ -177,37 +148,44 @@ pub(in crate::accounts::guide) struct TickForm {
     on: String,
 }
 
+/// The part of the address that names a step.
+#[derive(Deserialize)]
+pub(in crate::accounts::guide) struct StepInAddress {
+    step: String,
+}
+
 /// Ticks a step, or takes the tick back.
 pub(in crate::accounts::guide) async fn tick(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    UrlPath((id, step)): UrlPath<(String, String)>,
+    setup: AtSetup,
+    UrlPath(StepInAddress { step }): UrlPath<StepInAddress>,
     Form(form): Form<TickForm>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
     let step = Step::parse(&step).ok_or_else(|| AppError::not_found("step"))?;
-    service::tick(&hub, (&viewer.scope(), &viewer.actor()), &id, step, form.on == "1").await?;
+    let AtSetup { hub, viewer, id } = &setup;
+    service::tick(hub, (&viewer.scope(), &viewer.actor()), id, step, form.on == "1").await?;
     let stage = if Stage::Create.steps().contains(&step) { Stage::Create } else { Stage::Enable };
-    let place = format!("{}/{}#step-{}", address(&id), stage.as_str(), step.as_str());
-    Ok(Redirect::to(&place).into_response())
+    let place = format!("/{}#step-{}", stage.as_str(), step.as_str());
+    Ok(Redirect::to(&setup.address(&place)).into_response())
+}
+
+/// The part of the address that names a stage.
+#[derive(Deserialize)]
+pub(in crate::accounts::guide) struct StageInAddress {
+    stage: String,
 }
 
 /// Ticks what is left of a stage, and goes on.
 pub(in crate::accounts::guide) async fn tick_stage(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    UrlPath((id, stage)): UrlPath<(String, String)>,
+    setup: AtSetup,
+    UrlPath(StageInAddress { stage }): UrlPath<StageInAddress>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
     let stage = Stage::parse(&stage).ok_or_else(|| AppError::not_found("stage"))?;
-    match service::tick_stage(&hub, (&viewer.scope(), &viewer.actor()), &id, stage).await {
+    let AtSetup { hub, viewer, id } = &setup;
+    match service::tick_stage(hub, (&viewer.scope(), &viewer.actor()), id, stage).await {
         Err(error) if error.code == "not_agreed" => {
-            return Ok(Redirect::to(&format!("{}/enable#step-agree", address(&id))).into_response());
+            return Ok(Redirect::to(&setup.address("/enable#step-agree")).into_response());
         }
         result => result?,
     }
-    let progress = service::get(&hub, &viewer.scope(), &id).await?;
-    Ok(Redirect::to(&current(&progress)).into_response())
+    Ok(Redirect::to(&current(&setup.progress().await?)).into_response())
 }

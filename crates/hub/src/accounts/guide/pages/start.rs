@@ -1,13 +1,13 @@
 //! The first question: what is there already? And the set-ups that wait to be continued.
 
 use askama::Template;
-use axum::extract::{Form, Path as UrlPath, Query, State};
+use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::model::{Has, Progress};
 use super::super::service;
-use super::{address, connect, parse};
+use super::{AtSetup, address, connect};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::team::Viewer;
@@ -71,13 +71,9 @@ pub(in crate::accounts::guide) async fn begin(
 }
 
 /// Forgets a set-up.
-pub(in crate::accounts::guide) async fn forget(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    service::forget(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?).await?;
+pub(in crate::accounts::guide) async fn forget(setup: AtSetup) -> AppResult<Response> {
+    let AtSetup { hub, viewer, id } = &setup;
+    service::forget(hub, (&viewer.scope(), &viewer.actor()), id).await?;
     Ok(redirect_with_toast(&hub.config, "/settings/accounts/new", "guide-toast-forgotten"))
 }
 
