@@ -262,3 +262,21 @@ async fn a_new_public_address_is_registered_on_one_confirmation(#[case] engine: 
     assert_eq!(shown["status"], "connected");
     hub.close().await;
 }
+
+// What the doctor finds while somebody looks stands in the head at once.
+#[tokio::test]
+async fn the_head_of_an_account_follows_what_its_doctor_finds() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let account = hub.connect_account().await;
+    let owner = hub.owner().await;
+    let path = page(&account, "/doctor");
+    assert!(owner.get(&path).await.body.contains("Connected"));
+    let off = json!({ "useWebhook": false });
+    hub.control.patch(&format!("/channels/{}", account.channel_id), off).await;
+    hub.advance(std::time::Duration::from_secs(60));
+    let anew = owner.request(Method::GET, &path).header("hx-request", "true");
+    let html = anew.send().await.unwrap().text().await.unwrap();
+    let state = html.split("id=\"account-state\" hx-swap-oob").nth(1).unwrap_or_else(|| panic!("{html}"));
+    assert!(state.contains("Needs attention"), "{state}");
+    hub.close().await;
+}

@@ -50,6 +50,18 @@ struct DoctorPage {
 }
 
 #[derive(Template)]
+#[template(path = "doctor_anew.html")]
+struct DoctorAnew {
+    ui: Ui,
+    head: AccountHead,
+    view: View,
+    notice: Option<&'static str>,
+    again: String,
+    is_stale: bool,
+    all_well: (&'static str, &'static str),
+}
+
+#[derive(Template)]
 #[template(path = "doctor_partial.html")]
 struct DoctorPartial {
     ui: Ui,
@@ -105,12 +117,13 @@ async fn drawn(
         Looker { ui: &ui, now: hub.now(), is_owner: viewer.is_owner(), account: Some(&head.account) };
     let view = looker.view(checks);
     let again = format!("/settings/accounts/{}/doctor?now=1", head.account.id);
-    if ui.is_htmx() {
-        return Ok(Page(DoctorPartial { ui, view, notice, again, is_stale, all_well: WELL }).into_response());
-    }
     // The examination may have changed the account's state.
     let id = head.account.id.to_string();
     let head = AccountHead::load(hub, viewer, &id, Tab::Doctor).await?;
+    if ui.is_htmx() {
+        let page = DoctorAnew { ui, head, view, notice, again, is_stale, all_well: WELL };
+        return Ok(Page(page).into_response());
+    }
     Ok(Page(DoctorPage { ui, head, view, notice, again, is_stale, all_well: WELL }).into_response())
 }
 

@@ -40,6 +40,8 @@ const CALLS: [(&str, &[&str]); 30] = [
     ("/accounts/{id}/webhook", &["post"]),
     ("/signing-keys", &["get", "post"]),
     ("/signing-keys/{id}", &["delete", "get", "patch"]),
+    ("/setups", &["get", "post"]),
+    ("/setups/{id}", &["delete", "get", "patch"]),
     ("/system/doctor", &["get"]),
 ];
 const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
