@@ -10,7 +10,7 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 30] = [
+const CALLS: [(&str, &[&str]); 32] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
