@@ -105,15 +105,15 @@ pub(in crate::accounts) async fn examine(
 /// Examines an account now, with whatever credentials `account` has, and shares with nobody.
 ///
 /// # Errors
-/// As [`examine`].
+/// As [`examine_for`].
 pub async fn examine_anew(hub: &Hub, account: &Connected) -> AppResult<Examined> {
     run_once(hub, account, false, Deadline::start()).await
 }
 
-/// One examination of the hub's own: as [`examine`], and with LINE's test where that is due.
+/// One examination of the hub's own: as [`examine_for`], and with LINE's test where that is due.
 ///
 /// # Errors
-/// As [`examine`].
+/// As [`examine_for`].
 pub async fn round(hub: &Hub, account: &Connected) -> AppResult<Examined> {
     run_once(hub, account, true, Deadline::start()).await
 }
