@@ -21,6 +21,7 @@ jobs-empty-stays = งานที่ไม่สำเร็จหลายค�
 jobs-of-the-hub = นอกจากนี้ งานดูแลระบบมีรออยู่ { $waiting } งาน และเลิกลองแล้ว { $dead } งาน
 jobs-toast-retried = กำลังลองใหม่
 jobs-kind-accounts-doctor = ตรวจการเชื่อมต่อของบัญชี
+jobs-kind-accounts-end = จบงานของบัญชีที่ยกเลิกการเชื่อมต่อ
 jobs-kind-alerts-forget = ลบการแจ้งเตือนเก่า
 jobs-kind-alerts-send = ส่งการแจ้งเตือน
 jobs-kind-alerts-settle = ยืนยันว่าปัญหาหมดไปแล้ว

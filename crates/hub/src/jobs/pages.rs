@@ -29,6 +29,7 @@ pub const SETTINGS: [SettingsEntry; 1] =
 /// The words of each kind.
 const KINDS: &[(&str, &str)] = &[
     ("accounts.doctor", "jobs-kind-accounts-doctor"),
+    ("accounts.end", "jobs-kind-accounts-end"),
     ("alerts.forget", "jobs-kind-alerts-forget"),
     ("alerts.send", "jobs-kind-alerts-send"),
     ("alerts.settle", "jobs-kind-alerts-settle"),
