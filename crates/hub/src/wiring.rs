@@ -193,5 +193,8 @@ pub const ACCOUNT_LISTENERS: &[&dyn crate::accounts::AccountListener] =
 /// Who knows the people of an account from what came in.
 pub const KNOWS_PEOPLE: &dyn crate::accounts::login::KnowsPeople = &crate::contacts::Met;
 
+/// Who finds the writer of a test login's code.
+pub const WHO_WROTE: &dyn crate::accounts::login::WhoWrote = &crate::inbox::Came;
+
 /// Who tells what came in, for the end of the set-up.
 pub const ARRIVALS: &dyn crate::accounts::guide::Arrivals = &crate::inbox::Came;

@@ -33,6 +33,7 @@ pub struct Builder {
     seed: u64,
     webhook_max: usize,
     mail: Option<String>,
+    public_url: Option<Url>,
 }
 
 impl Builder {
@@ -57,6 +58,13 @@ impl Builder {
         self
     }
 
+    /// The hub's public address, where it is to be another than the one it listens at.
+    #[must_use]
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = Some(url.parse().expect("an address"));
+        self
+    }
+
     /// Where letters leave: `smtp://127.0.0.1:…`.
     #[must_use]
     pub fn mail(mut self, url: impl Into<String>) -> Self {
@@ -73,7 +81,7 @@ impl Builder {
         let url = origin(listener.local_addr().expect("an address"));
         let clock = Arc::new(SteppedClock::default());
         let config = Config {
-            public_url: url.clone(),
+            public_url: self.public_url.clone().unwrap_or_else(|| url.clone()),
             data_dir: db.dir().to_owned(),
             database: db.url.clone(),
             line: LineHosts::sandbox(&line),
@@ -176,7 +184,14 @@ impl TestHub {
     )]
     #[must_use]
     pub fn new() -> Builder {
-        Builder { engine: Engine::Sqlite, loops: false, seed: 1, webhook_max: 1 << 20, mail: None }
+        Builder {
+            engine: Engine::Sqlite,
+            loops: false,
+            seed: 1,
+            webhook_max: 1 << 20,
+            mail: None,
+            public_url: None,
+        }
     }
 
     /// The hub's inside, for what has no outside.

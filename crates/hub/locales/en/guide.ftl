@@ -335,3 +335,4 @@ guide-key-where = Register the public key under “Assertion Signing Key” in �
 guide-too-many-keys = Too many keys are waiting. Delete those that are not needed first.
 guide-next-answers = Who answers
 guide-next-answers-detail = Decide who answers, and check LINE’s settings
+guide-stage-login = Set up LINE Login

@@ -335,3 +335,4 @@ guide-key-where = 「{ $tab }」タブの「アサーション署名キー」に
 guide-too-many-keys = 待機中の鍵が多すぎます。不要な鍵を削除してください。
 guide-next-answers = 応答方法
 guide-next-answers-detail = 誰が応答するかを決め、LINEの設定を確認
+guide-stage-login = LINEログインを設定

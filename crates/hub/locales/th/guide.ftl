@@ -335,3 +335,4 @@ guide-key-where = ในแท็บ “{ $tab }” ลงทะเบียน�
 guide-too-many-keys = มีคีย์รออยู่มากเกินไป ลบคีย์ที่ไม่ใช้ก่อน
 guide-next-answers = วิธีตอบ
 guide-next-answers-detail = กำหนดว่าใครตอบ และตรวจการตั้งค่าของ LINE
+guide-stage-login = ตั้งค่า LINE Login

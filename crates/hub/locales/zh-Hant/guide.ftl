@@ -335,3 +335,4 @@ guide-key-where = 在「{ $tab }」分頁的「Assertion Signing Key」登錄公
 guide-too-many-keys = 等待中的金鑰太多，請先到帳號設定刪除不需要的金鑰。
 guide-next-answers = 回應方式
 guide-next-answers-detail = 決定由誰回覆，並確認 LINE 的設定
+guide-stage-login = 設定 LINE Login

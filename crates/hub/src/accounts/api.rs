@@ -258,6 +258,7 @@ async fn get_account(
 
 /// An account to connect.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewAccountBody {
     /// `line`.
     #[serde(default = "line")]
@@ -295,7 +296,7 @@ const fn yes() -> bool {
 }
 
 /// Connects an account. 422 names the wrong value with LINE's own reason; 409 `account_held` when it is connected
-/// already; 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another system.
+/// already (with `account_id` where it is your own); 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another system.
 #[utoipa::path(post, path = "/accounts", tag = "Accounts", request_body = NewAccountBody,
     responses((status = 201, body = AccountView), AsksLine, Problems))]
 async fn connect_account(
@@ -337,6 +338,7 @@ fn signing_key(id: Option<&str>, kid: Option<String>) -> AppResult<Option<(Signi
 
 /// Settings to change; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct AccountChange {
     /// The channel's secret as it is now at LINE. The one before stays valid for signatures for 24 hours.
     #[schema(write_only)]
@@ -399,6 +401,7 @@ struct AccountChange {
 
 /// Owners of automatic answers to change.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct OwnersChange {
     /// To somebody who became a friend.
     greeting: Option<Owner>,
@@ -412,6 +415,7 @@ struct OwnersChange {
 
 /// Ticks to change.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct TicksChange {
     /// "Webhook redelivery" is on.
     redelivery: Option<bool>,
@@ -482,7 +486,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Changes settings, among them the credentials.
+/// Changes settings, among them the credentials. After an error nothing has changed.
 #[utoipa::path(patch, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path)),
     request_body = AccountChange, responses((status = 200, body = AccountView), AsksLine, Problems))]
 async fn change_account(
@@ -495,21 +499,15 @@ async fn change_account(
         let detail = "only null is taken here; PATCH /signing-keys/{id} proves a key and activates it";
         return Err(AppError::invalid_field("signing_key_id", "only_null", detail));
     }
-    let changes = body.settings().checked()?;
-    let login = body.login();
+    let (settings, login) = (body.settings(), body.login());
     let credentials = NewCredentials {
         channel_secret: body.channel_secret.map(Secret::from),
         access_token: body.access_token.map(|token| token.map(Secret::from)),
         retire_key: body.signing_key_id.is_some(),
     };
     let who = (&caller.scope, &caller.actor());
-    // What LINE may refuse comes first: after a refusal of it nothing has changed.
-    if login.is_some() {
-        login::service::change(&hub, who, &id, &login).await?;
-    }
-    service::change(&hub, who, &id, &Change { credentials }).await?;
-    let account = settings::change(&hub, who, &id, &changes).await?;
-    Ok(Json(AccountView::of(&hub, &caller, account).await?))
+    let changed = service::change(&hub, who, &id, &Change { credentials, settings, login }).await?;
+    Ok(Json(AccountView::of(&hub, &caller, changed.account).await?))
 }
 
 /// Disconnects an account; its history stays. 204, or with `clean_up` 200 with what was done at LINE.

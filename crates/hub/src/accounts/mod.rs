@@ -24,6 +24,7 @@ pub mod settings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::time::Duration;
 

@@ -2,36 +2,12 @@
 
 use line_client::{BotInfo, WebhookEndpoint};
 
+use super::pasted::Looks;
+use super::words::words;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::FieldError;
 use crate::ids::{AccountId, TenantId};
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:tt),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name {
-            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            /// The word in the database, the API and the keys of words.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                match word.as_str() { $($word => Ok(Self::$variant),)* _ => Err(word) }
-            }
-        }
-    )*};
-}
 
 words! {
     /// How an account is.
@@ -369,23 +345,31 @@ pub fn normal_line_id(text: &str) -> String {
 
 /// Whether a text can be a channel's ID: digits (PLATFORM 3).
 pub(super) fn check_channel_id(text: &str) -> Result<(), FieldError> {
-    let wrong = |code, detail| Err(FieldError::new("channel_id", code, detail));
+    check_id("channel_id", text)
+}
+
+/// As [`check_channel_id`], of another field.
+fn check_id(field: &'static str, text: &str) -> Result<(), FieldError> {
+    let wrong = |code, detail| Err(FieldError::new(field, code, detail));
     if text.is_empty() {
         return wrong(
             "required",
             "give the channel ID; it stands under \"Basic settings\" in LINE Developers",
         );
     }
+    let digits = "a channel ID is digits only; it stands under \"Basic settings\" in LINE Developers";
+    match Looks::of(text) {
+        None | Some(Looks::ChannelId) => {}
+        Some(looks) => return Err(looks.refuse(field, digits)),
+    }
     if text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return wrong(
-            "invalid",
-            "a channel ID is digits only; it stands under \"Basic settings\" in LINE Developers",
-        );
+        return wrong("invalid", digits);
     }
     Ok(())
 }
 
-/// Whether a text can be a secret or a token: visible ASCII. Their form is LINE's business (PLATFORM 4).
+/// Whether a text can be a secret or a token: visible ASCII, and nothing else of LINE's by its looks. Their exact form is
+/// LINE's business (PLATFORM 4).
 pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldError> {
     if text.is_empty() {
         return Err(FieldError::new(
@@ -393,6 +377,18 @@ pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldE
             "required",
             "this value is missing; copy it from LINE Developers",
         ));
+    }
+    let is_token = field == "access_token";
+    match (Looks::of(text), is_token) {
+        (None | Some(Looks::Secret), false) | (None | Some(Looks::Token), true) => {}
+        (Some(looks), false) => {
+            let wanted = "the channel secret has 32 letters and digits; copy it from \"Basic settings\" in LINE Developers";
+            return Err(looks.refuse(field, wanted));
+        }
+        (Some(looks), true) => {
+            let wanted = "issue the channel access token in LINE Developers, \"Messaging API\", or leave the field empty";
+            return Err(looks.refuse(field, wanted));
+        }
     }
     if text.len() > 1024 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(FieldError::new(
@@ -402,6 +398,19 @@ pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldE
         ));
     }
     Ok(())
+}
+
+/// Whether two texts can be a channel's ID and its secret; what is wrong, at both fields where they are swapped.
+pub(super) fn check_pair(
+    (id_field, secret_field): (&'static str, &'static str),
+    id: &str,
+    secret: &str,
+) -> Vec<FieldError> {
+    if (Looks::of(id), Looks::of(secret)) == (Some(Looks::Secret), Some(Looks::ChannelId)) {
+        let detail = "channel ID and channel secret look swapped; paste each into the other's field";
+        return [id_field, secret_field].map(|field| FieldError::new(field, "swapped", detail)).into();
+    }
+    [check_id(id_field, id), check_secret(secret_field, secret)].into_iter().filter_map(Result::err).collect()
 }
 
 #[cfg(test)]
@@ -419,10 +428,17 @@ mod tests {
     fn values_that_cannot_be_right_are_refused_before_line_is_asked() {
         assert!(check_channel_id("1656000000").is_ok());
         assert_eq!(check_channel_id("").unwrap_err().code, "required");
-        for wrong in ["@shop", "16560000x", "165600000016560000000", "１６５６"] {
+        for wrong in ["16560000x", "tea", "165600000016560000000", "１６５６"] {
             assert_eq!(check_channel_id(wrong).unwrap_err().code, "invalid", "{wrong}");
         }
         assert!(check_secret("channel_secret", "8c570fa6dd201bb328f1c1eac23a96d8").is_ok());
+        assert_eq!(check_channel_id("@shop").unwrap_err().code, "looks_like_line_id");
         assert_eq!(check_secret("channel_secret", "a\u{0}b").unwrap_err().code, "invalid");
+        let (id, secret) = ("1656000000", "8c570fa6dd201bb328f1c1eac23a96d8");
+        assert_eq!(check_secret("access_token", secret).unwrap_err().code, "looks_like_secret");
+        let fields = ("channel_id", "channel_secret");
+        assert!(check_pair(fields, id, secret).is_empty());
+        let swapped: Vec<_> = check_pair(fields, secret, id).iter().map(|wrong| wrong.code).collect();
+        assert_eq!(swapped, ["swapped", "swapped"]);
     }
 }

@@ -1,4 +1,10 @@
-//! Values that people paste from LINE's console, as they arrive from mails, chats and spreadsheets.
+//! Values that people paste from LINE's console, as they arrive from mails, chats and spreadsheets, and what they look like in
+//! the wrong field.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::FieldError;
 
 /// What was pasted, as LINE wrote it: without blanks, line breaks and marks that nobody sees, and with the ASCII that a
 /// CJK keyboard or a spreadsheet made wide (`１６５６`, `＠`) as ASCII again. Channel IDs, secrets, tokens, key IDs and LINE
@@ -33,6 +39,94 @@ fn narrow(c: char) -> char {
     }
 }
 
+/// What a value looks like that was pasted into the wrong field, by the forms of LINE's values (PLATFORM 3, 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// Ten digits.
+    ChannelId,
+    /// 32 hexadecimal digits.
+    Secret,
+    /// `@` and letters.
+    LineId,
+    /// `U` and 32 hexadecimal digits.
+    UserId,
+    /// A JSON web token of LINE's login, which says who somebody is.
+    IdToken,
+    /// Any other JSON web token, or a text too long for a secret.
+    Token,
+}
+
+impl Looks {
+    /// What a clean value looks like; `None` when it has no form that is known.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match text {
+            id if id.len() == 10 && id.bytes().all(|byte| byte.is_ascii_digit()) => Some(Self::ChannelId),
+            secret if is_hex(secret) => Some(Self::Secret),
+            id if id.starts_with('@') => Some(Self::LineId),
+            id if id.strip_prefix('U').is_some_and(is_hex) => Some(Self::UserId),
+            token if token.starts_with("eyJ") && token.split('.').count() == 3 => {
+                Some(if is_identity(token) { Self::IdToken } else { Self::Token })
+            }
+            token if token.len() >= 100 && token.is_ascii() => Some(Self::Token),
+            _ => None,
+        }
+    }
+
+    /// The code of a refusal.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ChannelId => "looks_like_channel_id",
+            Self::Secret => "looks_like_secret",
+            Self::LineId => "looks_like_line_id",
+            Self::UserId => "looks_like_user_id",
+            Self::IdToken => "looks_like_id_token",
+            Self::Token => "looks_like_token",
+        }
+    }
+
+    /// What it is called.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ChannelId => "a channel ID",
+            Self::Secret => "a channel secret",
+            Self::LineId => "the LINE ID of an official account",
+            Self::UserId => "a user ID",
+            Self::IdToken => "an identity token of a login",
+            Self::Token => "a channel access token",
+        }
+    }
+
+    /// The refusal of a value in a field that asks for something else.
+    pub(super) fn refuse(self, field: &'static str, wanted: &str) -> FieldError {
+        FieldError::new(field, self.code(), format!("this looks like {}; {wanted}", self.name()))
+    }
+}
+
+/// Whether a JSON web token says who somebody is: LINE's login issued it (PLATFORM 23.3).
+fn is_identity(token: &str) -> bool {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    claims.is_some_and(|claims| claims["iss"] == "https://access.line.me" && claims["sub"].is_string())
+}
+
+/// The key of the words for a refusal by what a value looks like; `None` for another code.
+#[must_use]
+pub fn looks_words(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "swapped" => "accounts-looks-swapped",
+        "looks_like_channel_id" => "accounts-looks-channel-id",
+        "looks_like_secret" => "accounts-looks-secret",
+        "looks_like_line_id" => "accounts-looks-line-id",
+        "looks_like_user_id" => "accounts-looks-user-id",
+        "looks_like_id_token" => "accounts-looks-id-token",
+        "looks_like_token" => "accounts-looks-token",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -54,6 +148,30 @@ mod tests {
         }
         // What no keyboard adds by itself stays, so that it is refused and not guessed at.
         assert_eq!(clean("a\u{0}b是"), "a\u{0}b是");
+    }
+
+    #[test]
+    fn what_stands_in_the_wrong_field_is_recognised() {
+        // S0-22, S0-23, S4-04, S4-05
+        let jwt =
+            |claims: &str| format!("eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims));
+        let identity =
+            jwt(r#"{"iss":"https://access.line.me","sub":"U0123456789abcdef0123456789abcdef","aud":"1"}"#);
+        for (text, looks) in [
+            ("1656000000", Some(Looks::ChannelId)),
+            ("8c570fa6dd201bb328f1c1eac23a96d8", Some(Looks::Secret)),
+            ("@216ruabc", Some(Looks::LineId)),
+            ("U8c570fa6dd201bb328f1c1eac23a96d8", Some(Looks::UserId)),
+            (identity.as_str(), Some(Looks::IdToken)),
+            (jwt(r#"{"iss":"another","sub":"1"}"#).as_str(), Some(Looks::Token)),
+            ("A/".repeat(60).as_str(), Some(Looks::Token)),
+            ("8c570fa6dd201bb328f1c1eac23a96", None),
+            ("165600000", None),
+            ("", None),
+        ] {
+            assert_eq!(Looks::of(text), looks, "{text}");
+            assert!(looks.is_none_or(|looks| looks_words(looks.code()).is_some()));
+        }
     }
 
     proptest! {

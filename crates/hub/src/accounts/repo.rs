@@ -40,6 +40,8 @@ statements! {
     IDS = { concat!("SELECT a.id FROM accounts AS a WHERE", visible!(), " ORDER BY a.id") };
     FIND_BY_CHANNEL = { concat!("SELECT ", columns!(), " FROM accounts AS a
         WHERE a.tenant_id = $1 AND a.messenger = 'line' AND a.channel_id = $2") };
+    CONNECTED_WITH = { "SELECT id FROM accounts
+        WHERE tenant_id = $1 AND messenger = 'line' AND channel_id = $2 AND status <> 'disconnected'" };
     // A connecting that died with its process holds nothing.
     HOLDER = { "SELECT tenant_id FROM accounts WHERE messenger = 'line' AND channel_id = $1 AND status <> 'disconnected'
         AND NOT (status = 'attention' AND attention = 'connecting' AND updated_at < $2)" };
@@ -67,6 +69,8 @@ statements! {
     SET_REGISTERED = { "UPDATE accounts SET registered_url = $2 WHERE id = $1 AND status <> 'disconnected'" };
     SET_FOUND = { "UPDATE accounts SET found_endpoint = $2 WHERE id = $1 AND status <> 'disconnected'" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
+    LOCK_LIVE = { "UPDATE accounts SET updated_at = updated_at
+        WHERE tenant_id = $1 AND id = $2 AND status <> 'disconnected'" };
     COUNT = { "UPDATE accounts SET oversized = oversized + $2, bad_signatures = bad_signatures + $3,
             last_verified_at = CASE WHEN COALESCE(last_verified_at, 0) < $4 THEN $4 ELSE last_verified_at END,
             last_event_at = CASE WHEN COALESCE(last_event_at, 0) < $5 THEN $5 ELSE last_event_at END
@@ -120,6 +124,11 @@ pub(super) async fn find_by_channel(
     channel: &str,
 ) -> DbResult<Option<Account>> {
     tx.opt(&FIND_BY_CHANNEL, args![tenant, channel]).await
+}
+
+/// The account of a tenant that is connected with a channel.
+pub(super) async fn connected_with(db: &Db, tenant: &TenantId, channel: &str) -> DbResult<Option<AccountId>> {
+    Ok(db.opt::<(AccountId,)>(&CONNECTED_WITH, args![tenant, channel]).await?.map(|(id,)| id))
 }
 
 /// Whether any tenant of this hub holds a channel; a connecting begun before `dead` does not count.
@@ -240,6 +249,11 @@ pub(super) async fn set_found(tx: &mut Tx, id: &AccountId, address: &str) -> DbR
 }
 
 /// Notes who changed the settings.
+/// Keeps an account from being disconnected until the transaction ends; `false` when it is already.
+pub(super) async fn lock_live(tx: &mut Tx, tenant: &TenantId, id: &AccountId) -> DbResult<bool> {
+    Ok(tx.run(&LOCK_LIVE, args![tenant, id]).await? == 1)
+}
+
 pub(super) async fn touch(tx: &mut Tx, id: &AccountId, now: Timestamp, by: &str) -> DbResult<()> {
     tx.run(&TOUCH, args![id, now, by]).await.map(|_| ())
 }

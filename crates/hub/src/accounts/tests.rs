@@ -203,7 +203,7 @@ async fn each_wrong_value_is_named_with_lines_own_reason() {
     scene.close().await;
 }
 
-// S0-24, S1-22
+// S0-24, S1-22, S4-03
 #[tokio::test]
 async fn a_pasted_token_and_an_expected_line_id_are_taken() {
     let Some(scene) = Scene::new(Engine::Sqlite).await else { return };
@@ -723,7 +723,7 @@ impl Scene {
 const LIST: &str = "/settings/accounts";
 const NEW: &str = "/settings/accounts/new";
 
-// S0-25, S0-28, S1-23..26, S1-42, S2-11, S3-17, S3-18, S4-09, S4-10, S4-13
+// S0-25, S0-28, S1-23..26, S3-05, S1-42, S2-11, S3-17, S3-18, S4-09, S4-10, S4-13
 #[tokio::test]
 async fn a_person_connects_looks_and_disconnects() {
     let Some(scene) = Scene::new(Engine::Sqlite).await else { return };

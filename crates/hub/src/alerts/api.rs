@@ -156,6 +156,7 @@ async fn get_alert_settings(
 
 /// What is to be changed; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct AlertSettingsBody {
     /// Whether e-mail is sent.
     email_on: Option<bool>,
@@ -214,6 +215,7 @@ async fn change_alert_settings(
 
 /// A channel to be tried.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct AlertTestBody {
     /// `email` or `webhook`.
     channel: Channel,

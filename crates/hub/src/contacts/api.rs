@@ -132,6 +132,7 @@ async fn whole(hub: &Hub, caller: &Caller, contact: Contact) -> ApiResult<Json<C
 
 /// Whole new values; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ContactChange {
     /// All tags from now on.
     tags: Option<Vec<String>>,

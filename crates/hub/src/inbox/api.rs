@@ -299,6 +299,7 @@ async fn get_conversation(
 
 /// What is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ConversationChange {
     /// open, snoozed or closed.
     state: Option<String>,
@@ -359,6 +360,7 @@ async fn list_messages(
 
 /// Messages to be sent in one call.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewMessages {
     /// One to five LINE message objects.
     #[schema(value_type = Vec<Object>)]
@@ -418,6 +420,7 @@ async fn get_content(
 
 /// Terms of a repeated send.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AgainTerms {
     /// Whether it may cost messages of the month's quota; false when absent.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What came in for an account, as the end of its set-up asks.
+//! What came in for an account, as the end of its set-up asks, and who wrote the code of a test login.
 
 use std::time::Duration;
 
@@ -8,10 +8,13 @@ use serde_json::Value;
 
 use super::repo::read;
 use crate::accounts::guide::{Arrival, Arrivals};
+use crate::accounts::login::WhoWrote;
+use crate::accounts::pasted::clean;
 use crate::app::Hub;
 use crate::clock::Timestamp;
+use crate::db::DbResult;
 use crate::error::AppResult;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, TenantId};
 use crate::scope::Scope;
 
 /// LINE's clock, which tells when a friend wrote, may be behind ours by so much.
@@ -32,6 +35,26 @@ impl Arrivals for Came {
         async move {
             let came = read::came(&hub.db, scope, account, since, CLOCKS_DIFFER).await?;
             Ok(came.map(arrival))
+        }
+        .boxed()
+    }
+}
+
+impl WhoWrote for Came {
+    fn who_wrote<'a>(
+        &'a self,
+        hub: &'a Hub,
+        (tenant, account): (&'a TenantId, &'a AccountId),
+        code: &'a str,
+        since: Timestamp,
+    ) -> BoxFuture<'a, DbResult<Option<String>>> {
+        async move {
+            let found = read::wrote(&hub.db, tenant, account, code, since).await?;
+            let is_it = |content: &str| {
+                let content: Value = serde_json::from_str(content).unwrap_or_default();
+                content["type"] == "text" && content["text"].as_str().map(clean).as_deref() == Some(code)
+            };
+            Ok(found.into_iter().find(|(_, content)| is_it(content)).map(|(writer, _)| writer))
         }
         .boxed()
     }

@@ -448,3 +448,110 @@ async fn programs_keep_set_ups_as_people_do(#[case] engine: Engine) {
     api.get(&path).await.expect(404);
     hub.close().await;
 }
+
+// S1-17, S2-10, S2-13, S2-15, S2-18, S3-10..S3-15, S3-23, S3-29, S4-28, S4-30: the guided steps say what is to be done, link to
+// where, and show it.
+#[tokio::test]
+async fn each_guided_step_says_links_and_shows() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let owner = hub.owner().await;
+    let shows = async |path: &str, all: &[&str]| {
+        let page = owner.get(path).await.body;
+        for told in all {
+            assert!(page.contains(told), "{path}: {told} {page}");
+        }
+        let (drawings, named) =
+            (page.matches("role=\"img\"").count(), page.matches("role=\"img\" aria-label").count());
+        assert!(drawings > 0 && drawings == named, "{path}: each picture has words");
+    };
+    let root = begin(&owner, "nothing").await;
+    // S3-10, S3-11, S2-13
+    let create = [
+        "account.line.biz/signup",
+        "Sign in to LINE Business ID",
+        "Fill in the form",
+        "after 1 hour",
+        "https://manager.line.biz",
+    ];
+    shows(&format!("{root}/create"), &create).await;
+    let _ = owner.submit(&format!("{root}/create"), &format!("{root}/stages/create"), &[]).await;
+    let fields = [("provider", "三杯茶"), ("kind", "new")];
+    let _ = owner.submit(&format!("{root}/enable"), &format!("{root}/agree"), &fields).await;
+    // S3-12, S3-13, S3-14, S3-15, S2-15
+    let enable = [
+        "Enable Messaging API",
+        "Create a provider",
+        "You may leave both empty",
+        "Check the names of account and Provider",
+        "In use",
+    ];
+    shows(&format!("{root}/enable"), &enable).await;
+    // S1-17, S3-16
+    let connect =
+        ["OA Manager shows them too", "same channel ID and channel secret", "developers.line.biz/console"];
+    shows(&format!("{NEW}?has=api"), &connect).await;
+    // S3-23, S3-21: the pair is made, and the page says where LINE takes its public half.
+    let channel = hub.channel("三杯茶").await;
+    let id = channel["channelId"].as_str().unwrap();
+    let made = owner
+        .submit(
+            &format!("{NEW}?has=api&path=key"),
+            "/settings/accounts/setups/keys",
+            &[("has", "api"), ("channel_id", id)],
+        )
+        .await;
+    let at = made.headers["location"].to_str().unwrap().to_owned();
+    shows(&at, &["Register a public key", "Assertion Signing Key", "developers.line.biz/console", "kid"])
+        .await;
+    // S4-28, S4-30, S2-18
+    let login = [
+        "Create it under the same Provider",
+        "region of service and country",
+        "Paste the callback URL",
+        "From developing to published",
+        "Use webhook",
+    ];
+    shows("/settings/help", &login).await;
+    hub.close().await;
+}
+
+// S4-30, S3-05, S1-09: somebody with a Login channel sees its stage; what the set-up says and the doctor agree; an own account
+// that is connected already is linked.
+#[tokio::test]
+async fn the_set_up_leads_to_line_login_and_to_the_account_that_is_there() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let owner = hub.owner().await;
+    let fresh = owner.get(&format!("{NEW}?has=login")).await.body;
+    assert!(fresh.contains("Set up LINE Login") && fresh.contains("Stage 1 of 4"), "{fresh}");
+    assert!(!owner.get(&format!("{NEW}?has=api")).await.body.contains("Set up LINE Login"));
+    let token = owner.get(&format!("{NEW}?has=api&path=token")).await.body;
+    assert!(!token.contains("Left empty") && token.contains("It is checked to be this channel"), "{token}");
+    let channel = hub.channel("三杯茶").await;
+    let (id, secret) = (channel["channelId"].as_str().unwrap(), channel["channelSecret"].as_str().unwrap());
+    let form = [("has", "login"), ("channel_id", id), ("channel_secret", secret), ("set_webhook", "1")];
+    let connected = owner.submit(&format!("{NEW}?has=login"), NEW, &form).await;
+    assert_eq!(connected.status, 303, "{}", connected.body);
+    let root = connected.headers["location"].to_str().unwrap().trim_end_matches("/webhook").to_owned();
+    let account = hub.api().get("/accounts").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let page = format!("/settings/accounts/{account}");
+    assert_eq!(leads(&owner, &format!("{root}/login")).await, format!("{page}/login"));
+    let result = owner.get(&format!("{root}/webhook")).await.body;
+    assert!(
+        result.contains("LINE accepts the credentials") && result.contains("test reached this hub"),
+        "{result}"
+    );
+    let checks = hub.api().get(&format!("/accounts/{account}/doctor")).await.expect(200);
+    let test =
+        checks["checks"].as_array().unwrap().iter().find(|check| check["code"] == "webhook_test").cloned();
+    assert_eq!(test.as_ref().map(|test| &test["status"]), Some(&json!("ok")), "{checks}");
+    assert!(owner.get(&format!("{root}/done")).await.body.contains(&format!("href=\"{page}/login\"")));
+    // Connected already: here it is; another team's is not named.
+    let held = owner.submit(&format!("{NEW}?has=api"), NEW, &form).await;
+    assert!(held.status == 409 && held.body.contains(&format!("href=\"{page}\"")), "{}", held.body);
+    let body = json!({ "channel_id": id, "channel_secret": secret });
+    let own = hub.api().post("/accounts", body.clone()).await;
+    assert_eq!((own.status.as_u16(), &own.json()["account_id"]), (409, &json!(account)));
+    let theirs = hub.stranger("四杯茶").await.post("/accounts", body).await;
+    assert!(theirs.status.as_u16() == 409 && !theirs.body.contains(&account), "{}", theirs.body);
+    hub.close().await;
+}

@@ -335,3 +335,102 @@ async fn a_person_makes_registers_proves_and_replaces_keys() {
     assert!(html.contains("Paste a token"), "{html}");
     hub.close().await;
 }
+
+// S3-26: what was proved before connecting can be taken away again; connecting with another way needs it no more.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_key_of_a_channel_that_is_not_connected_can_be_deleted(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let channel = hub.channel("三杯茶").await;
+    let id = text(&channel["channelId"]);
+    let key = make(&hub, &id).await;
+    let kid = register(&hub, &id, &key).await;
+    let path = format!("/signing-keys/{}", text(&key["id"]));
+    assert_eq!(hub.api().patch(&path, json!({ "kid": kid })).await.expect(200)["state"], "active");
+    // Another tenant's account with this channel is no reason to keep it, and another tenant cannot take it away.
+    assert_eq!(hub.stranger("四杯茶").await.delete(&path).await.status, 404);
+    assert_eq!(hub.api().delete(&path).await.status, 204);
+    assert_eq!(hub.api().get(&path).await.status, 404);
+    hub.close().await;
+}
+
+#[tokio::test]
+async fn a_key_is_not_activated_for_an_account_that_is_disconnected_meanwhile() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let account = hub.connect_account().await;
+    let key = make(&hub, &account.channel_id).await;
+    let kid = register(&hub, &account.channel_id, &key).await;
+    let path = format!("/signing-keys/{}", text(&key["id"]));
+    let slow = json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "delay", "ms": 1500 });
+    hub.control.post("/faults", slow).await;
+    let prove = hub.api().patch(&path, json!({ "kid": kid }));
+    let disconnect = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        hub.api().delete(&format!("/accounts/{}", account.id)).await
+    };
+    let (proved, gone) = futures_util::future::join(prove, disconnect).await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(
+        (proved.status.as_u16(), &proved.json()["code"]),
+        (409, &json!("disconnected")),
+        "{}",
+        proved.body
+    );
+    assert_eq!(hub.api().get(&path).await.expect(200)["state"], "waiting");
+    hub.close().await;
+}
+
+#[tokio::test]
+async fn connecting_fails_when_its_key_is_gone_meanwhile() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let channel = hub.channel("三杯茶").await;
+    let id = text(&channel["channelId"]);
+    let (first, second) = (make(&hub, &id).await, make(&hub, &id).await);
+    let path = |key: &Value| format!("/signing-keys/{}", text(&key["id"]));
+    let first_kid = register(&hub, &id, &first).await;
+    let second_kid = register(&hub, &id, &second).await;
+    let _ = hub.api().patch(&path(&first), json!({ "kid": first_kid })).await.expect(200);
+    let _ = hub.api().patch(&path(&second), json!({ "kid": second_kid })).await.expect(200);
+    // The first one is retired; its private part ends while LINE tests the address.
+    let slow = json!({ "on": "api", "path": "/v2/bot/channel/webhook/test", "kind": "delay", "ms": 1500 });
+    hub.control.post("/faults", slow).await;
+    let body = json!({
+        "channel_id": id, "channel_secret": channel["channelSecret"], "signing_key_id": first["id"], "kid": first_kid,
+    });
+    let connect = hub.api().post("/accounts", body);
+    let expire = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        hub.clock.advance(Duration::from_secs(24 * 3600 + 1));
+        hub::accounts::keys::service::expire(hub.hub()).await.unwrap();
+    };
+    let (refused, ()) = futures_util::future::join(connect, expire).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["code"]),
+        (409, &json!("key_gone")),
+        "{}",
+        refused.body
+    );
+    assert_eq!(hub.api().get("/accounts").await.expect(200)["items"], json!([]));
+    hub.close().await;
+}
+
+// PLATFORM 4.1: a v2.1 token takes one of the channel's 30 places; a proof gives its place back.
+#[tokio::test]
+async fn proving_a_key_holds_no_place() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let account = hub.connect_account().await;
+    let key = make(&hub, &account.channel_id).await;
+    let kid = register(&hub, &account.channel_id, &key).await;
+    let refused = json!({ "error": "invalid_request" });
+    let fault =
+        json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "status", "status": 400, "body": refused });
+    hub.control.post("/faults", fault).await;
+    let path = format!("/signing-keys/{}", text(&key["id"]));
+    for n in 0..35 {
+        let proved = hub.api().patch(&path, json!({ "kid": kid })).await;
+        assert_eq!(proved.status.as_u16(), 200, "proof {n}: {}", proved.body);
+    }
+    hub.close().await;
+}

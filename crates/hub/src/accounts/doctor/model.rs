@@ -4,44 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
+use crate::accounts::words::words as enums;
 use crate::clock::Timestamp;
 use crate::web::i18n::{Language, Word, maybe_words_with, words};
 use crate::web::moment_text;
 
-macro_rules! words_of {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:tt / $key:tt),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name {
-            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            /// All, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word in the API and the database.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// The word in the keys of words.
-            #[must_use]
-            pub const fn key(self) -> &'static str {
-                match self { $(Self::$variant => $key),* }
-            }
-
-            /// Reads [`Self::as_str`].
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    )*};
-}
-
-words_of! {
+enums! {
     /// What is checked (CONTRACT "Doctor").
     Code {
         /// LINE's switch "Use webhook" (GOTCHAS A8).

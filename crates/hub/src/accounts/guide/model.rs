@@ -1,45 +1,11 @@
 //! What a set-up is, which stages and steps it shows, and what state each is in.
 
 use crate::accounts::model::{Account, Attention, Status};
+use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, SetupId};
 
-macro_rules! word_list {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name {
-            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            /// All, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word in the database, the API, addresses and keys of words.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// Reads [`Self::as_str`].
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().find(|one| one.as_str() == word).copied()
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                Self::parse(&word).ok_or(word)
-            }
-        }
-    )*};
-}
-
-word_list! {
+words! {
     /// What the owner has at LINE when the set-up begins (S0-12, S1-02).
     Has {
         /// No Official Account.
@@ -64,6 +30,8 @@ word_list! {
         Webhook = "webhook",
         /// The first message arrives.
         Message = "message",
+        /// The LINE Login channel that the owner has is taken.
+        Login = "login",
     }
 
     /// How far a stage is.
@@ -126,7 +94,7 @@ impl Stage {
         match self {
             Self::Create => &[Step::SignIn, Step::Form, Step::Later],
             Self::Enable => &[Step::Agree, Step::Enable, Step::Provider, Step::Policy, Step::InUse],
-            Self::Connect | Self::Webhook | Self::Message => &[],
+            Self::Connect | Self::Webhook | Self::Message | Self::Login => &[],
         }
     }
 }
@@ -191,6 +159,8 @@ pub struct Progress {
     pub ticks: Vec<Tick>,
     /// The account, once there is one.
     pub account: Option<Account>,
+    /// Whether it has a LINE Login channel.
+    pub has_login: bool,
 }
 
 impl Progress {
@@ -250,6 +220,7 @@ impl Progress {
             Stage::Connect => self.connected().is_some(),
             Stage::Webhook => self.connected().is_some_and(|account| webhook(account) == Webhook::On),
             Stage::Message => self.connected().is_some() && self.setup.done_at.is_some(),
+            Stage::Login => self.has_login,
         }
     }
 
@@ -266,12 +237,13 @@ impl Progress {
 /// The stages for somebody who has so much (S1-02: owners of an OA skip the first part).
 #[must_use]
 pub(super) fn stages(has: Has) -> &'static [Stage] {
-    let from = match has {
-        Has::Nothing => 0,
-        Has::Account => 1,
-        Has::Api | Has::Login => 2,
+    let (from, to) = match has {
+        Has::Nothing => (0, 5),
+        Has::Account => (1, 5),
+        Has::Api => (2, 5),
+        Has::Login => (2, 6),
     };
-    Stage::ALL.get(from..).unwrap_or_default()
+    Stage::ALL.get(from..to).unwrap_or_default()
 }
 
 /// How the webhook of an account is at LINE.
@@ -306,10 +278,10 @@ mod tests {
     #[test]
     fn what_one_has_decides_what_is_shown() {
         // S0-12, S1-02
-        use Stage::{Connect, Create, Enable, Message, Webhook};
+        use Stage::{Connect, Create, Enable, Login, Message, Webhook};
         assert_eq!(stages(Has::Nothing), [Create, Enable, Connect, Webhook, Message]);
         assert_eq!(stages(Has::Account), [Enable, Connect, Webhook, Message]);
         assert_eq!(stages(Has::Api), [Connect, Webhook, Message]);
-        assert_eq!(stages(Has::Login), [Connect, Webhook, Message]);
+        assert_eq!(stages(Has::Login), [Connect, Webhook, Message, Login]);
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Arrival;
 use super::model::{Has, Path, Progress, ProviderKind, Setup, Stage, Step, Webhook, webhook};
 use super::repo;
+use crate::accounts::login;
 use crate::accounts::model::{Account, check_channel_id};
 use crate::accounts::pasted::clean;
 use crate::accounts::service::{self as accounts, NewAccount};
@@ -111,7 +112,11 @@ async fn with_all(hub: &Hub, scope: &Scope, setup: Setup) -> AppResult<Progress>
         },
         None => None,
     };
-    Ok(Progress { setup, ticks, account })
+    let has_login = match &account {
+        Some(account) => login::service::get(hub, scope, &account.id).await?.is_some(),
+        None => false,
+    };
+    Ok(Progress { setup, ticks, account, has_login })
 }
 
 /// Begins a set-up for somebody who has so much.
@@ -299,7 +304,7 @@ pub async fn connect(
 
 /// A channel's ID (PLATFORM 3: digits), or nothing: what was pasted into the wrong field may be the secret, so it is neither
 /// kept nor shown again.
-pub(super) fn id_or_nothing(text: &str) -> String {
+pub(in crate::accounts) fn id_or_nothing(text: &str) -> String {
     Some(clean(text)).filter(|text| check_channel_id(text).is_ok()).unwrap_or_default()
 }
 

@@ -82,6 +82,7 @@ async fn list_signing_keys(
 
 /// A key pair to make.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewSigningKeyBody {
     /// The channel that it is for, connected or not.
     channel_id: String,
@@ -112,6 +113,7 @@ async fn get_signing_key(
 
 /// The `kid` of a key.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct KidBody {
     /// What LINE Developers shows beside the registered public key.
     kid: String,
@@ -131,7 +133,7 @@ async fn prove_signing_key(
     Ok(Json(key.into()))
 }
 
-/// Deletes a key that waits; 409 `key_not_waiting` for any other.
+/// Deletes a key that waits, or one of a channel that is not connected; 409 `key_not_waiting` for any other.
 #[utoipa::path(delete, path = "/signing-keys/{id}", tag = "Signing keys", params(("id" = String, Path)),
     responses((status = 204, description = "deleted"), Problems))]
 async fn delete_signing_key(

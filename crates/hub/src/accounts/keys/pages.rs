@@ -14,6 +14,7 @@ use super::service::{self, Overview, Way, What};
 use crate::accounts::model::Status;
 use crate::accounts::pages::head::{AccountHead, Tab};
 use crate::accounts::pages::parse;
+use crate::accounts::pasted::looks_words;
 use crate::accounts::service::{Change, NewCredentials, change};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
@@ -139,7 +140,7 @@ impl Asked {
             let words = format!("keys-error-{}-{}", wrong.field, wrong.code).replace('_', "-");
             let field =
                 rename.filter(|(field, _)| *field == wrong.field).map_or(wrong.field.as_str(), |(_, to)| to);
-            page.form = page.form.wrong(field, &words);
+            page.form = page.form.wrong(field, looks_words(wrong.code).unwrap_or(&words));
         }
         page.said = Some(error.fields.first().map_or(error.detail.clone(), |wrong| wrong.detail.clone()));
         Ok((error.status, Page(page)).into_response())
@@ -182,7 +183,7 @@ async fn choose(
 async fn save(asked: Asked, credentials: NewCredentials, toast: &'static str) -> AppResult<Response> {
     let (scope, actor) = (asked.viewer.scope(), asked.viewer.actor());
     let id = parse(&asked.id)?;
-    let done = change(&asked.hub, (&scope, &actor), &id, &Change { credentials }).await;
+    let done = change(&asked.hub, (&scope, &actor), &id, &Change { credentials, ..Change::default() }).await;
     asked.answer(done, toast, None).await
 }
 

@@ -29,7 +29,10 @@ statements! {
         WHERE tenant_id = $1 AND id = $2 AND sealed IS NOT NULL" };
     RETIRE = { "UPDATE signing_keys SET state = 'retired', retired_at = $3
         WHERE tenant_id = $1 AND channel_id = $2 AND state = 'active' AND id <> $4" };
-    DELETE = { "DELETE FROM signing_keys WHERE tenant_id = $1 AND $2 = '' AND id = $3 AND state = 'waiting'" };
+    // reads: accounts
+    DELETE = { "DELETE FROM signing_keys WHERE tenant_id = $1 AND $2 = '' AND id = $3
+        AND (state = 'waiting' OR NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.tenant_id = signing_keys.tenant_id
+            AND a.channel_id = signing_keys.channel_id AND a.status <> 'disconnected'))" };
     FORGET = { "UPDATE signing_keys SET sealed = NULL WHERE tenant_id = $1 AND channel_id = $2 AND state = 'retired'" };
     EXPIRE = { "UPDATE signing_keys SET sealed = NULL
         WHERE state = 'retired' AND retired_at <= $1 AND sealed IS NOT NULL" };
@@ -122,7 +125,7 @@ pub(in crate::accounts) async fn retire(
     Ok(tx.run(&RETIRE, args![tenant, channel, now, ""]).await? > 0)
 }
 
-/// Removes a key that waits; `false` when it does not (any more).
+/// Removes a key that waits or whose channel is not connected; `false` for any other.
 pub(super) async fn delete(tx: &mut Tx, scope: &Scope, id: &SigningKeyId) -> DbResult<bool> {
     Ok(tx.run(&DELETE, args![scope.tenant(), scope.viewer(), id]).await? == 1)
 }

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::model::{SigningKey, check_kid, refusal};
 use super::repo::{self, After};
-use crate::accounts::model::{Account, Block, Status, check_channel_id};
+use crate::accounts::model::{Account, Block, check_channel_id};
 use crate::accounts::pasted::clean;
 use crate::accounts::repo as accounts;
 use crate::accounts::service::{self, Deadline, author, unavailable};
@@ -81,52 +81,65 @@ pub async fn get(hub: &Hub, scope: &Scope, id: &SigningKeyId) -> AppResult<Signi
 /// stays for [`KEPT`], in which it can be activated again. A pasted token of the account is dropped.
 ///
 /// # Errors
-/// 404; 409 `key_gone` when the private part is no longer kept; 422 at `kid` with LINE's words and the fix; 502 when LINE does
-/// not answer. Then nothing has changed.
+/// 404; 409 `key_gone` when the private part is no longer kept, `disconnected` when the account was disconnected meanwhile;
+/// 422 at `kid` with LINE's words and the fix; 502 when LINE does not answer. Then nothing has changed.
 pub async fn prove(hub: &Hub, who: (&Scope, &Actor), id: &SigningKeyId, kid: &str) -> AppResult<SigningKey> {
     let (scope, actor) = who;
+    let deadline = Deadline::start();
     let key = get(hub, scope, id).await?;
-    let (signing_key, kid) = usable(hub, scope, id, &key.channel_id, kid).await?;
+    let channel = key.channel_id.as_str();
+    let (signing_key, kid) = usable(hub, scope, id, channel, kid).await?;
+    let account = accounts::connected_with(&hub.db, scope.tenant(), channel).await?;
+    let secret = match &account {
+        Some(account) => service::connected(hub, account).await?.present_secret(),
+        None => Secret::from(""),
+    };
     let credentials = Credentials {
-        channel_id: key.channel_id.clone(),
-        channel_secret: Secret::from(""),
+        channel_id: channel.to_owned(),
+        channel_secret: secret,
         access_token: None,
         signing_key: Some(signing_key),
     };
     let line = hub.line.account(credentials);
-    let token = Deadline::start().wait(line.token()).await;
+    let token = deadline.wait(line.token()).await;
     token.map_err(|error| refusal(&error).unwrap_or_else(|| unavailable(&error)))?;
+    // The token was only a proof. Before connecting there is no secret to take it back with; then it ends by itself.
+    if account.is_some() && deadline.wait(line.give_back()).await.is_err() {
+        tracing::debug!("the token that proved a key was not revoked; it ends by itself");
+    }
     let (now, by) = (hub.now(), author(actor));
     let mut tx = hub.db.begin().await?;
+    if let Some(account) = &account {
+        // Held until the commit: what a disconnecting has retired and forgotten is not brought back.
+        if !accounts::lock_live(&mut tx, scope.tenant(), account).await? {
+            return Err(service::disconnected());
+        }
+        accounts::drop_kind(&mut tx, account, accounts::SecretKind::AccessToken).await?;
+        accounts::touch(&mut tx, account, now, by).await?;
+        settings::repo::touch(&mut tx, (account, scope.tenant()), Block::Messaging, now, by).await?;
+    }
     let busy = |error: crate::db::DbError| match error.is_unique() {
         true => {
             AppError::conflict("key_busy", "another key of this channel was activated just now; look again")
         }
         false => AppError::from(error),
     };
-    let named = (id, key.channel_id.as_str(), kid.as_str());
+    let named = (id, channel, kid.as_str());
     if !repo::activate(&mut tx, scope.tenant(), named, (now, by)).await.map_err(busy)? {
         return Err(gone());
     }
-    let account = accounts::find_by_channel(&mut tx, scope.tenant(), &key.channel_id).await?;
-    let account = account.filter(|account| account.status != Status::Disconnected);
-    if let Some(account) = &account {
-        accounts::drop_kind(&mut tx, &account.id, accounts::SecretKind::AccessToken).await?;
-        accounts::touch(&mut tx, &account.id, now, by).await?;
-        let owner = (&account.id, scope.tenant());
-        settings::repo::touch(&mut tx, owner, Block::Messaging, now, by).await?;
-    }
-    let subject = account.as_ref().map_or(key.channel_id.as_str(), |account| account.id.as_str());
+    let subject = account.as_ref().map_or(channel, |account| account.as_str());
     let action = ("signing_key.activated", subject);
     team::service::audit(&mut tx, hub, scope.tenant(), actor, action, &json!({ "kid": kid })).await?;
     tx.commit().await.map_err(busy)?;
     if let Some(account) = account {
-        service::credentials_changed(hub, &account.id).await?;
+        service::credentials_changed(hub, &account, deadline).await?;
     }
     get(hub, scope, id).await
 }
 
-/// Removes a key that waits. One that was in use stays listed, without its private part after a while.
+/// Removes a key that waits, or any key of a channel that is not connected. One that was in use stays listed, without its
+/// private part after a while.
 ///
 /// # Errors
 /// 404; 409 `key_not_waiting`.
@@ -135,8 +148,8 @@ pub async fn delete(hub: &Hub, who: (&Scope, &Actor), id: &SigningKeyId) -> AppR
     let key = get(hub, scope, id).await?;
     let mut tx = hub.db.begin().await?;
     if !repo::delete(&mut tx, scope, id).await? {
-        let detail = "only a key that waits can be deleted; make a new pair, or issue tokens in another way, and this one \
-            is retired";
+        let detail = "only a key that waits can be deleted, or one of a channel that is not connected; make a new pair, or \
+            issue tokens in another way, and this one is retired";
         return Err(AppError::conflict("key_not_waiting", detail));
     }
     let subject = subject(&mut tx, scope, &key.channel_id).await?;
@@ -349,7 +362,7 @@ fn no_such_key() -> AppError {
     AppError::not_found("signing key")
 }
 
-fn gone() -> AppError {
+pub(in crate::accounts) fn gone() -> AppError {
     let detail = "the private part of this key is no longer kept, because it was retired; make a new pair";
     AppError::conflict("key_gone", detail)
 }

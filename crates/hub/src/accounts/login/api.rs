@@ -114,6 +114,9 @@ struct TestView {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
+    /// What the person who logged in is to write to the official account, while only that can show whether both channels
+    /// belong to one provider; then `findings` tell it.
+    code: Option<String>,
     /// What was found, in order.
     findings: Vec<FindingView>,
 }
@@ -168,6 +171,7 @@ impl TestView {
             state: if run.finished_at.is_some() { "done" } else { "waiting" },
             outcome: run.outcome(now),
             url: walk_url(config, row, run),
+            code: run.awaited(&row.channel_id, now).map(|_| run.code()),
             started_at: run.started_at,
             finished_at: run.finished_at,
             findings: run.findings(now).into_iter().map(FindingView::new).collect(),
@@ -229,11 +233,14 @@ impl LoginView {
     /// The database does not answer.
     pub async fn of(hub: &Hub, scope: &Scope, account: &Account) -> AppResult<Self> {
         let row = service::get(hub, scope, &account.id).await?;
-        let (login, liff) = (
-            service::last_test(hub, scope, &account.id, Kind::Login).await?,
-            service::last_test(hub, scope, &account.id, Kind::Liff).await?,
-        );
-        let run = [login, liff].into_iter().flatten().max_by_key(|run| (run.started_at, run.id.clone()));
+        let Some(before) = &row else { return Ok(Self::new(hub, &account.id, None, None)) };
+        let mut runs = Vec::new();
+        for kind in [Kind::Login, Kind::Liff] {
+            runs.extend(service::last_test(hub, scope, before, kind).await?);
+        }
+        let run = runs.into_iter().max_by_key(|run| (run.started_at, run.id.clone()));
+        // A test that was settled just now says something of the channel.
+        let row = service::get(hub, scope, &account.id).await?;
         Ok(Self::new(hub, &account.id, row.as_ref(), run.as_ref()))
     }
 }
@@ -252,6 +259,7 @@ impl LoginViews {
 
 /// Which test to begin.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewTest {
     /// `login` (LINE Login in a browser) or `liff` (the LIFF app in LINE).
     #[serde(default = "login")]

@@ -130,37 +130,33 @@ pub(super) async fn follow(
     row: &LoginChannel,
     account: &Account,
     (ticket, code): (&Ticket, &str),
-) -> (Vec<Finding>, Option<ProviderMatch>) {
+) -> Walked {
     let deadline = Deadline::start();
-    let mut findings = vec![Found::Consented.into()];
+    let mut walked = Walked { findings: vec![Found::Consented.into()], ..Walked::default() };
     let callback = callback_url(&hub.config, &row.account_id);
     let tokens = match deadline.wait(channel.exchange_code(code, &callback, &ticket.verifier)).await {
         Ok(tokens) => tokens,
         Err(error) => {
-            findings.push(refused_code(channel, &error, deadline).await);
-            return (findings, None);
+            walked.findings.push(refused_code(channel, &error, deadline).await);
+            return walked;
         }
     };
-    findings.push(Found::SecretOk.into());
+    walked.findings.push(Found::SecretOk.into());
     let wanted =
         Wanted { channel_id: &row.channel_id, nonce: Some(&ticket.nonce), now: hub.now().millis() / 1000 };
     let token = tokens.id_token.as_ref().map_or("", |token| token.expose());
-    let provider = match line_client::verify_web(token, channel.secret(), wanted) {
-        Err(fault) => {
-            findings.push(Finding::said(Found::IdentityWrong, &fault.to_string()));
-            None
-        }
+    match line_client::verify_web(token, channel.secret(), wanted) {
+        Err(fault) => walked.findings.push(Finding::said(Found::IdentityWrong, &fault.to_string())),
         Ok(claims) => {
-            findings.push(Found::IdentityOk.into());
+            walked.findings.push(Found::IdentityOk.into());
             let friend = deadline.wait(channel.friendship(&tokens.access_token)).await;
-            let (more, provider) = standing(hub, account, &claims.sub, friend, deadline).await;
-            findings.extend(more);
-            provider
+            let who = (&ticket.run, claims.sub.as_str());
+            walked = walked.and(standing(hub, (row, account), who, friend, deadline).await);
         }
-    };
+    }
     // The test needs the person's token no more; that LINE ends it is a courtesy.
     let _ = deadline.wait(channel.revoke(&tokens.access_token)).await;
-    (findings, provider)
+    walked
 }
 
 /// Why LINE does not exchange a code. Where its words do not say, the secret is tried by itself.
@@ -182,38 +178,66 @@ async fn refused_code(channel: &line_client::LoginChannel, error: &LineError, de
     Finding::said(found, error.words())
 }
 
-/// What the official account knows of a person that the Login channel knows: whether both channels belong to one provider
-/// (GOTCHAS D1), and whether the linked account is this one, which LINE never says by name.
+/// What a walk found.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) findings: Vec<Finding>,
+    /// Whether the person proved that both channels belong to one provider.
+    pub(super) is_same: bool,
+    /// Who logged in, as [`subject`], where the person's code is to show the provider.
+    pub(super) subject: Option<String>,
+}
+
+impl Walked {
+    /// With what came after.
+    pub(super) fn and(mut self, next: Self) -> Self {
+        self.findings.extend(next.findings);
+        Self { findings: self.findings, ..next }
+    }
+}
+
+/// Who logged in at a test, to be compared with who writes its code: bound to the test and the channel, and no user ID.
+pub(super) fn subject(run: &LoginTestId, channel: &str, user_id: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, format!("{run}/{channel}/{user_id}").as_bytes());
+    format!("{channel}/{}", URL_SAFE_NO_PAD.encode(hash))
+}
+
+/// What the official account knows of a person that the Login channel knows (GOTCHAS D1): whether both channels belong to
+/// one provider, and whether the linked account is this one, which LINE never says by name.
+///
+/// User IDs are the provider's. So "same" is proven where the account's channel knows this very ID: LINE gives the profile,
+/// or an event of this person came in. The reverse is no proof: LINE answers 404 for IDs of another provider and for
+/// people who are no friends or blocked the account alike (PLATFORM 9). And a friend of the linked account whom this one
+/// does not know shows only that another account is linked. Then the person is asked to write a code to the account:
+/// who writes it has an ID to be compared ([`super::run::settle`]).
 pub(super) async fn standing(
     hub: &Hub,
-    account: &Account,
-    user_id: &str,
+    (row, account): (&LoginChannel, &Account),
+    (run, user_id): (&LoginTestId, &str),
     friend: Result<Option<bool>, LineError>,
     deadline: Deadline,
-) -> (Vec<Finding>, Option<ProviderMatch>) {
+) -> Walked {
     let known = match crate::accounts::service::line(hub, &account.id).await {
-        // 200: the account's channel knows this very user ID, and only one of the same provider does.
         Ok(line) => deadline.wait(line.profile(user_id)).await.ok().map(|profile| profile.is_some()),
         Err(_) => None,
     };
-    let friend = friend.ok();
     let met = crate::wiring::KNOWS_PEOPLE.knows(hub, &account.tenant_id, &account.id, user_id).await;
     let is_same = known == Some(true) || met.unwrap_or(false);
-    let (found, provider) = match (is_same, known, friend) {
-        (true, ..) => (Found::ProviderSame, Some(ProviderMatch::Same)),
-        // A friend of the linked account whom this account does not know.
-        (false, Some(false), Some(Some(true))) => (Found::ProviderOther, Some(ProviderMatch::Other)),
-        _ => (Found::ProviderUnknown, None),
-    };
-    let linked = match (known, friend) {
+    // No channel moves to another provider: what an earlier login proved holds for this one.
+    let is_proven = is_same || row.provider() == ProviderMatch::Same;
+    let found = if is_proven { Found::ProviderSame } else { Found::ProviderUnknown };
+    let linked = match (known, friend.ok()) {
         (_, None) => None,
         (_, Some(None)) => Some(Found::LinkedNone),
         (Some(true), Some(Some(true))) => Some(Found::LinkedOk),
-        (Some(true), Some(Some(false))) => Some(Found::LinkedOther),
+        (Some(true), Some(Some(false))) | (Some(false), Some(Some(true))) => Some(Found::LinkedOther),
         (_, Some(Some(_))) => Some(Found::LinkedUnknown),
     };
-    let findings = std::iter::once(found).chain(linked).map(Finding::from).collect();
-    (findings, provider)
+    Walked {
+        findings: std::iter::once(found).chain(linked).map(Finding::from).collect(),
+        is_same,
+        subject: (!is_proven).then(|| subject(run, &row.channel_id, user_id)),
+    }
 }
 
 #[cfg(test)]

@@ -51,8 +51,13 @@ impl From<LiffFault> for Looked {
 ///
 /// # Errors
 /// 502 when LINE does not answer.
-pub(super) async fn look(hub: &Hub, account: &Account, row: &LoginChannel) -> AppResult<Looked> {
-    visit(hub, account, row, false).await
+pub(super) async fn look(
+    hub: &Hub,
+    account: &Account,
+    row: &LoginChannel,
+    deadline: Deadline,
+) -> AppResult<Looked> {
+    visit(hub, account, row, (false, deadline)).await
 }
 
 /// Finds the LIFF app or makes it, and puts it right. Others that stand for this account too are told, never removed:
@@ -60,7 +65,12 @@ pub(super) async fn look(hub: &Hub, account: &Account, row: &LoginChannel) -> Ap
 ///
 /// # Errors
 /// 409 `liff_busy` while another does just that, 502 when LINE does not answer.
-pub(super) async fn repair(hub: &Hub, account: &Account, row: &LoginChannel) -> AppResult<Looked> {
+pub(super) async fn repair(
+    hub: &Hub,
+    account: &Account,
+    row: &LoginChannel,
+    deadline: Deadline,
+) -> AppResult<Looked> {
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
     let has_turn = repo::take_turn(&mut tx, &account.id, now, now.minus(DEAD_AFTER)).await?;
@@ -71,7 +81,7 @@ pub(super) async fn repair(hub: &Hub, account: &Account, row: &LoginChannel) -> 
             "the LIFF app is being set up at this very moment; look again in a minute",
         ));
     }
-    let looked = visit(hub, account, row, true).await;
+    let looked = visit(hub, account, row, (true, deadline)).await;
     let ended = async {
         let mut tx = hub.db.begin().await?;
         repo::end_turn(&mut tx, &account.id).await?;
@@ -81,14 +91,18 @@ pub(super) async fn repair(hub: &Hub, account: &Account, row: &LoginChannel) -> 
     looked
 }
 
-async fn visit(hub: &Hub, account: &Account, row: &LoginChannel, repair: bool) -> AppResult<Looked> {
+async fn visit(
+    hub: &Hub,
+    account: &Account,
+    row: &LoginChannel,
+    (repair, deadline): (bool, Deadline),
+) -> AppResult<Looked> {
     let Some(channel) = client(hub, row)? else { return Ok(LiffFault::Credentials.into()) };
     let line = channel.account();
-    let deadline = Deadline::start();
     let wanted = wanted_app(&hub.config, account);
     let mut apps = match deadline.wait(line.liff_apps()).await {
         Ok(apps) => apps,
-        Err(error) => return refused_list(hub, account, &error).await,
+        Err(error) => return refused_list(hub, row, &error).await,
     };
     let (mut done, mut said, mut forced) = (Done::Nothing, None, None);
     if repair {
@@ -119,7 +133,7 @@ async fn visit(hub: &Hub, account: &Account, row: &LoginChannel, repair: bool) -
     }
     let (kept, fault) = summary(&apps, row, account, &wanted, forced);
     let mut tx = hub.db.begin().await?;
-    repo::set_liff(&mut tx, &account.id, &kept, hub.now()).await?;
+    repo::set_liff(&mut tx, (&account.id, &row.channel_id), &kept, hub.now()).await?;
     tx.commit().await?;
     Ok(Looked { done, fault, said })
 }
@@ -165,19 +179,20 @@ fn summary(
 }
 
 /// LINE does not list the apps: a secret that is no longer the channel's is a fault to be shown, silence is not.
-async fn refused_list(hub: &Hub, account: &Account, error: &LineError) -> AppResult<Looked> {
+async fn refused_list(hub: &Hub, row: &LoginChannel, error: &LineError) -> AppResult<Looked> {
     if !matches!(error, LineError::Credentials { .. } | LineError::Refused { status: 401 | 403, .. }) {
         return Err(unavailable(error));
     }
     let fault = LiffFault::Credentials;
     let mut tx = hub.db.begin().await?;
-    repo::set_liff_fault(&mut tx, &account.id, fault.as_str(), hub.now()).await?;
+    repo::set_liff_fault(&mut tx, (&row.account_id, &row.channel_id), fault.as_str(), hub.now()).await?;
     tx.commit().await?;
     Ok(fault.into())
 }
 
-/// Removes the account's LIFF app at LINE, as a step of disconnecting; trouble is told and stops nothing.
-pub(super) async fn clean_up(hub: &Hub, account: &Account, row: Option<&LoginChannel>) -> CleanedUp {
+/// Removes the account's LIFF app at LINE, as a step of disconnecting or because another channel took its place; trouble is
+/// told and stops nothing.
+pub(super) async fn clean_up(hub: &Hub, row: Option<&LoginChannel>, deadline: Deadline) -> CleanedUp {
     let step = |status, detail: String| CleanedUp { step: "liff", status, detail };
     let Some((row, id)) = row.and_then(|row| Some((row, row.liff_id.as_deref()?))) else {
         return step("skipped", "this account has no LIFF app".to_owned());
@@ -185,7 +200,7 @@ pub(super) async fn clean_up(hub: &Hub, account: &Account, row: Option<&LoginCha
     let console = row.console("liff");
     let by_hand = format!("remove the LIFF app {id} in LINE Developers ({console})");
     let Ok(Some(channel)) = client(hub, row) else { return step("manual", by_hand) };
-    let removed = match Deadline::start().wait(channel.account().delete_liff_app(id)).await {
+    let removed = match deadline.wait(channel.account().delete_liff_app(id)).await {
         Ok(true) => step("done", format!("the LIFF app {id} is removed; its links open nothing any more")),
         Ok(false) => step("skipped", "LINE has no such LIFF app any more".to_owned()),
         Err(LineError::Credentials { .. }) => step("manual", by_hand),
@@ -199,7 +214,7 @@ pub(super) async fn clean_up(hub: &Hub, account: &Account, row: Option<&LoginCha
         };
         let forgotten = async {
             let mut tx = hub.db.begin().await?;
-            repo::set_liff(&mut tx, &account.id, &gone, hub.now()).await?;
+            repo::set_liff(&mut tx, (&row.account_id, &row.channel_id), &gone, hub.now()).await?;
             tx.commit().await
         };
         forgotten.await.log_and_ignore("forgetting a LIFF app that was removed");

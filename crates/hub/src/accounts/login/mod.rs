@@ -1,7 +1,7 @@
 //! LINE Login and LIFF of an account: the Login channel, its one LIFF app, and the tests that tell whether it all works.
 //!
 //! Owns `login_channels` and `login_tests`. Promises: a Login channel is taken only after LINE accepted it; the hub finds,
-//! makes and repairs its LIFF app by API and never makes two for one account, and removes none by itself; nobody is
+//! makes and repairs its LIFF app by API and never makes two for one account; nobody is
 //! believed to be a person without an identity token of LINE's, verified by the way it came; user IDs that a page sends
 //! count for nothing. What LINE does not report (the linked account, the share switch) is a dated tick, and where a login
 //! gives a hint about it, the hint is shown beside it.
@@ -24,10 +24,13 @@ pub(super) mod pages;
 pub(crate) mod repo;
 mod run;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::BoxFuture;
 
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::db::DbResult;
 use crate::ids::{AccountId, TenantId};
 
@@ -45,6 +48,19 @@ pub trait KnowsPeople: Send + Sync + std::fmt::Debug {
         account: &'a AccountId,
         user_id: &'a str,
     ) -> BoxFuture<'a, DbResult<bool>>;
+}
+
+/// Finds who wrote a test's code; a later slice keeps what came in, `wiring` says which.
+pub trait WhoWrote: Send + Sync + std::fmt::Debug {
+    /// The user ID of the person who wrote exactly this text to the account, in a chat of their own, since a moment; `None`
+    /// while nobody did.
+    fn who_wrote<'a>(
+        &'a self,
+        hub: &'a Hub,
+        whose: (&'a TenantId, &'a AccountId),
+        code: &'a str,
+        since: Timestamp,
+    ) -> BoxFuture<'a, DbResult<Option<String>>>;
 }
 
 /// Forgets the Login channel's secret when the account is disconnected, as that of the account itself.

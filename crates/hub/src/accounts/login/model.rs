@@ -1,53 +1,23 @@
 //! The Login channel of an account, its LIFF app, and what a test found; the rules that need neither LINE nor a database.
 
+use aws_lc_rs::digest;
 use line_client::{LiffApp, LiffFeatures, LiffView, NewLiffApp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::accounts::model::Account;
+use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::ids::{AccountId, LoginTestId, TenantId};
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:tt / $key:tt),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
-        pub enum $name {
-            $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            /// All, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word in the database and the API.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// The word in the keys of words.
-            #[must_use]
-            pub const fn key(self) -> &'static str {
-                match self { $(Self::$variant => $key),* }
-            }
-
-            /// Reads [`Self::as_str`].
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    )*};
-}
 
 words! {
     /// Whether the Login channel and the Messaging API channel belong to one provider (GOTCHAS D1).
     ProviderMatch {
         /// Proven: a person who logged in is known to the official account by the same user ID.
         Same = "same" / "same",
-        /// Nearly sure: LINE knows the person as a friend at the Login channel, and not at the official account.
+        /// Shown: who logged in wrote a test's code to the official account under another user ID. Not as strong as "same",
+        /// because the code may have been sent from somebody else's LINE.
         Other = "other" / "other",
         /// No login has shown it yet.
         Unknown = "unknown" / "unknown",
@@ -110,6 +80,9 @@ words! {
         ConsentRefused = "consent_refused" / "consent-refused",
         /// LINE sent the person back with an error of its own.
         LineRefused = "line_refused" / "line-refused",
+        /// Said before anybody goes to LINE: only admins and testers can log in at a channel that is not published, which no
+        /// API tells.
+        PublishedUnknown = "published_unknown" / "published-unknown",
         /// Nobody came back: a channel that is not published lets only its own admins and testers log in.
         NotBack = "not_back" / "not-back",
         /// What came back does not belong to a login of ours, twice.
@@ -128,13 +101,13 @@ words! {
         IdentityWrong = "identity_wrong" / "identity-wrong",
         /// Both channels belong to one provider.
         ProviderSame = "provider_same" / "provider-same",
-        /// They seem to belong to two.
+        /// Who logged in wrote the code under another user ID.
         ProviderOther = "provider_other" / "provider-other",
         /// This login could not show it.
         ProviderUnknown = "provider_unknown" / "provider-unknown",
         /// The person is a friend of the linked official account, and of this one.
         LinkedOk = "linked_ok" / "linked-ok",
-        /// A friend of this account is none of the linked one: another is linked.
+        /// Another account is linked: a friend of this one is none of the linked one, or the other way round.
         LinkedOther = "linked_other" / "linked-other",
         /// No official account is linked.
         LinkedNone = "linked_none" / "linked-none",
@@ -177,7 +150,9 @@ impl Found {
             | Self::LiffOk
             | Self::LiffOpened
             | Self::ShareOk => State::Ok,
-            Self::ProviderUnknown | Self::LinkedUnknown | Self::CallbackUnclear => State::Unknown,
+            Self::ProviderUnknown | Self::LinkedUnknown | Self::CallbackUnclear | Self::PublishedUnknown => {
+                State::Unknown
+            }
             Self::LinkedOther
             | Self::LinkedNone
             | Self::LiffSettings
@@ -207,6 +182,7 @@ impl Found {
             Self::CallbackMismatch => Some("line-login"),
             Self::WrongSecret
             | Self::NotBack
+            | Self::PublishedUnknown
             | Self::LinkedOther
             | Self::LinkedNone
             | Self::ProviderOther => Some("basics"),
@@ -377,10 +353,13 @@ pub struct Run {
     /// When it ended.
     pub finished_at: Option<Timestamp>,
     pub(super) findings: String,
+    pub(super) subject: Option<String>,
 }
 
 /// Who went to LINE is waited for this long before the page says what it may be that they do not come back.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+/// A test waits this long for its code.
+const CODE_LIFE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 impl Run {
     /// What is tested.
@@ -389,7 +368,7 @@ impl Run {
         Kind::parse(&self.kind).unwrap_or(Kind::Login)
     }
 
-    /// What was found, and, while somebody is at LINE for too long, what that may mean.
+    /// What was found, and, while somebody is at LINE, what may keep them there.
     #[must_use]
     pub fn findings(&self, now: Timestamp) -> Vec<Finding> {
         let mut findings: Vec<Finding> = serde_json::from_str(&self.findings).unwrap_or_default();
@@ -398,14 +377,32 @@ impl Run {
             // Nobody tells the hub that a LIFF address was opened.
             Kind::Liff => Some(self.started_at),
         };
-        if self.finished_at.is_none() && since.is_some_and(|at| now.since(at) > PATIENCE) {
-            let late = match self.kind() {
+        if self.finished_at.is_none() {
+            let is_late = since.is_some_and(|at| now.since(at) > PATIENCE);
+            let found = match self.kind() {
+                _ if !is_late => Found::PublishedUnknown,
                 Kind::Login => Found::NotBack,
                 Kind::Liff => Found::LiffNotOpened,
             };
-            findings.push(late.into());
+            findings.push(found.into());
         }
         findings
+    }
+
+    /// What the person who logged in is to write to the official account: eight digits of this test alone.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, self.id.as_str().as_bytes());
+        let number = hash.as_ref().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{:08}", number % 100_000_000)
+    }
+
+    /// The subject whose code is awaited: that of a login at this channel which did not show the provider, for an hour.
+    #[must_use]
+    pub(super) fn awaited(&self, channel: &str, now: Timestamp) -> Option<&str> {
+        let ended = self.finished_at.filter(|ended| now.since(*ended) < CODE_LIFE);
+        let subject = self.subject.as_deref().filter(|_| ended.is_some())?;
+        subject.split_once('/').is_some_and(|(of, _)| of == channel).then_some(subject)
     }
 
     /// The most urgent state of what was found.

@@ -18,11 +18,13 @@ use super::model::{
 };
 use super::run;
 use super::service::{self, Change, Line};
+use crate::accounts::guide::service::id_or_nothing;
 use crate::accounts::model::{Account, Status};
 use crate::accounts::pages::{AccountHead, Tab};
+use crate::accounts::pasted::looks_words;
 use crate::accounts::service::{self as accounts, StepState};
 use crate::app::Hub;
-use crate::error::{AppError, AppResult};
+use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, Id as _};
 use crate::team::Viewer;
 use crate::web::{FormState, Page, Ui, redirect_with_toast};
@@ -218,7 +220,12 @@ fn draw(status: StatusCode, ui: Ui, head: AccountHead, login: LoginBlock) -> Res
 /// Marks the fields of a refusal; `None` for an error that is no refusal of fields.
 fn refused(form: FormState, error: &AppError) -> Option<FormState> {
     let is_ours = error.status == StatusCode::UNPROCESSABLE_ENTITY && !error.fields.is_empty();
-    is_ours.then(|| form.refused("login-error", &error.fields))
+    let (looks, others): (Vec<_>, Vec<_>) =
+        error.fields.iter().cloned().partition(|wrong| looks_words(wrong.code).is_some());
+    let mark = |form: FormState, wrong: &FieldError| {
+        looks_words(wrong.code).map_or(form.clone(), |words| form.wrong(&wrong.field, words))
+    };
+    is_ours.then(|| looks.iter().fold(form.refused("login-error", &others), mark))
 }
 
 /// What the form of the Login channel sends.
@@ -244,20 +251,39 @@ async fn save(
         secret: secret.map(|text| Some(Secret::from(text))),
         ..Change::default()
     };
-    let outcome = service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await;
-    let (head, mut login) = load(&hub, &viewer, &id).await?;
-    match outcome {
+    match done(&hub, &viewer, &id, change).await {
         Ok(lines) => {
+            let (head, mut login) = load(&hub, &viewer, &id).await?;
             login.lines = lines;
             Ok(draw(StatusCode::OK, ui, head, login))
         }
         Err(error) => {
-            let typed = FormState::new().with("login_channel_id", form.login_channel_id);
-            let Some(form) = refused(typed, &error) else { return Err(error) };
-            login.form = form;
-            Ok(draw(StatusCode::UNPROCESSABLE_ENTITY, ui, head, login))
+            // A secret that stands in the wrong field is not shown again.
+            let typed = id_or_nothing(&form.login_channel_id);
+            again(&hub, ui, (&viewer, &id), FormState::new().with("login_channel_id", typed), error).await
         }
     }
+}
+
+/// Changes the account's LINE Login.
+async fn done(hub: &Hub, viewer: &Viewer, id: &str, login: Change) -> AppResult<Vec<Line>> {
+    let change = accounts::Change { login, ..accounts::Change::default() };
+    let changed = accounts::change(hub, (&viewer.scope(), &viewer.actor()), &parse(id)?, &change).await?;
+    Ok(changed.login)
+}
+
+/// The block once more, with what was wrong at its field.
+async fn again(
+    hub: &Hub,
+    ui: Ui,
+    (viewer, id): (&Viewer, &str),
+    typed: FormState,
+    error: AppError,
+) -> AppResult<Response> {
+    let Some(form) = refused(typed, &error) else { return Err(error) };
+    let (head, mut login) = load(hub, viewer, id).await?;
+    login.form = form;
+    Ok(draw(StatusCode::UNPROCESSABLE_ENTITY, ui, head, login))
 }
 
 /// What the form of the switches sends: a box that is not ticked sends nothing.
@@ -287,7 +313,7 @@ async fn switches(
         share_ready: (ready != was_ready).then_some(ready),
         ..Change::default()
     };
-    apply(&hub, ui, &viewer, &id, &change).await
+    apply(&hub, ui, &viewer, &id, change).await
 }
 
 /// What the forms of ticks send.
@@ -310,25 +336,25 @@ async fn ticks(
         callback_done: form.callback.is_some(),
         ..Change::default()
     };
-    apply(&hub, ui, &viewer, &id, &change).await
+    apply(&hub, ui, &viewer, &id, change).await
 }
 
-async fn apply(hub: &Hub, ui: Ui, viewer: &Viewer, id: &str, change: &Change) -> AppResult<Response> {
-    match service::change(hub, (&viewer.scope(), &viewer.actor()), &parse(id)?, change).await {
+async fn apply(hub: &Hub, ui: Ui, viewer: &Viewer, id: &str, change: Change) -> AppResult<Response> {
+    match done(hub, viewer, id, change).await {
         Ok(_) => Ok(redirect_with_toast(&hub.config, &address(id), "login-toast-saved")),
-        Err(error) => {
-            let Some(form) = refused(FormState::new(), &error) else { return Err(error) };
-            let (head, mut login) = load(hub, viewer, id).await?;
-            login.form = form;
-            Ok(draw(StatusCode::UNPROCESSABLE_ENTITY, ui, head, login))
-        }
+        Err(error) => again(hub, ui, (viewer, id), kept(hub, viewer, id).await?, error).await,
     }
+}
+
+/// The form as it is kept.
+async fn kept(hub: &Hub, viewer: &Viewer, id: &str) -> AppResult<FormState> {
+    Ok(load(hub, viewer, id).await?.1.form)
 }
 
 async fn remove(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
     viewer.require_owner()?;
     let change = Change { channel_id: Some(None), ..Change::default() };
-    service::change(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, &change).await?;
+    done(&hub, &viewer, &id, change).await?;
     Ok(redirect_with_toast(&hub.config, &address(&id), "login-toast-removed"))
 }
 
@@ -341,12 +367,7 @@ async fn repair(
     viewer.require_owner()?;
     match service::repair_liff(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?).await {
         Ok(()) => Ok(redirect_with_toast(&hub.config, &address(&id), "login-toast-repaired")),
-        Err(error) => {
-            let (head, mut login) = load(&hub, &viewer, &id).await?;
-            let Some(form) = refused(login.form.clone(), &error) else { return Err(error) };
-            login.form = form;
-            Ok(draw(StatusCode::UNPROCESSABLE_ENTITY, ui, head, login))
-        }
+        Err(error) => again(&hub, ui, (&viewer, &id), kept(&hub, &viewer, &id).await?, error).await,
     }
 }
 
@@ -370,6 +391,8 @@ struct Tests {
     id: AccountId,
     row: Option<LoginChannel>,
     is_owner: bool,
+    /// Where the person becomes a friend and writes.
+    friend_link: String,
     login: Option<Walk>,
     liff: Option<Walk>,
 }
@@ -381,6 +404,8 @@ struct Walk {
     outcome: FindingState,
     url: Option<String>,
     code: String,
+    /// What is to be written to the account, while that is to show the provider.
+    awaited: Option<String>,
 }
 
 impl Walk {
@@ -388,7 +413,8 @@ impl Walk {
         let now = hub.now();
         let url = walk_url(&hub.config, row, &run);
         let code = url.as_deref().and_then(drawing).unwrap_or_default();
-        Self { findings: run.findings(now), outcome: run.outcome(now), run, url, code }
+        let awaited = run.awaited(&row.channel_id, now).map(|_| run.code());
+        Self { findings: run.findings(now), outcome: run.outcome(now), run, url, code, awaited }
     }
 
     /// The address as a QR code, which this hub drew.
@@ -415,16 +441,18 @@ impl Tests {
         let row = service::get(hub, &scope, &id).await?;
         let walk = async |kind| -> AppResult<Option<Walk>> {
             let Some(row) = &row else { return Ok(None) };
-            let run = service::last_test(hub, &scope, &id, kind).await?;
+            let run = service::last_test(hub, &scope, row, kind).await?;
             Ok(run.map(|run| Walk::new(hub, row, run)))
         };
         let (login, liff) = (walk(Kind::Login).await?, walk(Kind::Liff).await?);
-        Ok(Self { id, is_owner: viewer.is_owner(), login, liff, row })
+        let friend_link = account.friend_link();
+        Ok(Self { id, is_owner: viewer.is_owner(), friend_link, login, liff, row })
     }
 
     /// Whether the page asks again by itself.
     fn is_waiting(&self) -> bool {
-        [&self.login, &self.liff].into_iter().flatten().any(Walk::is_waiting)
+        let open = |walk: &Walk| walk.is_waiting() || walk.awaited.is_some();
+        [&self.login, &self.liff].into_iter().flatten().any(open)
     }
 
     /// The kinds with their last test, in order.

@@ -19,7 +19,7 @@ macro_rules! columns {
 macro_rules! run_columns {
     () => {
         "t.id, t.account_id, t.tenant_id, t.kind, t.started_at, t.started_by, t.opened_at, t.code_hash,
-        t.finished_at, t.findings"
+        t.finished_at, t.findings, t.subject"
     };
 }
 
@@ -49,14 +49,17 @@ statements! {
     FORGET_SECRET = { "UPDATE login_channels SET sealed = NULL WHERE account_id = $1" };
     SET_LIFF = { "UPDATE login_channels SET liff_id = $2, liff_endpoint = $3, liff_view = $4, liff_bot_prompt = $5,
             liff_scopes = $6, liff_count = $7, liff_twins = $8, liff_fault = $9, liff_checked_at = $10
-        WHERE account_id = $1" };
+        WHERE account_id = $1 AND channel_id = $11" };
     TAKE_TURN = { "UPDATE login_channels SET liff_turn = $2
         WHERE account_id = $1 AND (liff_turn IS NULL OR liff_turn < $3)" };
     END_TURN = { "UPDATE login_channels SET liff_turn = NULL WHERE account_id = $1" };
-    SET_LIFF_FAULT = { "UPDATE login_channels SET liff_fault = $2, liff_checked_at = $3 WHERE account_id = $1" };
-    SET_PROVIDER = { "UPDATE login_channels SET provider_match = $2, provider_checked_at = $3
+    SET_LIFF_FAULT = { "UPDATE login_channels SET liff_fault = $2, liff_checked_at = $3
         WHERE account_id = $1 AND channel_id = $4" };
-    SET_SWITCHES = { "UPDATE login_channels SET share = $2, add_friend = $3 WHERE account_id = $1" };
+    // What was proven stays: no channel moves from one provider to another.
+    SET_PROVIDER = { "UPDATE login_channels SET provider_match = $2, provider_checked_at = $3
+        WHERE account_id = $1 AND channel_id = $4 AND (provider_match <> 'same' OR $2 = 'same')" };
+    SET_SWITCHES = { "UPDATE login_channels SET share = COALESCE($2, share), add_friend = COALESCE($3, add_friend)
+        WHERE account_id = $1" };
     SET_LINKED = { "UPDATE login_channels SET linked_at = $2, linked_by = $3 WHERE account_id = $1" };
     SET_SHARE_READY = { "UPDATE login_channels SET share_ready_at = $2, share_ready_by = $3 WHERE account_id = $1" };
     SET_PUBLIC_URL = { "UPDATE login_channels SET public_url = $2 WHERE account_id = $1" };
@@ -75,8 +78,10 @@ statements! {
         WHERE account_id = $1 AND id = $2 AND finished_at IS NULL" };
     CLAIM_RUN = { "UPDATE login_tests SET code_hash = $3
         WHERE account_id = $1 AND id = $2 AND code_hash IS NULL AND finished_at IS NULL" };
-    END_RUN = { "UPDATE login_tests SET findings = $3, finished_at = $4
+    END_RUN = { "UPDATE login_tests SET findings = $3, finished_at = $4, subject = $5
         WHERE account_id = $1 AND id = $2 AND finished_at IS NULL" };
+    SETTLE_RUN = { "UPDATE login_tests SET findings = $3, subject = NULL
+        WHERE account_id = $1 AND id = $2 AND subject = $4" };
     CLEAN_RUNS = { "DELETE FROM login_tests WHERE account_id = $1 AND started_at < $2" };
 }
 
@@ -155,8 +160,13 @@ pub(super) struct LiffRow {
     pub(super) fault: Option<&'static str>,
 }
 
-/// Keeps what LINE says of the LIFF app.
-pub(super) async fn set_liff(tx: &mut Tx, id: &AccountId, row: &LiffRow, now: Timestamp) -> DbResult<()> {
+/// Keeps what LINE says of the LIFF app, if the channel is still the one that was asked about.
+pub(super) async fn set_liff(
+    tx: &mut Tx,
+    (id, channel): (&AccountId, &str),
+    row: &LiffRow,
+    now: Timestamp,
+) -> DbResult<()> {
     let args = args![
         id,
         row.id.as_deref(),
@@ -168,6 +178,7 @@ pub(super) async fn set_liff(tx: &mut Tx, id: &AccountId, row: &LiffRow, now: Ti
         row.twins.as_str(),
         row.fault,
         now,
+        channel,
     ];
     tx.run(&SET_LIFF, args).await.map(|_| ())
 }
@@ -187,17 +198,18 @@ pub(super) async fn end_turn(tx: &mut Tx, id: &AccountId) -> DbResult<()> {
     tx.run(&END_TURN, args![id]).await.map(|_| ())
 }
 
-/// Notes what kept LINE from being asked.
+/// Notes what kept LINE from being asked, if the channel is still the one that was asked about.
 pub(super) async fn set_liff_fault(
     tx: &mut Tx,
-    id: &AccountId,
+    (id, channel): (&AccountId, &str),
     fault: &'static str,
     now: Timestamp,
 ) -> DbResult<()> {
-    tx.run(&SET_LIFF_FAULT, args![id, fault, now]).await.map(|_| ())
+    tx.run(&SET_LIFF_FAULT, args![id, fault, now, channel]).await.map(|_| ())
 }
 
-/// Keeps what a login showed of the providers, if the channel is still the one that was logged in at.
+/// Keeps what a login showed of the providers, if the channel is still the one that was logged in at. "Same" is a proof
+/// and is never replaced.
 pub(super) async fn set_provider(
     tx: &mut Tx,
     (id, channel): (&AccountId, &str),
@@ -207,7 +219,13 @@ pub(super) async fn set_provider(
     tx.run(&SET_PROVIDER, args![id, found.as_str(), now, channel]).await.map(|_| ())
 }
 
-pub(super) async fn set_switches(tx: &mut Tx, id: &AccountId, share: bool, add_friend: bool) -> DbResult<()> {
+/// Sets the switches that are given.
+pub(super) async fn set_switches(
+    tx: &mut Tx,
+    id: &AccountId,
+    share: Option<bool>,
+    add_friend: Option<bool>,
+) -> DbResult<()> {
     tx.run(&SET_SWITCHES, args![id, share, add_friend]).await.map(|_| ())
 }
 
@@ -306,13 +324,23 @@ pub(super) async fn claim_run(
     Ok(tx.run(&CLAIM_RUN, args![account, id, code_hash]).await? == 1)
 }
 
-/// Ends a test.
+/// Ends a test, with its subject where it goes on waiting for its code; `false` when it was over before.
 pub(super) async fn end_run(
     tx: &mut Tx,
-    account: &AccountId,
-    id: &LoginTestId,
+    (account, id): (&AccountId, &LoginTestId),
     findings: &str,
+    subject: Option<&str>,
     now: Timestamp,
 ) -> DbResult<bool> {
-    Ok(tx.run(&END_RUN, args![account, id, findings, now]).await? == 1)
+    Ok(tx.run(&END_RUN, args![account, id, findings, now, subject]).await? == 1)
+}
+
+/// Settles a test by its code; `false` when it waits no more, or for somebody else.
+pub(super) async fn settle_run(
+    tx: &mut Tx,
+    (account, id): (&AccountId, &LoginTestId),
+    findings: &str,
+    subject: &str,
+) -> DbResult<bool> {
+    Ok(tx.run(&SETTLE_RUN, args![account, id, findings, subject]).await? == 1)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use line_client::{LineError, Wanted};
 use tokio::time::sleep;
 
-use super::flow::{self, Ticket};
+use super::flow::{self, Ticket, Walked};
 use super::liff;
 use super::model::{Finding, Found, Kind, LiffFault, LoginChannel, ProviderMatch, Run};
 use super::repo::{self, NewRun};
@@ -22,6 +22,8 @@ use crate::web::i18n::Language;
 
 /// What tests found is kept this long.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// LINE's clock and ours may differ by so much when it is judged what came in since a test began.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 /// A code that comes a second time waits this long, in all, for what the first one finds.
 const WAIT: [u64; 6] = [100, 200, 400, 800, 1500, 3000];
 
@@ -46,17 +48,18 @@ pub(super) async fn start(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, kind
     let channel = client(hub, &row)?.ok_or_else(missing)?;
     let run: LoginTestId = hub.id();
     let mut findings = Vec::new();
+    let deadline = Deadline::start();
     // A token is asked for anew, so that it tells of the secret as it is now.
-    match Deadline::start().wait(channel.account().token()).await {
+    match deadline.wait(channel.account().token()).await {
         Err(LineError::Credentials { body, .. }) => {
             findings.push(Finding::said(Found::WrongSecret, &body.message));
         }
         Err(error) => return Err(accounts::unavailable(&error)),
         Ok(_) => {
             if kind == Kind::Login {
-                findings.push(flow::probe(hub, &channel, &row, &run, Deadline::start()).await);
+                findings.push(flow::probe(hub, &channel, &row, &run, deadline).await);
             }
-            findings.push(liff_finding(liff::look(hub, &account, &row).await?.fault));
+            findings.push(liff_finding(liff::look(hub, &account, &row, deadline).await?.fault));
         }
     }
     let is_over = findings.iter().any(|finding| match (finding.found, kind) {
@@ -178,7 +181,7 @@ pub(super) async fn arrive(
             return Ok(Arrival::Unknown);
         };
         if ours.is_second {
-            end(hub, key, &ours.run, vec![Found::StateMismatch.into()]).await?;
+            end(hub, &row, &ours.run, Finding::from(Found::StateMismatch)).await?;
             return Ok(Arrival::Done);
         }
         let again = Ticket::new(hub, ours.run, true);
@@ -191,7 +194,7 @@ pub(super) async fn arrive(
             "ACCESS_DENIED" | "access_denied" => Found::ConsentRefused.into(),
             error => Finding::said(Found::LineRefused, error),
         };
-        end(hub, key, &ticket.run, vec![finding]).await?;
+        end(hub, &row, &ticket.run, finding).await?;
         return Ok(Arrival::Done);
     };
     let hash = flow::code_hash(code);
@@ -201,9 +204,8 @@ pub(super) async fn arrive(
     if !is_first {
         return settled(hub, key, &ticket.run, &hash).await;
     }
-    let (findings, provider) = flow::follow(hub, &channel, &row, &account, (&ticket, code)).await;
-    end(hub, key, &ticket.run, findings).await?;
-    keep_provider(hub, &row, provider).await?;
+    let walked = flow::follow(hub, &channel, &row, &account, (&ticket, code)).await;
+    end(hub, &row, &ticket.run, walked).await?;
     Ok(Arrival::Done)
 }
 
@@ -222,24 +224,59 @@ async fn settled(hub: &Hub, key: &AccountId, id: &LoginTestId, hash: &str) -> Ap
     Ok(Arrival::Done)
 }
 
-/// Ends a test with what was found, besides what was found at its beginning.
-async fn end(hub: &Hub, key: &AccountId, id: &LoginTestId, more: Vec<Finding>) -> DbResult<()> {
-    let Some(run) = repo::run(&hub.db, key, id).await? else { return Ok(()) };
-    let mut findings: Vec<Finding> = serde_json::from_str(&run.findings).unwrap_or_default();
-    // What the walk shows of the callback is truer than what was seen from outside.
-    let is_refuted = more.iter().any(|finding| finding.found == Found::CallbackMismatch);
-    findings.retain(|finding| !is_refuted || finding.found != Found::CallbackOk);
-    findings.extend(more);
-    let mut tx = hub.db.begin().await?;
-    repo::end_run(&mut tx, key, id, &text(findings), hub.now()).await?;
-    tx.commit().await
+impl From<Finding> for Walked {
+    fn from(finding: Finding) -> Self {
+        Self { findings: vec![finding], ..Self::default() }
+    }
 }
 
-async fn keep_provider(hub: &Hub, row: &LoginChannel, provider: Option<ProviderMatch>) -> DbResult<()> {
-    let Some(provider) = provider else { return Ok(()) };
+/// Ends a test with what was found, besides what was found at its beginning; `false`: it was over before, and nothing of
+/// this counts.
+async fn end(hub: &Hub, row: &LoginChannel, id: &LoginTestId, walked: impl Into<Walked>) -> DbResult<bool> {
+    let (key, walked) = (&row.account_id, walked.into());
+    let Some(run) = repo::run(&hub.db, key, id).await? else { return Ok(false) };
+    let mut findings: Vec<Finding> = serde_json::from_str(&run.findings).unwrap_or_default();
+    // What the walk shows of the callback is truer than what was seen from outside.
+    let is_refuted = walked.findings.iter().any(|finding| finding.found == Found::CallbackMismatch);
+    findings.retain(|finding| !is_refuted || finding.found != Found::CallbackOk);
+    findings.extend(walked.findings);
+    let now = hub.now();
     let mut tx = hub.db.begin().await?;
-    repo::set_provider(&mut tx, (&row.account_id, &row.channel_id), provider, hub.now()).await?;
-    tx.commit().await
+    let is_ended = repo::end_run(&mut tx, (key, id), &text(findings), walked.subject.as_deref(), now).await?;
+    if is_ended && walked.is_same {
+        repo::set_provider(&mut tx, (key, &row.channel_id), ProviderMatch::Same, now).await?;
+    }
+    tx.commit().await?;
+    Ok(is_ended)
+}
+
+/// Settles a test that waits for its code, where somebody wrote it to the account since: the same person has the same
+/// user ID under one provider and another one under another.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn settle(hub: &Hub, row: &LoginChannel, run: Run) -> DbResult<Run> {
+    let Some(subject) = run.awaited(&row.channel_id, hub.now()) else { return Ok(run) };
+    let since = run.started_at.minus(CLOCKS_DIFFER);
+    let whose = (&run.tenant_id, &run.account_id);
+    let Some(writer) = crate::wiring::WHO_WROTE.who_wrote(hub, whose, &run.code(), since).await? else {
+        return Ok(run);
+    };
+    let is_same = flow::subject(&run.id, &row.channel_id, &writer) == subject;
+    let (found, provider) = match is_same {
+        true => (Found::ProviderSame, ProviderMatch::Same),
+        false => (Found::ProviderOther, ProviderMatch::Other),
+    };
+    let mut findings: Vec<Finding> = serde_json::from_str(&run.findings).unwrap_or_default();
+    findings.retain(|finding| finding.found != Found::ProviderUnknown);
+    findings.push(found.into());
+    let mut tx = hub.db.begin().await?;
+    if repo::settle_run(&mut tx, (&run.account_id, &run.id), &text(findings), subject).await? {
+        let channel = (&run.account_id, row.channel_id.as_str());
+        repo::set_provider(&mut tx, channel, provider, hub.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(repo::run(&hub.db, &run.account_id, &run.id).await?.unwrap_or(run))
 }
 
 /// What the LIFF page sends: nothing of it is believed but what LINE signed or confirms.
@@ -275,41 +312,42 @@ pub(super) async fn from_liff(
         return Ok(false);
     }
     if let Some(error) = &sent.error {
-        end(hub, key, id, vec![Finding::said(Found::LiffInit, error)]).await?;
-        return Ok(true);
+        return Ok(end(hub, &row, id, Finding::said(Found::LiffInit, error)).await?);
     }
-    let mut findings = vec![Found::LiffOpened.into()];
+    let mut walked = Walked::from(Finding::from(Found::LiffOpened));
     let wanted = Wanted { channel_id: &row.channel_id, nonce: None, now: hub.now().millis() / 1000 };
     let deadline = Deadline::start();
     let token = sent.id_token.as_deref().unwrap_or_default();
-    let mut provider = None;
     match deadline.wait(hub.line.verify_liff_token(token, wanted)).await {
-        Err(error) => findings.push(Finding::said(Found::LineSilent, &error.to_string())),
-        Ok(Err(fault)) => findings.push(Finding::said(Found::IdentityWrong, &fault.to_string())),
+        Err(error) => walked.findings.push(Finding::said(Found::LineSilent, &error.to_string())),
+        Ok(Err(fault)) => walked.findings.push(Finding::said(Found::IdentityWrong, &fault.to_string())),
         Ok(Ok(claims)) => {
-            findings.push(Found::IdentityOk.into());
-            let friend = friendship(&channel, sent.access_token.as_deref(), deadline).await;
-            let (more, found) = flow::standing(hub, &account, &claims.sub, friend, deadline).await;
-            findings.extend(more);
-            provider = found;
+            walked.findings.push(Found::IdentityOk.into());
+            let who = (id, claims.sub.as_str());
+            let friend = friendship(&channel, sent.access_token.as_deref(), who.1, deadline).await;
+            walked = walked.and(flow::standing(hub, (&row, &account), who, friend, deadline).await);
         }
     }
     if row.share {
-        findings.push(if sent.share == Some(true) { Found::ShareOk } else { Found::ShareRefused }.into());
+        let found = if sent.share == Some(true) { Found::ShareOk } else { Found::ShareRefused };
+        walked.findings.push(found.into());
     }
-    end(hub, key, id, findings).await?;
-    keep_provider(hub, &row, provider).await?;
-    Ok(true)
+    Ok(end(hub, &row, id, walked).await?)
 }
 
-/// Whether the person is a friend of the linked account, by a token that LINE says was issued for this very channel.
+/// Whether the person is a friend of the linked account, by a token that LINE says was issued for this very channel and to
+/// this very person: the page sends it, so it may be anybody's (GOTCHAS E5).
 async fn friendship(
     channel: &line_client::LoginChannel,
     token: Option<&str>,
+    user_id: &str,
     deadline: Deadline,
 ) -> Result<Option<bool>, LineError> {
     let unknown = || LineError::NotSent { cause: line_client::Cause::Request, request_id: None };
     let token = line_client::Secret::from(token.ok_or_else(unknown)?);
     deadline.wait(channel.verify_access_token(&token)).await?.ok_or_else(unknown)?;
+    if deadline.wait(channel.profile(&token)).await?.user_id != user_id {
+        return Err(unknown());
+    }
     deadline.wait(channel.friendship(&token)).await
 }

@@ -4,16 +4,16 @@ use line_client::{CredentialFault, LineError, Secret, diagnose_credentials};
 use serde_json::json;
 
 use super::liff::{self, Done};
-use super::model::{Kind, LiffFault, LoginChannel, ProviderMatch, Run};
+use super::model::{Kind, LiffFault, LoginChannel, ProviderMatch, Run, liff_path};
 use super::repo::{self, Saved};
 use crate::accounts::doctor::{Code, Finding, State};
-use crate::accounts::model::{Account, Attention, Status};
+use crate::accounts::model::{Account, Attention, Status, check_pair};
 use crate::accounts::pasted::clean;
 use crate::accounts::service::{
     self as accounts, CleanedUp, Deadline, StepState, audit, author, unavailable,
 };
 use crate::app::Hub;
-use crate::db::DbResult;
+use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -42,8 +42,11 @@ impl Change {
     /// Whether it changes anything.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        self.touches_channel()
-            || self.share.is_some()
+        self.touches_channel() || self.touches_settings()
+    }
+
+    fn touches_settings(&self) -> bool {
+        self.share.is_some()
             || self.add_friend.is_some()
             || self.linked.is_some()
             || self.share_ready.is_some()
@@ -74,12 +77,15 @@ pub async fn list(hub: &Hub, scope: &Scope) -> AppResult<(Vec<LoginChannel>, Vec
     Ok((repo::list(&hub.db, scope).await?, repo::last_runs(&hub.db, scope).await?))
 }
 
-/// The account's last test of a kind.
+/// The account's last test of a kind at a channel, settled if its code came in meanwhile.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn last_test(hub: &Hub, scope: &Scope, id: &AccountId, kind: Kind) -> AppResult<Option<Run>> {
-    Ok(repo::last_run(&hub.db, scope, id, kind).await?)
+pub async fn last_test(hub: &Hub, scope: &Scope, row: &LoginChannel, kind: Kind) -> AppResult<Option<Run>> {
+    match repo::last_run(&hub.db, scope, &row.account_id, kind).await? {
+        Some(run) => Ok(Some(super::run::settle(hub, row, run).await?)),
+        None => Ok(None),
+    }
 }
 
 /// The row and column that a sealed secret belongs to.
@@ -129,59 +135,78 @@ pub async fn forget_secret(hub: &Hub, id: &AccountId) -> DbResult<()> {
     tx.commit().await
 }
 
-/// Changes the Login channel, its switches and its ticks, and tells line by line what was done. A channel is taken only
-/// after LINE accepted it; then its LIFF app is found, made or put right. What LINE does not do about the LIFF app is
-/// told by the channel's fault and undoes nothing.
+/// A change that the rules and LINE accepted, and that is not written yet.
+#[derive(Debug)]
+pub(in crate::accounts) struct Proven {
+    change: Change,
+    before: Option<LoginChannel>,
+    removes: bool,
+    /// The Login channel that is taken.
+    channel: Option<Taken>,
+}
+
+/// A Login channel that LINE accepted.
+#[derive(Debug)]
+struct Taken {
+    id: String,
+    secret: Secret,
+    is_other: bool,
+}
+
+impl Proven {
+    /// Whether a Login channel is taken, which needs an account that is connected.
+    pub(in crate::accounts) fn takes_channel(&self) -> bool {
+        self.channel.is_some()
+    }
+}
+
+/// Finds out whether a change can be made, LINE last; nothing is written.
 ///
 /// # Errors
-/// 404, 409 `disconnected` and `liff_busy`, 422 naming the field, 502 when LINE does not answer; then nothing has changed,
-/// but after a channel was taken, its LIFF app may be left to be repaired.
-pub async fn change(
+/// 409 `disconnected`, 422 naming the field, 502 when LINE does not answer.
+pub(in crate::accounts) async fn prove(
     hub: &Hub,
-    who: (&Scope, &Actor),
-    id: &AccountId,
+    scope: &Scope,
+    account: &Account,
     change: &Change,
-) -> AppResult<Vec<Line>> {
-    let (scope, _) = who;
-    let account = accounts::get(hub, scope, id).await?;
-    let before = get(hub, scope, id).await?;
-    if matches!(change.channel_id, Some(None)) || matches!(change.secret, Some(None)) {
-        return remove(hub, who, &account).await.map(|()| Vec::new());
+    deadline: Deadline,
+) -> AppResult<Proven> {
+    let before = get(hub, scope, &account.id).await?;
+    let gone = |field: &'static str, other_given: bool| {
+        let what = "null takes the Login channel away; give both ID and secret, or null alone";
+        if other_given { Err(AppError::invalid_field(field, "contradicts", what)) } else { Ok(true) }
+    };
+    let removes = match (&change.channel_id, &change.secret) {
+        (Some(None), secret) => gone("login_channel_secret", matches!(secret, Some(Some(_))))?,
+        (id, Some(None)) => gone("login_channel_id", matches!(id, Some(Some(_))))?,
+        _ => false,
+    };
+    let channel = match change.touches_channel() && !removes {
+        true => Some(wanted(hub, scope, (account, before.as_ref()), change).await?),
+        false => None,
+    };
+    let proven = Proven { change: change.clone(), before, removes, channel };
+    check_switches(account, &proven)?;
+    if let Some(Taken { id, secret, .. }) = &proven.channel {
+        try_out(hub, id, secret, deadline).await?;
     }
-    let mut lines = Vec::new();
-    if change.touches_channel() {
-        lines = save(hub, who, (&account, before.as_ref()), change).await?;
-    }
-    switches(hub, who, &account, change).await?;
-    Ok(lines)
+    Ok(proven)
 }
 
-/// Takes the channel away; the LIFF app at LINE stays until it is removed there or by cleaning up.
-async fn remove(hub: &Hub, who: (&Scope, &Actor), account: &Account) -> AppResult<()> {
-    let mut tx = hub.db.begin().await?;
-    if repo::remove(&mut tx, &account.id).await? {
-        audit(&mut tx, hub, who, "login.removed", &account.id, json!({})).await?;
-    }
-    Ok(tx.commit().await?)
-}
-
-async fn save(
+/// The Login channel that is asked for, as far as it can be judged without LINE.
+async fn wanted(
     hub: &Hub,
-    who: (&Scope, &Actor),
+    scope: &Scope,
     (account, before): (&Account, Option<&LoginChannel>),
     change: &Change,
-) -> AppResult<Vec<Line>> {
-    let (scope, actor) = who;
+) -> AppResult<Taken> {
     if account.status == Status::Disconnected {
-        return Err(AppError::conflict(
-            "disconnected",
-            "this account is disconnected; connect it again first",
-        ));
+        return Err(accounts::disconnected());
     }
     let given_id = change.channel_id.clone().flatten().map(|text| clean(&text));
     let given_secret = change.secret.clone().flatten().map(|secret| Secret::from(clean(secret.expose())));
-    let channel_id = given_id.or_else(|| before.map(|row| row.channel_id.clone())).unwrap_or_default();
-    let is_other = before.is_none_or(|row| row.channel_id != channel_id);
+    let id = given_id.or_else(|| before.map(|row| row.channel_id.clone())).unwrap_or_default();
+    let is_other = before.is_none_or(|row| row.channel_id != id);
     let secret = match (given_secret, before) {
         (Some(secret), _) => secret,
         // The secret of another channel is no use.
@@ -191,50 +216,110 @@ async fn save(
         },
         (None, _) => Secret::from(""),
     };
-    check_input(account, &channel_id, &secret)?;
-    if let Some(other) = repo::other_with(&hub.db, scope.tenant(), &channel_id, &account.id).await? {
-        let name =
-            accounts::get(hub, &Scope::tenant_wide(scope.tenant().clone()), &other).await?.display_name;
-        let detail = format!(
-            "this Login channel belongs to {name} already; LINE links one official account to each, so make one of \
-             its own for this account"
-        );
-        return Err(AppError::invalid_field("login_channel_id", "used_elsewhere", detail));
+    check_input(account, &id, &secret)?;
+    if let Some(other) = repo::other_with(&hub.db, scope.tenant(), &id, &account.id).await? {
+        let tenant = Scope::tenant_wide(scope.tenant().clone());
+        return Err(used_elsewhere(accounts::get(hub, &tenant, &other).await?.name()));
     }
-    try_out(hub, &channel_id, &secret).await?;
-    let serial = before.map_or(1, |row| row.serial + 1);
-    let sealed = hub.keyring.seal(&hub.entropy, &identity(account.id.as_str(), serial), secret.expose());
-    let mut tx = hub.db.begin().await?;
-    let row = Saved {
-        account: &account.id,
-        tenant: scope.tenant(),
-        channel_id: &channel_id,
-        serial,
-        sealed: &sealed,
-        public_url: hub.config.public_url.as_str(),
-        now: hub.now(),
-        by: author(actor),
-        is_other,
-    };
-    repo::save(&mut tx, &row).await?;
-    let detail = json!({ "channel_id": channel_id, "new_channel": is_other });
-    audit(&mut tx, hub, who, "login.saved", &account.id, detail).await?;
-    tx.commit().await?;
+    Ok(Taken { id, secret, is_other })
+}
+
+fn used_elsewhere(name: &str) -> AppError {
+    let detail = format!(
+        "this Login channel belongs to {name} already; LINE links one official account to each, so make one of its own for \
+         this account"
+    );
+    AppError::invalid_field("login_channel_id", "used_elsewhere", detail)
+}
+
+/// Writes a proven change.
+///
+/// # Errors
+/// 422 `used_elsewhere` when another account took the Login channel meanwhile; the database.
+pub(in crate::accounts) async fn write(
+    tx: &mut Tx,
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    account: &Account,
+    proven: &Proven,
+) -> AppResult<()> {
+    let (scope, actor) = who;
+    if proven.removes && repo::remove(tx, &account.id).await? {
+        audit(tx, hub, who, "login.removed", &account.id, json!({})).await?;
+    }
+    if let Some(Taken { id, secret, is_other }) = &proven.channel {
+        let serial = proven.before.as_ref().map_or(1, |row| row.serial + 1);
+        let identity = identity(account.id.as_str(), serial);
+        let sealed = hub.keyring.seal(&hub.entropy, &identity, secret.expose());
+        let row = Saved {
+            account: &account.id,
+            tenant: scope.tenant(),
+            channel_id: id,
+            serial,
+            sealed: &sealed,
+            public_url: hub.config.public_url.as_str(),
+            now: hub.now(),
+            by: author(actor),
+            is_other: *is_other,
+        };
+        let saved = repo::save(tx, &row).await;
+        let twice = "another account";
+        saved.map_err(|error| if error.is_unique() { used_elsewhere(twice) } else { error.into() })?;
+        let detail = json!({ "channel_id": id, "new_channel": is_other });
+        audit(tx, hub, who, "login.saved", &account.id, detail).await?;
+    }
+    Ok(switches(tx, hub, who, account, &proven.change).await?)
+}
+
+/// What follows at LINE once a change is committed: the LIFF app of a channel that was taken is found, made or put right,
+/// and that of the channel before is removed. Tells line by line what was done; what LINE does not do undoes nothing.
+pub(in crate::accounts) async fn finish(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    account: &Account,
+    proven: &Proven,
+    deadline: Deadline,
+) -> Vec<Line> {
+    let Some(taken) = &proven.channel else { return Vec::new() };
     let mut lines = vec![
         ("login-line-accepted", StepState::Done),
         ("login-line-kind", StepState::Done),
         ("login-line-saved", StepState::Done),
+        made_sure(hub, who.0, account, deadline).await,
     ];
-    lines.push(made_sure(hub, scope, account).await);
-    Ok(lines)
+    let orphan = proven.before.as_ref().filter(|row| taken.is_other && row.liff_id.is_some());
+    if let Some(row) = orphan {
+        lines.push(orphaned(hub, who, row, deadline).await);
+    }
+    lines
+}
+
+/// The LIFF app of the channel before: its pages open no more, so it goes if it is this hub's, else a person is told.
+async fn orphaned(hub: &Hub, who: (&Scope, &Actor), row: &LoginChannel, deadline: Deadline) -> Line {
+    let is_ours = row.liff_endpoint.as_deref().is_some_and(|at| at.ends_with(&liff_path(&row.account_id)));
+    let removed = match is_ours {
+        true => liff::clean_up(hub, Some(row), deadline).await.status,
+        false => "manual",
+    };
+    let noted = async {
+        let detail = json!({ "liff_id": row.liff_id, "channel_id": row.channel_id, "status": removed });
+        let mut tx = hub.db.begin().await?;
+        audit(&mut tx, hub, who, "login.former_liff", &row.account_id, detail).await?;
+        tx.commit().await
+    };
+    noted.await.log_and_ignore("noting what became of a LIFF app");
+    match removed {
+        "done" | "skipped" => ("login-line-liff-former-gone", StepState::Done),
+        _ => ("login-line-liff-former-left", StepState::Failed),
+    }
 }
 
 /// The LIFF app of a channel that was just saved. Trouble with it is a line, not a refusal: the channel is saved.
-async fn made_sure(hub: &Hub, scope: &Scope, account: &Account) -> Line {
+async fn made_sure(hub: &Hub, scope: &Scope, account: &Account, deadline: Deadline) -> Line {
     let Ok(Some(row)) = get(hub, scope, &account.id).await else {
         return ("login-line-liff-later", StepState::Failed);
     };
-    match liff::repair(hub, account, &row).await {
+    match liff::repair(hub, account, &row, deadline).await {
         Ok(looked) => match (looked.fault, looked.done) {
             (None | Some(LiffFault::Twins), Done::Made) => ("login-line-liff-made", StepState::Done),
             (None | Some(LiffFault::Twins), Done::Repaired) => ("login-line-liff-repaired", StepState::Done),
@@ -248,31 +333,10 @@ async fn made_sure(hub: &Hub, scope: &Scope, account: &Account) -> Line {
 
 /// Everything that can be told without asking LINE, all at once.
 fn check_input(account: &Account, channel_id: &str, secret: &Secret) -> AppResult<()> {
-    let mut wrong = Vec::new();
-    let mut refuse = |field, code, detail: &str| wrong.push(FieldError::new(field, code, detail));
-    if channel_id.is_empty() {
-        refuse(
-            "login_channel_id",
-            "required",
-            "give the Login channel's ID; it stands under \"Basic settings\"",
-        );
-    } else if channel_id.len() > 20 || !channel_id.bytes().all(|byte| byte.is_ascii_digit()) {
-        refuse(
-            "login_channel_id",
-            "invalid",
-            "a channel ID is digits only; it stands under \"Basic settings\"",
-        );
-    } else if channel_id == account.channel_id {
-        refuse("login_channel_id", "messaging_channel", MESSAGING);
-    }
-    if secret.expose().is_empty() {
-        refuse(
-            "login_channel_secret",
-            "required",
-            "give the Login channel's secret; it stands under \"Basic settings\"",
-        );
-    } else if secret.expose().len() > 1024 || !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        refuse("login_channel_secret", "invalid", "this value holds characters that LINE's never do");
+    let fields = ("login_channel_id", "login_channel_secret");
+    let mut wrong = check_pair(fields, channel_id, secret.expose());
+    if channel_id == account.channel_id {
+        wrong.push(FieldError::new("login_channel_id", "messaging_channel", MESSAGING));
     }
     if wrong.is_empty() { Ok(()) } else { Err(AppError::invalid(wrong)) }
 }
@@ -280,9 +344,8 @@ fn check_input(account: &Account, channel_id: &str, secret: &Secret) -> AppResul
 const MESSAGING: &str = "this is a Messaging API channel; copy ID and secret of the LINE Login channel";
 
 /// Has LINE accept ID and secret, and finds out that they are a Login channel's (GOTCHAS F4).
-async fn try_out(hub: &Hub, channel_id: &str, secret: &Secret) -> AppResult<()> {
+async fn try_out(hub: &Hub, channel_id: &str, secret: &Secret, deadline: Deadline) -> AppResult<()> {
     let channel = hub.line.login_channel(channel_id, secret);
-    let deadline = Deadline::start();
     let refuse = |field, code, said: &str, fix: &str| {
         let detail = format!("LINE refused this: {said}; {fix}");
         Err(AppError::invalid_field(field, code, detail))
@@ -314,87 +377,80 @@ async fn try_out(hub: &Hub, channel_id: &str, secret: &Secret) -> AppResult<()> 
     }
 }
 
-/// What is missing for "log in with LINE and add the account as a friend" (S0-05): a word for each part.
-#[must_use]
-pub fn missing_for_add_friend(account: &Account, row: Option<&LoginChannel>) -> Vec<&'static str> {
-    let mut missing = Vec::new();
-    if row.is_none_or(|row| !row.has_secret()) {
-        missing.push("missing_login_channel");
-    }
-    if account.status == Status::Disconnected {
-        missing.push("missing_official_account");
-    } else if account.attention() == Some(Attention::Credentials) {
-        missing.push("missing_messaging_api");
-    }
-    missing
-}
-
-async fn switches(hub: &Hub, who: (&Scope, &Actor), account: &Account, change: &Change) -> AppResult<()> {
-    let (scope, actor) = who;
-    let Change { share, add_friend, linked, share_ready, callback_done, .. } = *change;
-    if share.is_none() && add_friend.is_none() && linked.is_none() && share_ready.is_none() && !callback_done
-    {
-        return Ok(());
-    }
-    let row = get(hub, scope, &account.id).await?;
+/// Switches and ticks against what there will be: each that cannot be, with the missing part named (S0-05, S4-33).
+fn check_switches(account: &Account, proven: &Proven) -> AppResult<()> {
+    let Proven { change, before, removes, channel } = proven;
+    let row = before.as_ref().filter(|_| !removes);
+    // What is known of one channel says nothing of another.
+    let known = row.filter(|_| channel.as_ref().is_none_or(|taken| !taken.is_other));
     let mut wrong = Vec::new();
-    if add_friend == Some(true) {
-        for part in missing_for_add_friend(account, row.as_ref()) {
-            let what = match part {
-                "missing_login_channel" => {
-                    "this account has no LINE Login channel; save its ID and secret first"
-                }
-                "missing_official_account" => "the official account is not connected; connect it first",
-                _ => "LINE does not take the Messaging API channel's credentials; enter them again first",
-            };
-            wrong.push(FieldError::new("login_add_friend", part, what));
+    let mut refuse = |field, code, what: &str| wrong.push(FieldError::new(field, code, what));
+    if change.add_friend == Some(true) {
+        if channel.is_none() && row.is_none_or(|row| !row.has_secret()) {
+            refuse("login_add_friend", "missing_login_channel", NO_CHANNEL);
+        }
+        if account.status == Status::Disconnected {
+            let what = "the official account is not connected; connect it first";
+            refuse("login_add_friend", "missing_official_account", what);
+        } else if account.attention() == Some(Attention::Credentials) {
+            let what = "LINE does not take the Messaging API channel's credentials; enter them again first";
+            refuse("login_add_friend", "missing_messaging_api", what);
         }
     }
-    if share == Some(true) {
-        if row.as_ref().is_none_or(|row| row.liff_id.is_none()) {
+    if change.share == Some(true) {
+        let is_ready = change.share_ready.unwrap_or(known.is_some_and(|row| row.share_ready_at.is_some()));
+        if known.is_none_or(|row| row.liff_id.is_none()) {
             let what = "there is no LIFF app yet; save the LINE Login channel first";
-            wrong.push(FieldError::new("login_share", "missing_liff", what));
-        } else if share_ready != Some(true) && row.as_ref().is_none_or(|row| row.share_ready_at.is_none()) {
+            refuse("login_share", "missing_liff", what);
+        } else if !is_ready {
             let what =
                 "turn on shareTargetPicker in LINE Developers, in the LIFF tab, and confirm it here first";
-            wrong.push(FieldError::new("login_share", "missing_share_ready", what));
+            refuse("login_share", "missing_share_ready", what);
         }
     }
-    let Some(row) = row.filter(|_| wrong.is_empty()) else {
-        if wrong.is_empty() {
-            let what = "this account has no LINE Login channel; save its ID and secret first";
-            wrong.push(FieldError::new("login_channel_id", "required", what));
-        }
-        return Err(AppError::invalid(wrong));
-    };
-    let (now, by) = (hub.now(), author(actor));
+    if wrong.is_empty() && change.touches_settings() && row.is_none() && channel.is_none() {
+        wrong.push(FieldError::new("login_channel_id", "required", NO_CHANNEL));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(AppError::invalid(wrong)) }
+}
+
+const NO_CHANNEL: &str = "this account has no LINE Login channel; save its ID and secret first";
+
+async fn switches(
+    tx: &mut Tx,
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    account: &Account,
+    change: &Change,
+) -> DbResult<()> {
+    let Change { share, add_friend, linked, share_ready, callback_done, .. } = *change;
+    if !change.touches_settings() {
+        return Ok(());
+    }
+    let (now, by) = (hub.now(), author(who.1));
     let tick = |on: bool| (on.then_some(now), on.then_some(by));
     let mut changed = serde_json::Map::new();
     let mut note = |name: &str, on: bool| changed.insert(name.to_owned(), json!(on));
-    let mut tx = hub.db.begin().await?;
-    if share.is_some() || add_friend.is_some() {
-        let (share, add_friend) = (share.unwrap_or(row.share), add_friend.unwrap_or(row.add_friend));
-        repo::set_switches(&mut tx, &account.id, share, add_friend).await?;
-        note("share", share);
-        note("add_friend", add_friend);
+    repo::set_switches(tx, &account.id, share, add_friend).await?;
+    for (name, on) in [("share", share), ("add_friend", add_friend)] {
+        on.map(|on| note(name, on));
     }
     if let Some(on) = linked {
         let (at, by) = tick(on);
-        repo::set_linked(&mut tx, &account.id, at, by).await?;
+        repo::set_linked(tx, &account.id, at, by).await?;
         note("linked", on);
     }
     if let Some(on) = share_ready {
         let (at, by) = tick(on);
-        repo::set_share_ready(&mut tx, &account.id, at, by).await?;
+        repo::set_share_ready(tx, &account.id, at, by).await?;
         note("share_ready", on);
     }
     if callback_done {
-        repo::set_public_url(&mut tx, &account.id, hub.config.public_url.as_str()).await?;
+        repo::set_public_url(tx, &account.id, hub.config.public_url.as_str()).await?;
         note("callback", true);
     }
-    repo::touch(&mut tx, &account.id, now, by).await?;
-    audit(&mut tx, hub, who, "login.changed", &account.id, serde_json::Value::Object(changed)).await?;
-    Ok(tx.commit().await?)
+    repo::touch(tx, &account.id, now, by).await?;
+    audit(tx, hub, who, "login.changed", &account.id, serde_json::Value::Object(changed)).await
 }
 
 /// Finds, makes or puts right the LIFF app at a person's wish ("Repair").
@@ -405,7 +461,7 @@ pub async fn repair_liff(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> Ap
     let (scope, _) = who;
     let account = accounts::get(hub, scope, id).await?;
     let row = get(hub, scope, id).await?.ok_or_else(|| AppError::not_found("LINE Login channel"))?;
-    let looked = liff::repair(hub, &account, &row).await?;
+    let looked = liff::repair(hub, &account, &row, Deadline::start()).await?;
     let said = looked.said.map_or_else(String::new, |said| format!(": {said}"));
     let wrong = match looked.fault {
         Some(LiffFault::Full) => Some((
@@ -434,7 +490,7 @@ pub async fn repair_liff(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> Ap
 /// Removes the account's LIFF app at LINE, as a step of disconnecting; trouble is told and stops nothing.
 pub async fn clean_up_liff(hub: &Hub, account: &Account) -> CleanedUp {
     match repo::by_account(&hub.db, &account.id).await {
-        Ok(row) => liff::clean_up(hub, account, row.as_ref()).await,
+        Ok(row) => liff::clean_up(hub, row.as_ref(), Deadline::start()).await,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a LIFF app was not looked up");
             let detail = "the database did not answer".to_owned();
@@ -448,7 +504,7 @@ pub async fn clean_up_liff(hub: &Hub, account: &Account) -> CleanedUp {
 pub async fn checks(hub: &Hub, account: &Account) -> Vec<Finding> {
     let now = hub.now();
     let Ok(Some(row)) = repo::by_account(&hub.db, &account.id).await else { return Vec::new() };
-    let looked = liff::look(hub, account, &row).await;
+    let looked = liff::look(hub, account, &row, Deadline::start()).await;
     let (channel, liff) = match &looked {
         Err(_) => {
             let silent = |code| Finding::new(code, State::Unknown, "line-silent", now);

@@ -19,6 +19,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::model::{Account, Attention, Environment, Market, OaKind, Status};
+use super::pasted::looks_words;
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _};
@@ -48,6 +49,9 @@ pub fn routes() -> Router<Hub> {
 
 /// The key of what is wrong with a field and what to do.
 pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str {
+    if let Some(words) = looks_words(code) {
+        return words;
+    }
     match (field, code) {
         ("channel_id", "required") => "accounts-channel-id-required",
         ("channel_id", "wrong_id") => "accounts-channel-id-wrong",
@@ -135,9 +139,6 @@ impl Environment {
 }
 
 impl OaKind {
-    /// All, from LINE's lowest to its highest.
-    const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Premium];
-
     /// The key of its name.
     pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {
@@ -149,9 +150,6 @@ impl OaKind {
 }
 
 impl Market {
-    /// All, in the order of the page.
-    const ALL: [Self; 4] = [Self::Tw, Self::Jp, Self::Th, Self::Other];
-
     /// The key of its name.
     pub(in crate::accounts) const fn words(self) -> &'static str {
         match self {

@@ -28,6 +28,11 @@ impl Deadline {
         Self(Instant::now() + PATIENCE)
     }
 
+    /// Waits for something that asks LINE, but not beyond the deadline; then it is dropped.
+    pub(in crate::accounts) async fn within<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.0, work).await.ok()
+    }
+
     /// Waits for a call to LINE, but not beyond the deadline.
     pub(in crate::accounts) async fn wait<T>(
         self,
@@ -81,8 +86,7 @@ pub(in crate::accounts) async fn connected(
     if hub.accounts.by_id(id).is_none() {
         super::remember(hub, id).await?;
     }
-    let gone = || AppError::conflict("disconnected", "this account is disconnected; connect it again first");
-    hub.accounts.by_id(id).ok_or_else(gone)
+    hub.accounts.by_id(id).ok_or_else(super::disconnected)
 }
 
 /// Has LINE send an empty, signed webhook to this account's address, and tells what came of it (PLATFORM 6); at most 20 times

@@ -8,12 +8,13 @@ use line_client::{BotInfo, CredentialFault, Credentials, LineError, PastedToken,
 use serde_json::json;
 
 use super::check::Deadline;
+use super::refusals::{held, no_bot, suspended, unreachable_hub};
 use super::{audit, author, environment, get, remember, unavailable};
 use crate::accounts::doctor::service::Webhook;
 use crate::accounts::doctor::{self, Test};
 use crate::accounts::keys;
 use crate::accounts::memory::Connected;
-use crate::accounts::model::{Account, Reading, check_channel_id, check_secret, normal_line_id};
+use crate::accounts::model::{Account, Reading, check_pair, check_secret, normal_line_id};
 use crate::accounts::pasted::clean;
 use crate::accounts::repo::{self, NewRow, SecretKind};
 use crate::app::Hub;
@@ -22,7 +23,6 @@ use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, SigningKeyId};
 use crate::scope::Scope;
 use crate::team::Actor;
-use axum::http::StatusCode;
 
 /// A connecting that has not ended by then died with its process.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ pub type Progress<'a> = &'a (dyn Fn(Step, StepState) + Send + Sync);
 ///
 /// # Errors
 /// 422 naming the wrong value with LINE's own reason, or `webhook_unreachable` with LINE's `reason` and `reason_detail`;
-/// 409 `account_held`, 409 `webhook_elsewhere` with `current_endpoint` and `active`; 502 when LINE does not answer.
+/// 409 `account_held` (with `account_id` where it is the tenant's own), 409 `webhook_elsewhere` with `current_endpoint` and `active`; 502 when LINE does not answer.
 /// After an error nothing has changed.
 pub async fn connect(
     hub: &Hub,
@@ -135,21 +135,13 @@ pub async fn connect(
     let run = Run { hub, who, new, progress, deadline: Deadline::start() };
     run.check_input()?;
     let (line, key) = run.step(Step::Credentials, run.credentials()).await?;
-    let bot = run.step(Step::Bot, run.bot(&line)).await?;
-    let current = run.step(Step::Free, run.free(&line)).await?;
-    let Saved { id, is_new } = run.step(Step::Saved, run.save(&bot, current.as_ref())).await?;
-    match run.webhook(&id, &line, (bot, key), current.as_ref()).await {
-        Ok(()) => {
-            for listener in crate::wiring::ACCOUNT_LISTENERS {
-                listener.connected(hub, &id).await;
-            }
-            get(hub, who.0, &id).await
-        }
-        Err(error) => {
-            run.undo(&id, is_new).await?;
-            Err(error)
-        }
+    let connected = run.with(&line, key).await;
+    // The account has calls of its own from here on; what these hold takes a place at LINE (PLATFORM 4.1).
+    let given_back = run.deadline.wait(line.give_back()).await;
+    if let Err(error) = given_back {
+        tracing::debug!(%error, "the token that proved a key was not revoked; it ends by itself");
     }
+    connected
 }
 
 /// An account that is stored while its connecting goes on.
@@ -170,6 +162,26 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Connects with credentials that LINE took.
+    async fn with(&self, line: &line_client::Account, key: Option<ProvenKey>) -> AppResult<Account> {
+        let (hub, (scope, _)) = (self.hub, self.who);
+        let bot = self.step(Step::Bot, self.bot(line)).await?;
+        let current = self.step(Step::Free, self.free(line)).await?;
+        let Saved { id, is_new } = self.step(Step::Saved, self.save(&bot, current.as_ref())).await?;
+        match self.webhook(&id, line, (bot, key), current.as_ref()).await {
+            Ok(()) => {
+                for listener in crate::wiring::ACCOUNT_LISTENERS {
+                    listener.connected(hub, &id).await;
+                }
+                get(hub, scope, &id).await
+            }
+            Err(error) => {
+                self.undo(&id, is_new).await?;
+                Err(error)
+            }
+        }
+    }
+
     async fn step<T>(&self, step: Step, work: impl Future<Output = AppResult<T>>) -> AppResult<T> {
         (self.progress)(step, StepState::Running);
         let result = work.await;
@@ -180,14 +192,9 @@ impl Run<'_> {
     /// Everything that can be told without asking LINE, all at once.
     fn check_input(&self) -> AppResult<()> {
         let token = self.new.access_token.as_ref().map(|token| check_secret("access_token", token.expose()));
-        let mut wrong: Vec<FieldError> = [
-            check_channel_id(&self.new.channel_id),
-            check_secret("channel_secret", self.new.channel_secret.expose()),
-            token.unwrap_or(Ok(())),
-        ]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
+        let (id, secret) = (self.new.channel_id.as_str(), self.new.channel_secret.expose());
+        let mut wrong = check_pair(("channel_id", "channel_secret"), id, secret);
+        wrong.extend(token.and_then(Result::err));
         if self.new.set_webhook && !self.hub.config.is_reachable_by_line() {
             let detail = format!(
                 "this hub's public address is {}, and LINE calls https only; set TRUNKLINE_PUBLIC_URL to the https \
@@ -256,7 +263,9 @@ impl Run<'_> {
     async fn free(&self, line: &line_client::Account) -> AppResult<Option<WebhookEndpoint>> {
         let dead = self.hub.now().minus(DEAD_AFTER);
         if repo::is_held(&self.hub.db, &self.new.channel_id, dead).await? {
-            return Err(held());
+            // Another tenant's account is not named.
+            let own = repo::connected_with(&self.hub.db, self.who.0.tenant(), &self.new.channel_id).await?;
+            return Err(own.map_or_else(held, |id| held().with("account_id", id.as_str())));
         }
         if !self.new.set_webhook {
             return Ok(None);
@@ -349,14 +358,14 @@ impl Run<'_> {
             self.deadline.wait(line.webhook_endpoint()).await.unwrap_or_default()
         };
         let reading = Reading { bot, endpoint, at: self.hub.now() };
-        let stored: DbResult<()> = async {
+        let stored: AppResult<()> = async {
             let mut tx = self.hub.db.begin().await?;
             repo::set_reading(&mut tx, id, &reading, reading.attention(&ours, !self.new.set_webhook)).await?;
             if self.new.set_webhook {
                 repo::set_registered(&mut tx, id, &self.hub.config.origin()).await?;
             }
             self.settle_key(&mut tx, key.as_ref()).await?;
-            tx.commit().await
+            Ok(tx.commit().await?)
         }
         .await;
         if stored.is_err() {
@@ -369,11 +378,14 @@ impl Run<'_> {
     }
 
     /// From now on tokens are issued as it was asked for: by this key, or not by one that was active before.
-    async fn settle_key(&self, tx: &mut Tx, key: Option<&ProvenKey>) -> DbResult<()> {
+    async fn settle_key(&self, tx: &mut Tx, key: Option<&ProvenKey>) -> AppResult<()> {
         let ((scope, actor), channel, now) = (self.who, self.new.channel_id.as_str(), self.hub.now());
         if let Some((id, kid)) = key {
             let by = (now, author(actor));
-            keys::repo::activate(tx, scope.tenant(), (id, channel, kid), by).await?;
+            // Its private part may have been removed meanwhile.
+            if !keys::repo::activate(tx, scope.tenant(), (id, channel, kid), by).await? {
+                return Err(keys::service::gone());
+            }
         } else {
             keys::repo::retire(tx, scope.tenant(), channel, now).await?;
         }
@@ -533,57 +545,4 @@ pub(super) async fn same_channel(
         }
         Err(error) => Err(no_bot(&error)),
     }
-}
-
-/// Credentials that work, but no official account behind them: most likely a LINE Login channel's (GOTCHAS F4).
-pub(super) fn no_bot(error: &LineError) -> AppError {
-    match error {
-        LineError::Refused { body, .. } | LineError::Credentials { body, .. } => {
-            let detail = format!(
-                "there is no official account behind this channel (LINE says: {}); it may be a LINE Login channel; \
-                 copy the ID and secret of the Messaging API channel",
-                body.message
-            );
-            AppError::invalid_field("channel_id", "not_messaging", detail)
-        }
-        _ => unavailable(error),
-    }
-}
-
-/// A Messaging API channel whose account LINE suspended or closed: 403 on everything (GOTCHAS F8).
-fn suspended(words: &str) -> AppError {
-    let detail = format!(
-        "LINE keeps this channel from its official account (LINE says: {words}), as it does when the account is suspended; \
-         look at the account's state in LINE Official Account Manager, or copy the ID and secret of another Messaging API \
-         channel"
-    );
-    AppError::invalid_field("channel_id", "suspended", detail)
-}
-
-fn held() -> AppError {
-    AppError::conflict(
-        "account_held",
-        "this account is already connected on this hub; disconnect it there first",
-    )
-}
-
-fn unreachable_hub(ours: &str, test: &Test) -> AppError {
-    let advice = match test.reason.as_str() {
-        "COULD_NOT_CONNECT" => {
-            "make sure that the address is reachable from the internet with a complete certificate chain"
-        }
-        "REQUEST_TIMEOUT" => "make sure that nothing between LINE and the hub holds requests back",
-        "ERROR_STATUS_CODE" => {
-            "make sure that the address leads to this hub, and that no firewall answers for it"
-        }
-        _ => "look at what stands between LINE and the hub",
-    };
-    let detail = format!("LINE could not reach {ours}: {} ({}); {advice}", test.reason, test.detail);
-    let field = FieldError::new("set_webhook", "webhook_unreachable", detail.clone());
-    let mut error = AppError::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook_unreachable", detail);
-    error.fields = vec![field];
-    error
-        .with("reason", test.reason.clone())
-        .with("reason_detail", test.detail.clone())
-        .with("webhook_url", ours)
 }

@@ -6,15 +6,16 @@ use line_client::{Credentials, Secret};
 use serde_json::json;
 
 use super::check::{Deadline, connected};
-use super::connect::{accepted, no_bot, same_channel};
-use super::{add_secret, audit, author, get, remember};
+use super::connect::{accepted, same_channel};
+use super::refusals::no_bot;
+use super::{add_secret, audit, author, remember};
 use crate::accounts::keys;
 use crate::accounts::model::{Account, Block, check_secret};
 use crate::accounts::pasted::clean;
 use crate::accounts::repo::{self, SecretKind};
 use crate::accounts::settings;
 use crate::app::Hub;
-use crate::db::DbResult;
+use crate::db::{DbResult, Tx};
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -47,66 +48,88 @@ impl NewCredentials {
     }
 }
 
-/// What is to be changed; `None` leaves it as it is.
-#[derive(Debug, Clone, Default)]
-pub struct Change {
-    /// New credentials.
-    pub credentials: NewCredentials,
-}
-
-/// Changes an account's settings. New credentials are taken only after LINE accepted them for the same account.
+/// Has LINE accept new credentials for the same account; gives them without what comes with pasting, `None` where there are
+/// none. Nothing is written.
 ///
 /// # Errors
-/// 404, 409 `disconnected`, 422 naming the wrong value, 502 when LINE does not answer; then nothing has changed.
-pub async fn change(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, change: &Change) -> AppResult<Account> {
-    let (scope, actor) = who;
-    let before = get(hub, scope, id).await?;
-    let new = change.credentials.clean();
-    let NewCredentials { channel_secret, access_token, retire_key } = &new;
-    let has_credentials = channel_secret.is_some() || access_token.is_some() || *retire_key;
-    if has_credentials {
-        try_out(hub, &before, &new).await?;
+/// 409 `disconnected`, 422 naming the wrong value, 502 when LINE does not answer.
+pub(super) async fn prove(
+    hub: &Hub,
+    account: &Account,
+    new: &NewCredentials,
+    deadline: Deadline,
+) -> AppResult<Option<NewCredentials>> {
+    let new = new.clean();
+    if new.channel_secret.is_none() && new.access_token.is_none() && !new.retire_key {
+        return Ok(None);
     }
-    let now = hub.now();
-    let mut tx = hub.db.begin().await?;
+    try_out(hub, account, &new, deadline).await?;
+    Ok(Some(new))
+}
+
+/// Writes proven credentials.
+pub(super) async fn write(
+    tx: &mut Tx,
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    account: &Account,
+    new: &NewCredentials,
+) -> DbResult<()> {
+    let (scope, actor) = who;
+    let NewCredentials { channel_secret, access_token, retire_key } = new;
+    let (id, now) = (&account.id, hub.now());
     let owner = (id, scope.tenant());
     let mut changed = Vec::new();
     if let Some(secret) = channel_secret {
-        repo::retire_secret(&mut tx, id, SecretKind::ChannelSecret, now.plus(OVERLAP)).await?;
-        add_secret(&mut tx, hub, owner, SecretKind::ChannelSecret, secret).await?;
+        repo::retire_secret(tx, id, SecretKind::ChannelSecret, now.plus(OVERLAP)).await?;
+        add_secret(tx, hub, owner, SecretKind::ChannelSecret, secret).await?;
         changed.push("channel_secret");
     }
     if let Some(token) = access_token {
-        repo::drop_kind(&mut tx, id, SecretKind::AccessToken).await?;
+        repo::drop_kind(tx, id, SecretKind::AccessToken).await?;
         if let Some(token) = token {
-            add_secret(&mut tx, hub, owner, SecretKind::AccessToken, token).await?;
+            add_secret(tx, hub, owner, SecretKind::AccessToken, token).await?;
         }
         changed.push("access_token");
     }
     let by_key_no_more = *retire_key || access_token.as_ref().is_some_and(Option::is_some);
-    if by_key_no_more && keys::repo::retire(&mut tx, scope.tenant(), &before.channel_id, now).await? {
+    if by_key_no_more && keys::repo::retire(tx, scope.tenant(), &account.channel_id, now).await? {
         changed.push("signing_key");
     }
-    if !changed.is_empty() {
-        repo::touch(&mut tx, id, now, author(actor)).await?;
-        settings::repo::touch(&mut tx, owner, Block::Messaging, now, author(actor)).await?;
-        audit(&mut tx, hub, who, "account.changed", id, json!({ "changed": changed })).await?;
+    if changed.is_empty() {
+        return Ok(());
     }
-    tx.commit().await?;
-    if has_credentials {
-        let verified = credentials_changed(hub, id).await?;
-        if verified > 0 {
-            let mut tx = hub.db.begin().await?;
-            audit(&mut tx, hub, who, "account.waiting_verified", id, json!({ "requests": verified })).await?;
-            tx.commit().await?;
-        }
+    repo::touch(tx, id, now, author(actor)).await?;
+    settings::repo::touch(tx, owner, Block::Messaging, now, author(actor)).await?;
+    audit(tx, hub, who, "account.changed", id, json!({ "changed": changed })).await
+}
+
+/// What follows once new credentials are committed: what waited for them is verified.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn finish(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    id: &AccountId,
+    deadline: Deadline,
+) -> DbResult<()> {
+    let verified = credentials_changed(hub, id, deadline).await?;
+    if verified > 0 {
+        let mut tx = hub.db.begin().await?;
+        audit(&mut tx, hub, who, "account.waiting_verified", id, json!({ "requests": verified })).await?;
+        tx.commit().await?;
     }
-    get(hub, scope, id).await
+    Ok(())
 }
 
 /// Brings everything to new credentials that were stored; gives how many requests that had waited turned out to be
 /// LINE's.
-pub(in crate::accounts) async fn credentials_changed(hub: &Hub, id: &AccountId) -> DbResult<u64> {
+pub(in crate::accounts) async fn credentials_changed(
+    hub: &Hub,
+    id: &AccountId,
+    deadline: Deadline,
+) -> DbResult<u64> {
     remember(hub, id).await?;
     let mut verified = 0;
     for listener in crate::wiring::ACCOUNT_LISTENERS {
@@ -117,13 +140,13 @@ pub(in crate::accounts) async fn credentials_changed(hub: &Hub, id: &AccountId) 
     }
     if let Ok(account) = connected(hub, id).await {
         // What LINE says now clears "credentials refused"; where it is silent, the next check does.
-        super::check(hub, &account).await.ok();
+        deadline.within(super::check(hub, &account)).await;
     }
     Ok(verified)
 }
 
 /// Has LINE accept new credentials, and finds out that they belong to the same account.
-async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials) -> AppResult<()> {
+async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials, deadline: Deadline) -> AppResult<()> {
     let present = connected(hub, &account.id).await?;
     let secret = new.channel_secret.clone().unwrap_or_else(|| present.present_secret());
     let token = new.access_token.clone().flatten();
@@ -135,7 +158,6 @@ async fn try_out(hub: &Hub, account: &Account, new: &NewCredentials) -> AppResul
     if !wrong.is_empty() {
         return Err(AppError::invalid(wrong));
     }
-    let deadline = Deadline::start();
     let given = Credentials {
         channel_id: account.channel_id.clone(),
         channel_secret: secret,

@@ -1,10 +1,12 @@
 //! The use cases of accounts, and what other slices may call.
 
+mod change;
 mod check;
 mod connect;
 mod credentials;
 mod disconnect;
 mod public_url;
+mod refusals;
 mod usage;
 
 use std::sync::Arc;
@@ -22,15 +24,16 @@ use crate::ids::{AccountId, TenantId};
 use crate::scope::Scope;
 use crate::team::{self, Actor};
 
+pub use change::{Change, ChangedAccount, change};
 #[cfg(test)]
 pub(in crate::accounts) use check::check_all;
 pub(in crate::accounts) use check::{Deadline, connected, flush_one};
 pub use check::{check, expire_secrets, flush, refresh, test_webhook};
 pub use connect::{NewAccount, Progress, Step, StepState, connect};
+pub use credentials::NewCredentials;
 #[cfg(test)]
 pub(super) use credentials::OVERLAP;
 pub(in crate::accounts) use credentials::credentials_changed;
-pub use credentials::{Change, NewCredentials, change};
 pub use disconnect::{CleanUp, CleanedUp, End, Inventory, disconnect, inventory, run_end};
 pub use public_url::{
     Applied, Move, apply_public_url, public_url_by_hand, public_url_moves, tell_of_public_url,
@@ -242,6 +245,11 @@ async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
         credentials,
     });
     Ok(())
+}
+
+/// What was asked for needs an account that is connected.
+pub(in crate::accounts) fn disconnected() -> AppError {
+    AppError::conflict("disconnected", "this account is disconnected; connect it again first")
 }
 
 /// Who did something, by the name at that time, as the row's `updated_by`.

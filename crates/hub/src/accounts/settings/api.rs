@@ -24,6 +24,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
 
 /// Which account to copy from.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct CopyFrom {
     /// An account of the same tenant.
     #[schema(value_type = String)]

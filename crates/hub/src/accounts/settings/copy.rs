@@ -6,7 +6,7 @@ use crate::accounts::model::{Account, AnswerKind, GroupChats, Market, Owner, Pla
 use crate::accounts::plan;
 use crate::accounts::service::get;
 use crate::app::Hub;
-use crate::error::AppResult;
+use crate::error::{AppError, AppResult};
 use crate::ids::AccountId;
 use crate::scope::Scope;
 use crate::team::Actor;
@@ -52,8 +52,12 @@ pub fn copied(from: &Account, to: &Account) -> Vec<Copied> {
 /// Copies settings from one account to another, and notes who did.
 ///
 /// # Errors
-/// 404 when one of them is not in the scope; the database.
+/// 404 when one of them is not in the scope; 422 at `from` when it is the same account; the database.
 pub async fn copy(hub: &Hub, who: (&Scope, &Actor), from: &AccountId, to: &AccountId) -> AppResult<Account> {
+    if from == to {
+        let detail = "this is the account itself; name another one to copy from";
+        return Err(AppError::invalid_field("from", "same_account", detail));
+    }
     let from = get(hub, who.0, from).await?;
     let changes = Changes {
         market: Some(from.market()),

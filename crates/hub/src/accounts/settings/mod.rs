@@ -15,6 +15,7 @@ use crate::accounts::model::{
 use crate::clock::Timestamp;
 
 pub use copy::{Copied, copied, copy};
+pub(in crate::accounts) use service::write;
 pub use service::{all_ticks, ask_kind, blocks, change, shows_groups};
 
 /// The longest label, in characters.

@@ -86,25 +86,35 @@ pub async fn change(
     id: &AccountId,
     changes: &Changes,
 ) -> AppResult<Account> {
-    let (scope, actor) = who;
     let changes = changes.checked()?;
-    let before = get(hub, scope, id).await?;
-    if changes.is_empty() {
-        return Ok(before);
-    }
-    let (now, by, owner) = (hub.now(), author(actor), (id, scope.tenant()));
+    get(hub, who.0, id).await?;
     let mut tx = hub.db.begin().await?;
-    repo::change(&mut tx, owner, &changes, (now, by)).await?;
+    write(&mut tx, hub, who, id, &changes).await?;
+    tx.commit().await?;
+    get(hub, who.0, id).await
+}
+
+/// Writes changes that were checked.
+pub(in crate::accounts) async fn write(
+    tx: &mut Tx,
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    id: &AccountId,
+    changes: &Changes,
+) -> DbResult<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (now, by, owner) = (hub.now(), author(who.1), (id, who.0.tenant()));
+    repo::change(tx, owner, changes, (now, by)).await?;
     for tick in &changes.ticks {
-        repo::set_tick(&mut tx, owner, *tick, (now, by)).await?;
+        repo::set_tick(tx, owner, *tick, (now, by)).await?;
     }
     for block in changes.blocks() {
-        repo::touch(&mut tx, owner, block, now, by).await?;
+        repo::touch(tx, owner, block, now, by).await?;
     }
-    accounts::touch(&mut tx, id, now, by).await?;
-    audit(&mut tx, hub, who, "account.changed", id, json!({ "changed": changes.names() })).await?;
-    tx.commit().await?;
-    get(hub, scope, id).await
+    accounts::touch(tx, id, now, by).await?;
+    audit(tx, hub, who, "account.changed", id, json!({ "changed": changes.names() })).await
 }
 
 /// Who changed which block of an account last; blocks that nobody changed since connecting are missing.

@@ -80,6 +80,12 @@ statements! {
         LEFT JOIN contacts AS p ON p.id = m.contact_id
         WHERE c.account_id = $3 AND c.activity_at >= $4 AND ", visible!(), " AND", in_scope!("c", "$1", "$2"),
         " ORDER BY CASE WHEN m.kind = 'event' THEN 1 ELSE 0 END, m.sort_at DESC, m.id DESC LIMIT 1") };
+    // By the conversations where something happened lately, each with its messages by time: both are indexed.
+    WROTE = { "SELECT c.external_id, m.content FROM conversations AS c
+        JOIN messages AS m ON m.conversation_id = c.id AND m.sort_at >= $3
+        WHERE c.tenant_id = $1 AND c.account_id = $2 AND c.kind = 'user' AND c.activity_at >= $3
+            AND m.direction = 'in' AND m.content LIKE $4
+        ORDER BY m.sort_at DESC, m.id DESC LIMIT 20" };
     VERSIONS = { concat!("SELECT v.message_id, v.content_at, v.content FROM message_versions AS v
         JOIN messages AS m ON m.id = v.message_id
         WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"), " ORDER BY v.message_id, v.content_at") };
@@ -439,4 +445,16 @@ async fn with_versions(
 pub(in crate::inbox) async fn message(db: &Db, scope: &Scope, id: &MessageId) -> DbResult<Option<Message>> {
     let row: Option<MessageRow> = db.opt(&MESSAGE, args![scope.tenant(), scope.viewer(), id]).await?;
     row.map(Message::try_from).transpose()
+}
+
+/// Who wrote texts with these digits in a chat of their own since a moment, and LINE's message objects, the newest first; 20
+/// at most.
+pub(in crate::inbox) async fn wrote(
+    db: &Db,
+    tenant: &TenantId,
+    account: &AccountId,
+    digits: &str,
+    since: Timestamp,
+) -> DbResult<Vec<(String, String)>> {
+    db.all(&WROTE, args![tenant, account, since, format!("%{digits}%")]).await
 }

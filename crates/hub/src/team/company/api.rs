@@ -84,6 +84,7 @@ async fn get_company(State(hub): State<Hub>, CanRead(caller): CanRead) -> ApiRes
 
 /// What is to be changed: what is left out stays, an empty text removes a value.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct CompanyBody {
     /// At most 100 characters.
     name: Option<String>,

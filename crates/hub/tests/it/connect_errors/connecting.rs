@@ -22,6 +22,23 @@ async fn values(scene: &mut Scene) {
     let login = scene.channel("login").await;
     let swapped = json!({ "channel_id": channel.secret, "channel_secret": channel.id });
     scene.connects("Channel ID and secret swapped", swapped).await;
+    let user_id = format!("U{}", channel.secret);
+    scene.connects("A user ID pasted as channel ID", channel.with(json!({ "channel_id": user_id }))).await;
+    let twice = channel.with(json!({ "channel_id": channel.secret }));
+    scene.connects("The channel secret pasted into both fields", twice).await;
+    let twice = channel.with(json!({ "channel_secret": channel.id }));
+    scene.connects("The channel ID pasted into both fields", twice).await;
+    let token = scene.hub.control.post(&format!("/channels/{}/access-token", channel.id), json!({})).await;
+    let as_secret = channel.with(json!({ "channel_secret": token["accessToken"] }));
+    scene.connects("A long-lived token pasted as channel secret", as_secret).await;
+    // What LINE's login gives a website, as PLATFORM 23.3 describes it.
+    let claims =
+        "eyJpc3MiOiJodHRwczovL2FjY2Vzcy5saW5lLm1lIiwic3ViIjoiVTAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmIn0";
+    let identity = format!("eyJhbGciOiJIUzI1NiJ9.{claims}.c2lnbmF0dXJl");
+    let as_token = channel.with(json!({ "access_token": identity }));
+    scene.connects("An identity token of a login pasted as token", as_token).await;
+    let as_token = channel.with(json!({ "access_token": channel.secret }));
+    scene.connects("The channel secret pasted as token", as_token).await;
     scene.connects("Channel ID left empty", channel.with(json!({ "channel_id": "" }))).await;
     scene.connects("The LINE ID pasted as channel ID", channel.with(json!({ "channel_id": "@tea" }))).await;
     let typo = channel.with(json!({ "channel_id": "1999999999" }));
@@ -94,6 +111,25 @@ async fn tokens(scene: &mut Scene) {
     scene.connects("A token that has expired", channel.with(json!({ "access_token": expired }))).await;
 }
 
+/// The address of the hub leads nowhere. GOTCHAS A10
+pub(super) async fn refused(scene: &mut Scene) {
+    let channel = scene.channel("messaging").await;
+    scene.connects("Nothing listens at the hub's address: the connection is refused", channel.body()).await;
+}
+
+/// The public address is plain http: nothing is begun. S2-19
+pub(super) async fn plain(scene: &mut Scene) {
+    let channel = scene.channel("messaging").await;
+    let answer = scene.hub.api().post("/accounts", channel.body()).await;
+    let error = answer.json()["errors"][0].clone();
+    assert_eq!((answer.status.as_u16(), &error["code"]), (422, &json!("public_url")), "{}", answer.body);
+    let (title, detail) = scene.blocked().await;
+    let english = text(&error["detail"]);
+    let fix = english.rsplit_once("; ").map(|(_, fix)| fix.to_owned()).unwrap();
+    let place = format!("field `{}`, `public_url`", text(&error["field"]));
+    scene.add("The hub's public address is plain http", place, english, format!("{title}。{detail}"), fix);
+}
+
 /// Signing keys. S3-24
 async fn keys(scene: &mut Scene) {
     let ((channel, account), other) = (scene.connected().await, scene.channel("messaging").await);
@@ -114,18 +150,28 @@ async fn keys(scene: &mut Scene) {
     let elsewhere = register(scene, &other.id, &key).await;
     scene.proves("The public key registered at another channel", &account, &key, &elsewhere).await;
     scene.hub.control.delete(&format!("/channels/{}/public-keys/{elsewhere}", other.id)).await;
-    // LINE issues no stateless tokens here; the 30 places for others are taken one after the other, then none is left.
+    // LINE issues no stateless tokens here. Before connecting no secret is there to give a proof's place back with: the 30
+    // places are taken one after the other.
+    let channel = scene.channel("messaging").await;
+    let body = json!({ "channel_id": channel.id });
+    let key = scene.hub.api().post("/signing-keys", body.clone()).await.expect(201);
+    // One that waits: at its field the page asks for a kid.
+    let _ = scene.hub.api().post("/signing-keys", body).await.expect(201);
     let kid = register(scene, &channel.id, &key).await;
     let refused = json!({ "error": "invalid_request" });
     let fault =
         json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "status", "status": 400, "body": refused });
-    scene.fault(fault).await;
+    scene.fault(fault.clone()).await;
     let path = format!("/signing-keys/{}", text(&key["id"]));
-    for _ in 0..31 {
-        if scene.hub.api().patch(&path, json!({ "kid": kid })).await.status != 200 {
-            break;
-        }
+    let mut proofs = 0;
+    while scene.hub.api().patch(&path, json!({ "kid": kid })).await.status == 200 {
+        proofs += 1;
+        assert!(proofs <= 30, "there are 30 places");
     }
+    scene.calm().await;
+    scene.console(&channel, json!({ "useWebhook": true })).await;
+    let account = text(&scene.hub.api().post("/accounts", channel.body()).await.expect(201)["id"]);
+    scene.fault(fault).await;
     scene.proves("All 30 places for v2.1 tokens taken", &account, &key, &kid).await;
     scene.calm().await;
 }
@@ -170,6 +216,11 @@ async fn line(scene: &mut Scene) {
         ("The official account is suspended", api("/v2/bot/info", 403, "The account is suspended")),
         ("Too many calls", api("/oauth2/v3/token", 429, "You have reached the rate limit")),
         ("LINE is out of order", api("/oauth2/v3/token", 500, "Internal server error")),
+        (
+            "The connection to LINE is cut",
+            json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "reset" }),
+        ),
+        ("LINE does not answer in time", json!({ "on": "api", "path": "/oauth2/v3/token", "kind": "hang" })),
     ] {
         scene.fault(fault).await;
         scene.connects(mistake, channel.body()).await;

@@ -47,6 +47,13 @@ pub(super) struct Scene {
 }
 
 impl Scene {
+    /// The same mistakes' page, of another hub.
+    pub(super) async fn at(self, hub: TestHub) -> Self {
+        let owner = hub.owner().await;
+        self.hub.close().await;
+        Self { hub, owner, ..self }
+    }
+
     pub(super) async fn new(hub: TestHub) -> Self {
         let owner = hub.owner().await;
         let shown =
@@ -132,10 +139,18 @@ impl Scene {
         let csrf = between(&shown, "name=\"csrf\" content=\"", "\"").unwrap_or_default().to_owned();
         let mut fields = fields.to_vec();
         fields.push(("csrf".to_owned(), csrf));
-        let origin = self.hub.url.origin().ascii_serialization();
+        let origin = self.hub.hub().config.public_url.origin().ascii_serialization();
         let request = self.owner.request(Method::POST, action).header("origin", origin);
         let request = request.header("accept-language", "zh-Hant").form(&fields);
         request.send().await.unwrap().text().await.unwrap()
+    }
+
+    /// What stands in place of the set-up where the public address will not do: title and detail.
+    pub(super) async fn blocked(&self) -> (String, String) {
+        let html = self.read(FORM).await;
+        let head = between(&html, "guide-blocked-head\">", "</div></div>").unwrap_or_default();
+        let title = between(head, "<h2>", "</h2>").map(words).unwrap_or_default();
+        (title, between(head, "<p>", "</p>").map(words).unwrap_or_default())
     }
 
     async fn read(&self, page: &str) -> String {
@@ -188,6 +203,108 @@ impl Scene {
         let (chinese, chinese_fix) = banner(&chinese).unwrap_or_else(|| panic!("{mistake}: {chinese}"));
         assert!(has_chinese(&chinese) && !fix.is_empty(), "{mistake}");
         self.add(mistake, format!("account, `{attention}`"), title, format!("{chinese}。{chinese_fix}"), fix);
+    }
+
+    /// Makes a LINE Login channel of a provider.
+    pub(super) async fn login_channel(&mut self, provider: &str) -> Channel {
+        let new = json!({ "providerId": provider, "type": "login", "name": "三杯茶" });
+        let made = self.hub.control.post("/channels", new).await;
+        let channel = Channel {
+            id: text(&made["channelId"]),
+            secret: text(&made["channelSecret"]),
+            basic_id: String::new(),
+        };
+        let number = self.shown.len();
+        self.shown.push((channel.id.clone(), format!("16570000{number:02}")));
+        channel
+    }
+
+    /// Saves a LINE Login channel that is right.
+    pub(super) async fn saves_login(&self, account: &str, login: &Channel) {
+        let body = json!({ "login_channel_id": login.id, "login_channel_secret": login.secret });
+        let _ = self.hub.api().patch(&format!("/accounts/{account}"), body).await.expect(200);
+    }
+
+    /// Enters ID and secret of LINE Login with a mistake, by API and on the page.
+    pub(super) async fn enters_login(
+        &mut self,
+        mistake: &'static str,
+        account: &str,
+        (id, secret): (&str, &str),
+    ) {
+        let body = json!({ "login_channel_id": id, "login_channel_secret": secret });
+        let answer = self.hub.api().patch(&format!("/accounts/{account}"), body).await;
+        assert_eq!(answer.status.as_u16(), 422, "{mistake}: {}", answer.body);
+        let page = format!("/settings/accounts/{account}");
+        let fields = [("login_channel_id", id), ("login_channel_secret", secret)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let html = self.submit(&page, &format!("{page}/login"), &fields).await;
+        self.told(mistake, &answer.json(), &html, None);
+    }
+
+    /// Begins a test of login or LIFF.
+    pub(super) async fn begins(&self, account: &str, kind: &str) {
+        let path = format!("/accounts/{account}/login-test");
+        let _ = self.hub.api().post(&path, json!({ "kind": kind })).await.expect(201);
+    }
+
+    /// The account's last test of login or LIFF.
+    pub(super) async fn last_test(&self, account: &str) -> Value {
+        self.hub.api().get(&format!("/accounts/{account}")).await.expect(200)["login"]["last_test"].clone()
+    }
+
+    /// Somebody walks the last test: to LINE, and back where LINE leads back.
+    pub(super) async fn walks(&self, account: &str, user: &str, more: &str) {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.build().unwrap();
+        let to = |answer: &reqwest::Response| {
+            answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned())
+        };
+        let left = client.get(text(&self.last_test(account).await["url"])).send().await.unwrap();
+        let at_line = format!("{}&sandbox_user={user}{more}", to(&left).unwrap());
+        let answer = client.get(at_line).send().await.unwrap();
+        if let Some(back) = to(&answer) {
+            client.get(back).send().await.unwrap();
+        }
+    }
+
+    /// Changes a LIFF app at LINE as some other program would.
+    pub(super) async fn puts_app(&self, login: &Channel, id: &str, app: &Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", login.id.as_str()),
+            ("client_secret", login.secret.as_str()),
+        ];
+        let token = client.post(self.hub.line.join("/oauth2/v3/token").unwrap()).form(&form);
+        let token: Value = token.send().await.unwrap().json().await.unwrap();
+        let at = self.hub.line.join(&format!("/liff/v1/apps/{id}")).unwrap();
+        let put = client.put(at).bearer_auth(text(&token["access_token"])).json(app).send().await.unwrap();
+        assert_eq!(put.status().as_u16(), 200);
+    }
+
+    /// What the last test found, in the API and on the page.
+    pub(super) async fn finds(&mut self, mistake: &'static str, account: &str, code: &str) {
+        let test = self.last_test(account).await;
+        let findings = test["findings"].as_array().cloned().unwrap_or_default();
+        let place = findings.iter().position(|finding| finding["code"] == code);
+        let place = place.unwrap_or_else(|| panic!("{mistake}: {test}"));
+        let finding = &findings[place];
+        let html = self.read(&format!("/settings/accounts/{account}/login-test")).await;
+        let block = between(&html, &format!("id=\"login-test-{}\"", text(&test["kind"])), "</section>");
+        let mut shown = block.unwrap_or_default().split("<li class=\"login-finding ").skip(1);
+        let shown = shown.nth(place).unwrap_or_default();
+        let part = |from: &str| {
+            between(shown, from, "</p>").map(|part| words(&format!("<{part}"))).unwrap_or_default()
+        };
+        let title = between(shown, "</span>", "</p>").map(words).unwrap_or_default();
+        let chinese = format!("{title}。{}", part("</p>\n<p"));
+        let chinese = chinese.replace(">", "");
+        assert!(has_chinese(&title), "{mistake}: {html}");
+        let fix = text(&finding["fix"]);
+        assert!(!fix.is_empty(), "{mistake}: {finding}");
+        let place = format!("test `{}`, `{code}`", text(&test["kind"]));
+        self.add(mistake, place, text(&finding["title"]), chinese, fix);
     }
 
     pub(super) fn add(

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use testkit::{Account, Engine, LineUser, TestHub};
 use url::Url;
 
+mod changes;
 mod walks;
 
 /// A Login channel at LINE.
@@ -217,7 +218,11 @@ async fn each_wrong_value_is_named_at_its_field_and_nothing_is_saved() {
         ),
         (json!({ "login_channel_id": login.id }), "login_channel_secret", "required"),
         (json!({ "login_channel_secret": login.secret }), "login_channel_id", "required"),
-        (json!({ "login_channel_id": "@shop", "login_channel_secret": "x" }), "login_channel_id", "invalid"),
+        (
+            json!({ "login_channel_id": "@shop", "login_channel_secret": "x" }),
+            "login_channel_id",
+            "looks_like_line_id",
+        ),
         (
             json!({ "login_channel_id": login.id, "login_channel_secret": "密" }),
             "login_channel_secret",
@@ -246,7 +251,17 @@ async fn each_wrong_value_is_named_at_its_field_and_nothing_is_saved() {
         (
             json!({ "login_channel_id": login.secret, "login_channel_secret": login.id }),
             "login_channel_id",
+            "swapped",
+        ),
+        (
+            json!({ "login_channel_id": "shop", "login_channel_secret": login.secret }),
+            "login_channel_id",
             "invalid",
+        ),
+        (
+            json!({ "login_channel_id": login.id, "login_channel_secret": format!("U{wrong_secret}") }),
+            "login_channel_secret",
+            "looks_like_user_id",
         ),
         (
             json!({ "login_channel_id": taken.id, "login_channel_secret": taken.secret }),

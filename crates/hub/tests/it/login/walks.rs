@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
-use testkit::{Engine, LineUser, TestHub};
+use testkit::{Account, Engine, LineUser, TestHub};
 use url::Url;
 
-use super::{begin, browser, codes, login_channel, save, shown, target, text, walk, walked};
+use super::{Login, begin, browser, codes, login_channel, save, shown, target, text, walk, walked};
 
 // S0-06, S4-26, S4-32, S4-43
 #[rstest]
@@ -36,11 +36,14 @@ async fn a_test_login_proves_provider_and_linked_account(#[case] engine: Engine)
     assert!(ticked["login"]["linked_at"].is_string());
     // No user ID and no token is kept of the test.
     assert!(!login_view.to_string().contains(&friend.id));
-    // Somebody whom the account does not know: nothing is claimed.
+    // Somebody whom the account does not know: what was proven stays, and no more is claimed.
     let stranger = hub.line_user("Stranger").await;
     let done = walked(&hub, &account, &stranger, "").await;
-    assert!(codes(&done).contains(&"provider_unknown") && codes(&done).contains(&"linked_unknown"), "{done}");
-    assert_eq!(shown(&hub, &account).await["provider_match"], "same", "what was proven stays");
+    assert!(codes(&done).contains(&"provider_same") && codes(&done).contains(&"linked_unknown"), "{done}");
+    assert_eq!(
+        (&shown(&hub, &account).await["provider_match"], &done["code"]),
+        (&json!("same"), &Value::Null)
+    );
     // Somebody who blocked the account is known from before (GOTCHAS D1, D2).
     friend.blocks(&account).await;
     hub.settle().await;
@@ -82,6 +85,10 @@ async fn each_way_a_login_fails_is_told_apart() {
     // Not published: LINE shows an error page and sends nobody back; after a minute the page says what it may be.
     hub.control.patch(&console, json!({ "published": false })).await;
     let test = begin(&hub, &account, "login").await;
+    // Said at once, before anybody meets LINE's error page.
+    assert!(codes(&test).contains(&"published_unknown"), "{test}");
+    let page = format!("/settings/accounts/{}/login-test", account.id);
+    assert!(hub.owner().await.get(&page).await.body.contains("Is the channel published?"));
     assert!(walk(&test, &friend, "").await.is_none());
     assert!(!codes(&shown(&hub, &account).await["last_test"]).contains(&"not_back"));
     hub.clock.advance(Duration::from_secs(61));
@@ -113,31 +120,109 @@ async fn each_way_a_login_fails_is_told_apart() {
     hub.close().await;
 }
 
-#[tokio::test]
-async fn a_login_channel_of_another_provider_is_found_out() {
-    // S0-06, S4-26, GOTCHAS D1
-    let Some(hub) = TestHub::new().start().await else { return };
-    let (account, _) = hub.account_with_friend().await;
-    let elsewhere = hub.control.post("/providers", json!({ "name": "elsewhere" })).await;
-    let elsewhere = text(&elsewhere["providerId"]);
-    let login = login_channel(&hub, &account, Some(&elsewhere)).await;
-    // The linked account of that provider, whose friend the person is.
-    let theirs = json!({ "providerId": elsewhere, "type": "messaging", "name": "Their OA" });
-    let theirs = hub.control.post("/channels", theirs).await;
-    let console = json!({ "linkedBotChannelId": theirs["channelId"] });
-    hub.control.patch(&format!("/channels/{}", login.id), console).await;
-    let person = hub.line_user("林小晴").await;
-    person.follows(&account).await;
-    let body = json!({ "channelId": theirs["channelId"] });
-    hub.control.post(&format!("/users/{}/follow", person.user), body).await;
+/// A second official account of a provider, to be linked to a Login channel.
+async fn other_account(hub: &TestHub, provider: &str) -> String {
+    let made = json!({ "providerId": provider, "type": "messaging", "name": "Their OA" });
+    text(&hub.control.post("/channels", made).await["channelId"])
+}
+
+/// Links an official account to a Login channel, or none.
+async fn link(hub: &TestHub, login: &Login, to: Option<&str>) {
+    hub.control.patch(&format!("/channels/{}", login.id), json!({ "linkedBotChannelId": to })).await;
+}
+
+async fn follow(hub: &TestHub, person: &LineUser, channel: &str) {
+    hub.control.post(&format!("/users/{}/follow", person.user), json!({ "channelId": channel })).await;
+}
+
+/// Somebody writes the code of the account's last test, as it comes from a keyboard.
+async fn writes_code(hub: &TestHub, account: &Account, person: &LineUser, code: &Value) -> Value {
+    person.says(account, &format!(" {} ", text(code))).await;
     hub.settle().await;
+    shown(hub, account).await["last_test"].clone()
+}
+
+// S0-06, S4-26, GOTCHAS D1: user IDs are the provider's; a 404 and a friendship elsewhere prove nothing.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn another_provider_is_not_guessed_and_one_message_tells(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let account = hub.connect_account().await;
+    let own = hub.control.get(&format!("/channels/{}", account.channel_id)).await;
+    let login = login_channel(&hub, &account, None).await;
+    save(&hub, &account, &login).await;
+    let open = async |person: &LineUser, linked: &str| {
+        let done = walked(&hub, &account, person, "").await;
+        let found = codes(&done);
+        assert!(found.contains(&"provider_unknown") && found.contains(&linked), "{done}");
+        let view = shown(&hub, &account).await;
+        assert_eq!(view["provider_match"], "unknown", "{done}");
+        assert!(view["last_test"]["code"].as_str().is_some_and(|code| code.len() == 8), "{view}");
+        done["code"].clone()
+    };
+    // The same provider: no friend; somebody who blocked it before the hub was there; linked to another account of the
+    // provider, whose friend the person is. None of it is told as another provider.
+    let person = hub.line_user("林小晴").await;
+    open(&person, "linked_unknown").await;
+    let blocker = hub.line_user("阿明").await;
+    hub.control.patch(&format!("/channels/{}", account.channel_id), json!({ "useWebhook": false })).await;
+    follow(&hub, &blocker, &account.channel_id).await;
+    let body = json!({ "channelId": account.channel_id });
+    hub.control.post(&format!("/users/{}/unfollow", blocker.user), body).await;
+    hub.control.patch(&format!("/channels/{}", account.channel_id), json!({ "useWebhook": true })).await;
+    open(&blocker, "linked_unknown").await;
+    let theirs = other_account(&hub, &text(&own["providerId"])).await;
+    link(&hub, &login, Some(&theirs)).await;
+    follow(&hub, &person, &theirs).await;
+    let code = open(&person, "linked_other").await;
+    // Another text, and the code of another test, tell nothing.
+    person.follows(&account).await;
+    person.says(&account, "00000000").await;
+    hub.settle().await;
+    assert_eq!(shown(&hub, &account).await["last_test"]["code"], code);
+    let done = writes_code(&hub, &account, &person, &code).await;
+    assert!(codes(&done).contains(&"provider_same"), "{done}");
+    assert!(!codes(&done).contains(&"provider_unknown") && done["code"].is_null(), "{done}");
+    assert_eq!(shown(&hub, &account).await["provider_match"], "same");
+    hub.close().await;
+}
+
+// S0-06, S4-26, GOTCHAS D1
+#[rstest]
+#[case::linked(true)]
+#[case::not_linked(false)]
+#[tokio::test]
+async fn a_login_channel_of_another_provider_is_shown_by_the_code(#[case] is_linked: bool) {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let (account, person) = hub.account_with_friend().await;
+    let elsewhere = text(&hub.control.post("/providers", json!({ "name": "elsewhere" })).await["providerId"]);
+    let login = login_channel(&hub, &account, Some(&elsewhere)).await;
+    if is_linked {
+        let theirs = other_account(&hub, &elsewhere).await;
+        link(&hub, &login, Some(&theirs)).await;
+        follow(&hub, &person, &theirs).await;
+    }
     save(&hub, &account, &login).await;
     let done = walked(&hub, &account, &person, "").await;
+    let linked = if is_linked { "linked_other" } else { "linked_none" };
+    assert!(codes(&done).contains(&"provider_unknown") && codes(&done).contains(&linked), "{done}");
+    assert_eq!(shown(&hub, &account).await["provider_match"], "unknown");
+    // The page shows the code and asks again by itself; what is kept of the person is no user ID.
+    let page = format!("/settings/accounts/{}/login-test", account.id);
+    let owner = hub.owner().await;
+    let html = owner.get(&page).await.body;
+    assert!(html.contains(&text(&done["code"])) && html.contains("every 2s"), "{html}");
+    let done = writes_code(&hub, &account, &person, &done["code"]).await;
     assert!(codes(&done).contains(&"provider_other"), "{done}");
-    assert_eq!(
-        (&done["outcome"], &shown(&hub, &account).await["provider_match"]),
-        (&json!("failed"), &json!("other"))
-    );
+    assert_eq!((&done["outcome"], &done["code"]), (&json!("failed"), &Value::Null));
+    assert_eq!(shown(&hub, &account).await["provider_match"], "other");
+    assert!(!owner.get(&page).await.body.contains("every 2s"));
+    // A Login channel of the right provider in its place: nothing of the other is left.
+    let right = login_channel(&hub, &account, None).await;
+    assert_eq!(save(&hub, &account, &right).await["provider_match"], "unknown");
+    assert!(codes(&walked(&hub, &account, &person, "").await).contains(&"provider_same"));
     hub.close().await;
 }
 
@@ -288,6 +373,13 @@ async fn the_liff_page_starts_lines_program_and_its_test_believes_only_lines_sig
     // A test is over after its first report.
     let again = json!({ "run": test["id"], "id_token": id_token });
     assert_eq!(report(&again).await, json!({ "known": false }));
+    // Somebody else's access token beside it says nothing of this person (GOTCHAS E5).
+    let stranger = hub.line_user("Stranger").await;
+    let (_, foreign) = liff_tokens(&hub, &liff, &stranger).await;
+    let test = begin(&hub, &account, "liff").await;
+    report(&json!({ "run": test["id"], "id_token": id_token, "access_token": foreign })).await;
+    let done = shown(&hub, &account).await["last_test"].clone();
+    assert_eq!(codes(&done), ["identity_ok", "provider_same", "liff_ok", "liff_opened"], "{done}");
     // Forged: the claims of the real one under another signature, and a page's own word for who it is.
     let [header, claims, _] = id_token.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
     let test = begin(&hub, &account, "liff").await;

@@ -41,6 +41,8 @@ struct ConnectPage {
     /// What LINE or the hub said, in English, where the words of the page do not tell everything.
     said: Option<String>,
     failed: Option<&'static str>,
+    /// The tenant's own account that holds the channel already.
+    held: Option<String>,
     /// Set when another system's address is at LINE.
     elsewhere: Option<Elsewhere>,
     more_open: bool,
@@ -71,6 +73,7 @@ impl ConnectPage {
             steps: Vec::new(),
             said: None,
             failed: None,
+            held: None,
             elsewhere: None,
             more_open: false,
             set_webhook: true,
@@ -312,7 +315,11 @@ fn refused(
     page.set_webhook = new.set_webhook;
     page.steps = steps;
     match error.code {
-        "account_held" => page.failed = Some("accounts-held"),
+        "account_held" => {
+            page.failed = Some("accounts-held");
+            let own = error.extra.get("account_id").and_then(serde_json::Value::as_str);
+            page.held = own.map(|id| format!("/settings/accounts/{id}"));
+        }
         "line_unavailable" if error.extra.get("reason").is_some_and(|reason| reason == "slow_down") => {
             page.failed = Some("keys-line-slow");
         }

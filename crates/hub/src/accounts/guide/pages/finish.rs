@@ -175,13 +175,26 @@ pub(in crate::accounts::guide) async fn live(
     Ok(Page(LivePartial { ui, frame, live }).into_response())
 }
 
+/// The stage of LINE Login, which is a page of the account.
+pub(in crate::accounts::guide) async fn login(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    UrlPath(id): UrlPath<String>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&id)?;
+    let progress = service::get(&hub, &viewer.scope(), &id).await?;
+    let to = progress.account.map_or_else(|| address(&id), |account| format!("{}/login", account.page()));
+    Ok(Redirect::to(&to).into_response())
+}
+
 /// The page at the end, with what to do next.
 pub(in crate::accounts::guide) async fn done(setup: AtSetup, ui: Ui) -> AppResult<Response> {
     let live = look(&setup).await?;
     let page = DonePage {
         ui,
         has: live.progress.setup.has,
-        frame: Frame::of(&live.progress, Stage::Message),
+        frame: Frame::of(&live.progress, live.progress.current()),
         account: live.account,
     };
     Ok(Page(page).into_response())

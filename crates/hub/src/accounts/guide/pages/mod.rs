@@ -37,6 +37,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/setups/{id}/connect", get(connect::show))
         .route("/settings/accounts/setups/{id}/webhook", get(finish::show))
         .route("/settings/accounts/setups/{id}/message", get(finish::show))
+        .route("/settings/accounts/setups/{id}/login", get(finish::login))
         .route("/settings/accounts/setups/{id}/live", get(finish::live))
         .route("/settings/accounts/setups/{id}/done", get(finish::done))
         .route("/settings/accounts/setups/{id}/agree", post(stage::agree))
@@ -101,6 +102,7 @@ impl Stage {
             Self::Connect => "guide-stage-connect",
             Self::Webhook => "guide-stage-webhook",
             Self::Message => "guide-stage-message",
+            Self::Login => "guide-stage-login",
         }
     }
 }
