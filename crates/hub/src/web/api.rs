@@ -251,19 +251,11 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> AppResult<T> {
         let path = error.path().to_string();
         let detail = error.inner().to_string();
         let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-        let unknown = detail.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        if let Some(name) = unknown {
-            let field = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
-            return AppError::invalid_field(
-                &field,
-                "unknown",
-                format!("there is no such field here: {detail}"),
-            );
-        }
         let (field, code) = match (missing, path.as_str()) {
             (Some(name), ".") => (name.to_owned(), "required"),
             (Some(name), path) => (format!("{path}.{name}"), "required"),
             (None, ".") => ("body".to_owned(), "wrong_type"),
+            (None, path) if detail.starts_with("unknown field") => (path.to_owned(), "unknown"),
             (None, path) if detail.starts_with("invalid type") => (path.to_owned(), "wrong_type"),
             (None, path) => (path.to_owned(), "invalid"),
         };

@@ -201,7 +201,7 @@ async fn keys_belong_to_a_tenant_and_to_those_who_may_manage() {
     assert_eq!(reader.post("/signing-keys", json!({ "channel_id": "1" })).await.status, 403);
     assert_eq!(reader.patch(&path, json!({ "kid": "x" })).await.status, 403);
     let (field, code, _) = wrong(&hub.api().post("/signing-keys", json!({ "channel_id": "@shop" })).await);
-    assert_eq!((field.as_str(), code.as_str()), ("channel_id", "invalid"));
+    assert_eq!((field.as_str(), code.as_str()), ("channel_id", "looks_like_line_id"));
     let account = hub.connect_account().await;
     let agent = hub.agent("agent@test.example", &[&account.id]).await;
     assert_eq!(agent.get(&format!("/settings/accounts/{}/credentials", account.id)).await.status, 403);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use line_client::{LineError, WebhookTest};
+use line_client::LineError;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -301,16 +301,6 @@ pub(in crate::accounts) async fn run_test(
         Ok(told) => told,
         Err(error) => return Ok(Err(error)),
     };
-    Ok(Ok(keep_test(hub, account, told, by_hand).await?))
-}
-
-/// Keeps what LINE's test of an account's address said.
-pub(in crate::accounts) async fn keep_test(
-    hub: &Hub,
-    account: &Connected,
-    told: WebhookTest,
-    by_hand: bool,
-) -> AppResult<Test> {
     let test = Test {
         at: hub.now(),
         success: told.success,
@@ -322,7 +312,7 @@ pub(in crate::accounts) async fn keep_test(
     let mut tx = hub.db.begin().await?;
     repo::add_test(&mut tx, &key, (&account.tenant, &account.id, channel), &test, by_hand).await?;
     tx.commit().await?;
-    Ok(test)
+    Ok(Ok(test))
 }
 
 /// Has LINE send an empty, signed webhook to this account's address, for a person or program that asked; at most 20 times an

@@ -139,7 +139,7 @@ impl Scene {
         let csrf = between(&shown, "name=\"csrf\" content=\"", "\"").unwrap_or_default().to_owned();
         let mut fields = fields.to_vec();
         fields.push(("csrf".to_owned(), csrf));
-        let origin = self.hub.hub().config.public_url.origin().ascii_serialization();
+        let origin = self.hub.url.origin().ascii_serialization();
         let request = self.owner.request(Method::POST, action).header("origin", origin);
         let request = request.header("accept-language", "zh-Hant").form(&fields);
         request.send().await.unwrap().text().await.unwrap()
