@@ -28,11 +28,6 @@ impl Deadline {
         Self(Instant::now() + PATIENCE)
     }
 
-    /// Waits for something that asks LINE, but not beyond the deadline; then it is dropped.
-    pub(in crate::accounts) async fn within<T>(self, work: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.0, work).await.ok()
-    }
-
     /// Waits for a call to LINE, but not beyond the deadline.
     pub(in crate::accounts) async fn wait<T>(
         self,
