@@ -19,9 +19,9 @@ const AT_LEAST: usize = 60;
 async fn every_mistake_is_named_with_its_cause_and_its_fix() {
     let Some(hub) = TestHub::new().start().await else { return };
     let mut scene = Scene::new(hub).await;
-    connecting::make(&mut scene).await;
-    later::make(&mut scene).await;
-    login::make(&mut scene).await;
+    Box::pin(connecting::make(&mut scene)).await;
+    Box::pin(later::make(&mut scene)).await;
+    Box::pin(login::make(&mut scene)).await;
     // LINE reaches a hub only where its public address leads to it.
     let Some(hub) = TestHub::new().public_url("http://127.0.0.1:1").start().await else { return };
     let mut scene = scene.at(hub).await;

@@ -176,15 +176,10 @@ pub(in crate::accounts::guide) async fn live(
 }
 
 /// The stage of LINE Login, which is a page of the account.
-pub(in crate::accounts::guide) async fn login(
-    State(hub): State<Hub>,
-    viewer: Viewer,
-    UrlPath(id): UrlPath<String>,
-) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let id = parse(&id)?;
-    let progress = service::get(&hub, &viewer.scope(), &id).await?;
-    let to = progress.account.map_or_else(|| address(&id), |account| format!("{}/login", account.page()));
+pub(in crate::accounts::guide) async fn login(setup: AtSetup) -> AppResult<Response> {
+    let progress = setup.progress().await?;
+    let start = address(&progress.setup.id);
+    let to = progress.account.map_or(start, |account| format!("{}/login", account.page()));
     Ok(Redirect::to(&to).into_response())
 }
 
