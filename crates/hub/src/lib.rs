@@ -3,6 +3,9 @@
 //! In reading order: a webhook comes in through [`ingress`], is kept by [`journal`], becomes [`contacts`] and
 //! [`inbox`] conversations, and what is answered leaves through [`outbox`]. [`wiring`] is the one list of slices.
 
+// A future that holds other calls' futures grows past a thread's stack: box what the lint names.
+#![cfg_attr(not(test), warn(clippy::large_futures))]
+
 pub mod app;
 pub mod clock;
 pub mod config;

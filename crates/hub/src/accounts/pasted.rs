@@ -109,7 +109,12 @@ impl Looks {
 fn is_identity(token: &str) -> bool {
     let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let claims = claims.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-    claims.is_some_and(|claims| claims["iss"] == "https://access.line.me" && claims["sub"].is_string())
+    let text = |claims: &serde_json::Value, name| {
+        claims.get(name).and_then(|value| value.as_str()).map(str::to_owned)
+    };
+    claims.is_some_and(|claims| {
+        text(&claims, "iss").as_deref() == Some("https://access.line.me") && text(&claims, "sub").is_some()
+    })
 }
 
 /// The key of the words for a refusal by what a value looks like; `None` for another code.

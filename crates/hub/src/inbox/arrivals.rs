@@ -52,7 +52,8 @@ impl WhoWrote for Came {
             let found = read::wrote(&hub.db, tenant, account, code, since).await?;
             let is_it = |content: &str| {
                 let content: Value = serde_json::from_str(content).unwrap_or_default();
-                content["type"] == "text" && content["text"].as_str().map(clean).as_deref() == Some(code)
+                let text = |name| content.get(name).and_then(|value| value.as_str());
+                text("type") == Some("text") && text("text").map(clean).as_deref() == Some(code)
             };
             Ok(found.into_iter().find(|(_, content)| is_it(content)).map(|(writer, _)| writer))
         }

@@ -122,9 +122,12 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool, deadline: Dead
     service::flush_one(hub, account).await;
     let before = repo::kept(&hub.db, &account.tenant, &account.id).await?;
     let age = if is_round { MACHINE_SHARED } else { FRESH };
-    let machine = hub.accounts.doctor.machine.findings(hub, age, deadline);
-    let (readings, machine, login) =
-        tokio::join!(read(hub, account, deadline), machine, login(hub, account, deadline));
+    // Boxed, as each holds several calls to LINE: a future of all of them would be too large for a thread's stack.
+    let (readings, machine, login) = tokio::join!(
+        Box::pin(read(hub, account, deadline)),
+        Box::pin(hub.accounts.doctor.machine.findings(hub, age, deadline)),
+        Box::pin(login(hub, account, deadline)),
+    );
     let (mut readings, mut answers) = readings?;
     answers.extend(login);
     if is_round && is_test_due(&readings, &before) {

@@ -50,7 +50,7 @@ pub(in crate::accounts) async fn show(
     if head.account.status == Status::Disconnected {
         return Ok(Redirect::to(&address(&id)).into_response());
     }
-    let found = service::inventory(&hub, &viewer.scope(), &head.account.id).await?;
+    let found = Box::pin(service::inventory(&hub, &viewer.scope(), &head.account.id)).await?;
     Ok(Page(DisconnectPage { ui, head, found, chosen: None }).into_response())
 }
 

@@ -46,8 +46,9 @@ pub async fn change(
     let (scope, deadline) = (who.0, Deadline::start());
     let before = get(hub, scope, id).await?;
     let settings = change.settings.checked()?;
-    let login = login::service::prove(hub, scope, &before, &change.login, deadline).await?;
-    let new = credentials::prove(hub, &before, &change.credentials, deadline).await?;
+    // Boxed, as what is asked of LINE makes large futures.
+    let login = Box::pin(login::service::prove(hub, scope, &before, &change.login, deadline)).await?;
+    let new = Box::pin(credentials::prove(hub, &before, &change.credentials, deadline)).await?;
     let mut tx = hub.db.begin().await?;
     // It may have been disconnected while LINE was asked: then no secret is kept any more.
     let needs_line = login.takes_channel() || new.is_some();
@@ -61,8 +62,8 @@ pub async fn change(
     settings::write(&mut tx, hub, who, id, &settings).await?;
     tx.commit().await?;
     if new.is_some() {
-        credentials::finish(hub, who, id, deadline).await?;
+        Box::pin(credentials::finish(hub, who, id, deadline)).await?;
     }
-    let login = login::service::finish(hub, who, &before, &login, deadline).await;
+    let login = Box::pin(login::service::finish(hub, who, &before, &login, deadline)).await;
     Ok(ChangedAccount { account: get(hub, scope, id).await?, login })
 }

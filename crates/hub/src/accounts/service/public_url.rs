@@ -160,7 +160,7 @@ async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move, deadline: Dead
     let done = match AccountId::parse(&change.account_id) {
         None => Err(AppError::not_found("account")),
         Some(id) if change.kind == "liff" => {
-            let repaired = deadline.within(login::service::repair_liff(hub, who, &id)).await;
+            let repaired = Box::pin(deadline.within(login::service::repair_liff(hub, who, &id))).await;
             repaired.unwrap_or_else(|| Err(AppError::line_unavailable()))
         }
         Some(id) => set(hub, who, &id, &change, deadline).await,
