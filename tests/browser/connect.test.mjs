@@ -221,9 +221,11 @@ describe('connecting an account', () => {
     await click('#check-message a[href$="/done"]');
     await page.waitForURL(/\/done$/);
     await inspect(page, 'done');
-    await page.goto(`${demo.hub}/settings/accounts`);
-    const account = await page.locator('.account-link').last().getAttribute('href');
-    await page.goto(`${demo.hub}${account}/doctor?now=1`);
+    await page.goto(`${hub.hub}/settings/accounts`);
+    const links = await page.locator('a.account-link').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+    assert.equal(links.length, 1, 'the one account of this hub');
+    assert.match(links[0], /^\/settings\/accounts\/acc_[^/]+$/);
+    await page.goto(`${hub.hub}${links[0]}/doctor?now=1`);
     await inspect(page, 'the doctor');
     await page.setViewportSize({ width: 320, height: 700 });
     await page.goto(`${hub.hub}/settings/help`);

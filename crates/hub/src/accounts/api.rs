@@ -22,6 +22,7 @@ use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredential
 use super::settings::{self, Changes};
 use crate::app::Hub;
 use crate::clock::Timestamp;
+use crate::db::LogAndIgnore as _;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _, SigningKeyId};
 use crate::web::api::{
@@ -296,7 +297,9 @@ const fn yes() -> bool {
 }
 
 /// Connects an account. 422 names the wrong value with LINE's own reason; 409 `account_held` when it is connected
-/// already (with `account_id` where it is your own); 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another system.
+/// already (with `account_id` where it is your own); 409 `webhook_elsewhere` with `current_endpoint` and `active` when LINE sends the events to another
+/// system; 429 `webhook_tests_used_up` when the channel's webhook was tested too
+/// often within an hour.
 #[utoipa::path(post, path = "/accounts", tag = "Accounts", request_body = NewAccountBody,
     responses((status = 201, body = AccountView), AsksLine, Problems))]
 async fn connect_account(
@@ -317,7 +320,8 @@ async fn connect_account(
         take_over: body.take_over,
     };
     let account = service::connect(&hub, (&caller.scope, &caller.actor()), &new, &|_, _| {}).await?;
-    guide::service::close(&hub, &caller.scope, &account.channel_id).await?;
+    let closed = guide::service::close(&hub, &caller.scope, &account.channel_id).await;
+    closed.log_and_ignore("closing the set-ups of a channel that is connected");
     Ok((StatusCode::CREATED, Json(AccountView::of(&hub, &caller, account).await?)))
 }
 

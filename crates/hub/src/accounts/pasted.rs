@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::accounts::model::check_channel_id;
 use crate::error::FieldError;
 
 /// What was pasted, as LINE wrote it: without blanks, line breaks and marks that nobody sees, and with the ASCII that a
@@ -13,6 +14,12 @@ use crate::error::FieldError;
 #[must_use]
 pub fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && !is_unseen(*c)).map(narrow).collect()
+}
+
+/// A channel's ID (PLATFORM 3: digits), or nothing: what was pasted into the wrong field may be the secret, so it is neither
+/// kept nor shown again.
+pub(in crate::accounts) fn id_or_nothing(text: &str) -> String {
+    Some(clean(text)).filter(|text| check_channel_id(text).is_ok()).unwrap_or_default()
 }
 
 /// Marks without width: zero-width spaces and joiners, directions, the byte order mark, soft hyphens.

@@ -49,7 +49,7 @@ impl WhoWrote for Came {
         since: Timestamp,
     ) -> BoxFuture<'a, DbResult<Option<String>>> {
         async move {
-            let found = read::wrote(&hub.db, tenant, account, code, since).await?;
+            let found = read::wrote(&hub.db, tenant, account, since).await?;
             let is_it = |content: &str| {
                 let content: Value = serde_json::from_str(content).unwrap_or_default();
                 let text = |name| content.get(name).and_then(|value| value.as_str());

@@ -1,6 +1,8 @@
 //! The guided set-up over HTTP: what it asks, what it keeps, what it watches, and who may see it.
 
+use hub::accounts::guide::Has;
 use hub::accounts::guide::service;
+use hub::accounts::service::NewAccount;
 use hub::ids::{Id as _, SetupId};
 use hub::scope::Scope;
 use hub::team::{self, Actor};
@@ -296,6 +298,22 @@ async fn tries_of_one_channel_share_a_set_up(#[case] engine: Engine) {
         assert!(refused.body.contains("is-failed"), "{}", refused.body);
     }
     assert_eq!(offered(&owner).await, before, "a connected channel needs none");
+    // A set-up that was forgotten while its channel was tried is not named: there is nothing to show of it.
+    let scope = hub.scope();
+    let gone = SetupId::parse(&format!("set_{}", "0".repeat(26)));
+    let new = NewAccount {
+        channel_id: id(&one),
+        channel_secret: line_client::Secret::from("0000"),
+        access_token: None,
+        signing_key: None,
+        line_id: None,
+        set_webhook: true,
+        take_over: false,
+    };
+    let who = (&scope, &Actor::System("test"));
+    let (refused, kept) =
+        service::connect(hub.hub(), who, (Some(gone.unwrap()), Has::Api), &new, &|_, _| {}).await;
+    assert_eq!((refused.unwrap_err().status.as_u16(), kept.unwrap()), (422, None));
     let secret = two["channelSecret"].as_str().unwrap();
     hub.api()
         .post("/accounts", json!({ "channel_id": id(&two), "channel_secret": secret }))
@@ -545,6 +563,33 @@ async fn the_set_up_leads_to_line_login_and_to_the_account_that_is_there() {
         checks["checks"].as_array().unwrap().iter().find(|check| check["code"] == "webhook_test").cloned();
     assert_eq!(test.as_ref().map(|test| &test["status"]), Some(&json!("ok")), "{checks}");
     assert!(owner.get(&format!("{root}/done")).await.body.contains(&format!("href=\"{page}/login\"")));
+    // After the first message its stage is what is left, until the account has a Login channel.
+    let connected = hub.api().get(&format!("/accounts/{account}")).await.expect(200);
+    let account_at_line = testkit::Account {
+        id: account.clone(),
+        webhook_url: connected["webhook_url"].as_str().unwrap().parse().unwrap(),
+        channel_id: id.to_owned(),
+        channel_secret: secret.to_owned(),
+        bot_user_id: channel["botUserId"].as_str().unwrap().to_owned(),
+        connected,
+    };
+    let friend = hub.line_user("小雨").await;
+    friend.follows(&account_at_line).await;
+    friend.says(&account_at_line, "今天有營業嗎").await;
+    hub.settle().await;
+    let setups = async || hub.api().get("/setups").await.expect(200)["items"][0].clone();
+    assert_eq!(owner.get(&format!("{root}/webhook")).await.status, 200);
+    assert!(setups().await["done_at"].is_string());
+    assert_eq!(leads(&owner, &root).await, format!("{root}/login"));
+    assert_eq!(offered(&owner).await, [root.clone()]);
+    let made = hub.control.get(&format!("/channels/{id}")).await["providerId"].clone();
+    let made = json!({ "providerId": made, "type": "login", "name": "Login" });
+    let made = hub.control.post("/channels", made).await;
+    let body =
+        json!({ "login_channel_id": made["channelId"], "login_channel_secret": made["channelSecret"] });
+    hub.api().patch(&format!("/accounts/{account}"), body).await.expect(200);
+    assert!(offered(&owner).await.is_empty());
+    assert_eq!(leads(&owner, &root).await, format!("{root}/login"), "the last, when all are done");
     // Connected already: here it is; another team's is not named.
     let held = owner.submit(&format!("{NEW}?has=api"), NEW, &form).await;
     assert!(held.status == 409 && held.body.contains(&format!("href=\"{page}\"")), "{}", held.body);

@@ -75,6 +75,7 @@ struct StageView {
 
 /// A Provider at LINE.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct ProviderView {
     /// Its name: the company's, at most 100 characters.
     name: String,
@@ -138,6 +139,7 @@ async fn list_setups(
 
 /// A set-up to begin.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewSetupBody {
     /// What the owner has at LINE; it decides which stages there are.
     has: Has,
@@ -169,6 +171,7 @@ async fn get_setup(
 
 /// What to change of a set-up; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct SetupChange {
     /// What the owner has at LINE.
     has: Option<Has>,

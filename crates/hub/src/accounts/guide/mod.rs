@@ -22,6 +22,7 @@ use crate::ids::AccountId;
 use crate::scope::Scope;
 use crate::web::SettingsEntry;
 
+pub use model::Has;
 pub(super) use pages::Open;
 pub use pages::routes;
 pub(crate) use repo::STATEMENTS;

@@ -197,7 +197,8 @@ impl Progress {
     #[must_use]
     pub fn current(&self) -> Stage {
         let open = self.states().into_iter().find(|(_, state)| *state != StageState::Done);
-        open.map_or(Stage::Message, |(stage, _)| stage)
+        let last = self.stages().last().copied().unwrap_or(Stage::Message);
+        open.map_or(last, |(stage, _)| stage)
     }
 
     /// How a stage is.

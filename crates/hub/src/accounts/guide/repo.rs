@@ -15,21 +15,22 @@ macro_rules! columns {
 }
 
 statements! {
-    OPEN = { concat!(columns!(), " WHERE tenant_id = $1 AND done_at IS NULL ORDER BY updated_at DESC, id DESC LIMIT $2") };
+    // The stage of LINE Login comes after the first message: with it, a set-up of a connected account waits for its channel.
+    OPEN = { concat!(columns!(), " AS s WHERE s.tenant_id = $1 AND (s.done_at IS NULL OR s.has = 'login'
+            AND s.account_id IN (SELECT a.id FROM accounts AS a WHERE a.tenant_id = $1 AND a.status <> 'disconnected')
+            AND s.account_id NOT IN (SELECT l.account_id FROM login_channels AS l WHERE l.tenant_id = $1))
+        ORDER BY s.updated_at DESC, s.id DESC LIMIT $2") };
     PAGE = { concat!(columns!(), " WHERE tenant_id = $1 AND (created_at, id) > ($2, $3)
         ORDER BY created_at, id LIMIT $4") };
     // The one of a channel that waits; without a channel, what a try left of which no channel's ID is known.
     WAITING = { concat!(columns!(), " WHERE tenant_id = $1 AND done_at IS NULL AND account_id IS NULL AND
             (channel_id = CAST($2 AS TEXT) OR CAST($2 AS TEXT) IS NULL AND channel_id IS NULL AND failure IS NOT NULL)
         ORDER BY updated_at DESC, id DESC LIMIT 1") };
-    IS_CONNECTED = { "SELECT 1 FROM accounts WHERE tenant_id = $1 AND messenger = 'line' AND channel_id = $2
-        AND status <> 'disconnected'" };
     CLOSE_TICKS = { "DELETE FROM setup_ticks WHERE tenant_id = $1 AND setup_id IN (SELECT id FROM setups
         WHERE tenant_id = $1 AND channel_id = $2 AND done_at IS NULL AND id <> $3)" };
     CLOSE = { "DELETE FROM setups WHERE tenant_id = $1 AND channel_id = $2 AND done_at IS NULL AND id <> $3" };
     SET_HAS = { "UPDATE setups SET has = $3 WHERE tenant_id = $1 AND id = $2" };
     FIND = { concat!(columns!(), " WHERE tenant_id = $1 AND id = $2") };
-    OF_ACCOUNT = { concat!(columns!(), " WHERE tenant_id = $1 AND account_id = $2 ORDER BY updated_at DESC, id DESC LIMIT 1") };
     TICKS = { "SELECT step, ticked_at, ticked_by FROM setup_ticks WHERE tenant_id = $1 AND setup_id = $2 ORDER BY step" };
     INSERT = { "INSERT INTO setups (id, tenant_id, has, created_at, created_by, updated_at, updated_by)
         VALUES ($1, $2, $3, $4, $5, $4, $5)" };
@@ -46,7 +47,7 @@ statements! {
     DROP = { "DELETE FROM setups WHERE tenant_id = $1 AND id = $2" };
 }
 
-/// The set-ups of a tenant that are not done, the one worked on last first.
+/// The set-ups of a tenant that have a stage left, the one worked on last first.
 pub(super) async fn open(db: &Db, scope: &Scope, limit: i64) -> DbResult<Vec<Setup>> {
     db.all(&OPEN, args![scope.tenant(), limit]).await
 }
@@ -67,12 +68,6 @@ pub(super) async fn waiting(db: &Db, scope: &Scope, channel: Option<&str>) -> Db
     db.opt(&WAITING, args![scope.tenant(), channel]).await
 }
 
-/// Whether a channel is connected in the tenant.
-pub(super) async fn is_connected(db: &Db, scope: &Scope, channel: &str) -> DbResult<bool> {
-    let row: Option<(i32,)> = db.opt(&IS_CONNECTED, args![scope.tenant(), channel]).await?;
-    Ok(row.is_some())
-}
-
 /// Forgets the set-ups of a channel that are not done, but one.
 pub(super) async fn close(tx: &mut Tx, scope: &Scope, channel: &str, but: Option<&SetupId>) -> DbResult<()> {
     let but = but.map_or("", |id| id.as_str());
@@ -87,11 +82,6 @@ pub(super) async fn set_has(tx: &mut Tx, scope: &Scope, id: &SetupId, has: Has) 
 
 pub(super) async fn find(db: &Db, scope: &Scope, id: &SetupId) -> DbResult<Option<Setup>> {
     db.opt(&FIND, args![scope.tenant(), id]).await
-}
-
-/// The newest set-up of an account.
-pub(super) async fn of_account(db: &Db, scope: &Scope, id: &AccountId) -> DbResult<Option<Setup>> {
-    db.opt(&OF_ACCOUNT, args![scope.tenant(), id]).await
 }
 
 pub(super) async fn ticks(db: &Db, scope: &Scope, id: &SetupId) -> DbResult<Vec<Tick>> {

@@ -10,13 +10,13 @@ use serde_json::json;
 use super::Arrival;
 use super::model::{Has, Path, Progress, ProviderKind, Setup, Stage, Step, Webhook, webhook};
 use super::repo;
-use crate::accounts::login;
-use crate::accounts::model::{Account, check_channel_id};
-use crate::accounts::pasted::clean;
+use crate::accounts::model::Account;
+use crate::accounts::pasted::id_or_nothing;
 use crate::accounts::service::{self as accounts, NewAccount};
+use crate::accounts::{login, repo as accounts_repo};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::Tx;
+use crate::db::{DbResult, Tx};
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, SetupId, TenantId};
 use crate::scope::Scope;
@@ -77,7 +77,7 @@ pub async fn company(hub: &Hub, tenant: &TenantId) -> AppResult<Company> {
     })
 }
 
-/// The set-ups that are not done, the one worked on last first.
+/// The set-ups that have a stage left, the one worked on last first.
 ///
 /// # Errors
 /// The database does not answer.
@@ -302,12 +302,6 @@ pub async fn connect(
     (result, kept)
 }
 
-/// A channel's ID (PLATFORM 3: digits), or nothing: what was pasted into the wrong field may be the secret, so it is neither
-/// kept nor shown again.
-pub(in crate::accounts) fn id_or_nothing(text: &str) -> String {
-    Some(clean(text)).filter(|text| check_channel_id(text).is_ok()).unwrap_or_default()
-}
-
 async fn keep(
     hub: &Hub,
     who: Who<'_>,
@@ -316,8 +310,11 @@ async fn keep(
     result: &AppResult<Account>,
 ) -> AppResult<Option<SetupId>> {
     let channel = id_or_nothing(&new.channel_id);
-    if result.is_err() && repo::is_connected(&hub.db, who.0, &channel).await? {
-        return Ok(id);
+    let is_connected = accounts_repo::connected_with(&hub.db, who.0.tenant(), &channel).await?.is_some();
+    if result.is_err() && is_connected {
+        // What was named may be gone: another try of the channel has closed it, or a person has forgotten it.
+        let Some(id) = id else { return Ok(None) };
+        return Ok(repo::find(&hub.db, who.0, &id).await?.map(|setup| setup.id));
     }
     let id = one_of_channel(hub, who, (id, has), &channel).await?;
     let mut tx = begin(hub, who, &id).await?;
@@ -361,11 +358,10 @@ async fn one_of_channel(
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn close(hub: &Hub, scope: &Scope, channel: &str) -> AppResult<()> {
+pub async fn close(hub: &Hub, scope: &Scope, channel: &str) -> DbResult<()> {
     let mut tx = hub.db.begin().await?;
     repo::close(&mut tx, scope, channel, None).await?;
-    tx.commit().await?;
-    Ok(())
+    tx.commit().await
 }
 
 /// Keeps the channel's ID in a set-up (in the channel's, or a new one, when `id` is `None` or forgotten), before anything is
@@ -476,15 +472,6 @@ impl Watch {
         let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.get(&account.id).copied().max(account.checked_at)
     }
-}
-
-/// The newest set-up of an account, for "continue set-up" on its page; `None` when there is none, or it is done.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn of_account(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Option<SetupId>> {
-    let setup = repo::of_account(&hub.db, scope, id).await?;
-    Ok(setup.filter(|setup| setup.done_at.is_none()).map(|setup| setup.id))
 }
 
 /// Which path a set-up's form shows, of what an address says.

@@ -18,10 +18,9 @@ use super::model::{
 };
 use super::run;
 use super::service::{self, Change, Line};
-use crate::accounts::guide::service::id_or_nothing;
 use crate::accounts::model::{Account, Status};
 use crate::accounts::pages::{AccountHead, Tab};
-use crate::accounts::pasted::looks_words;
+use crate::accounts::pasted::{id_or_nothing, looks_words};
 use crate::accounts::service::{self as accounts, StepState};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
@@ -99,6 +98,11 @@ impl LoginBlock {
 
     pub(in crate::accounts) fn limit(&self) -> i64 {
         i64::try_from(MAX_LIFF_APPS).unwrap_or(i64::MAX)
+    }
+
+    /// Whether LINE has a LIFF app that another Login channel would put an end to.
+    pub(in crate::accounts) fn has_liff(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.liff_id.is_some())
     }
 
     /// Whether something is to be repaired that the hub can repair.

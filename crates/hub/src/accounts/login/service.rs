@@ -39,12 +39,6 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether it changes anything.
-    #[must_use]
-    pub fn is_some(&self) -> bool {
-        self.touches_channel() || self.touches_settings()
-    }
-
     fn touches_settings(&self) -> bool {
         self.share.is_some()
             || self.add_friend.is_some()
@@ -272,7 +266,7 @@ pub(in crate::accounts) async fn write(
 }
 
 /// What follows at LINE once a change is committed: the LIFF app of a channel that was taken is found, made or put right,
-/// and that of the channel before is removed. Tells line by line what was done; what LINE does not do undoes nothing.
+/// and once it stands, that of the channel before is removed. Tells line by line what was done; what LINE does not do undoes nothing.
 pub(in crate::accounts) async fn finish(
     hub: &Hub,
     who: (&Scope, &Actor),
@@ -281,23 +275,30 @@ pub(in crate::accounts) async fn finish(
     deadline: Deadline,
 ) -> Vec<Line> {
     let Some(taken) = &proven.channel else { return Vec::new() };
+    let made = made_sure(hub, who.0, account, deadline).await;
     let mut lines = vec![
         ("login-line-accepted", StepState::Done),
         ("login-line-kind", StepState::Done),
         ("login-line-saved", StepState::Done),
-        made_sure(hub, who.0, account, deadline).await,
+        made,
     ];
     let orphan = proven.before.as_ref().filter(|row| taken.is_other && row.liff_id.is_some());
     if let Some(row) = orphan {
-        lines.push(orphaned(hub, who, row, deadline).await);
+        lines.push(orphaned(hub, who, row, (made.1 == StepState::Done, deadline)).await);
     }
     lines
 }
 
-/// The LIFF app of the channel before: its pages open no more, so it goes if it is this hub's, else a person is told.
-async fn orphaned(hub: &Hub, who: (&Scope, &Actor), row: &LoginChannel, deadline: Deadline) -> Line {
+/// The LIFF app of the channel before: its pages open no more, so it goes if it is this hub's and the new one `stands`, else a
+/// person is told.
+async fn orphaned(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    row: &LoginChannel,
+    (stands, deadline): (bool, Deadline),
+) -> Line {
     let is_ours = row.liff_endpoint.as_deref().is_some_and(|at| at.ends_with(&liff_path(&row.account_id)));
-    let removed = match is_ours {
+    let removed = match is_ours && stands {
         true => liff::clean_up(hub, Some(row), deadline).await.status,
         false => "manual",
     };

@@ -7,6 +7,7 @@ use crate::accounts::repo;
 use crate::accounts::service::NewCredentials;
 use crate::accounts::{login, settings};
 use crate::app::Hub;
+use crate::db::LogAndIgnore as _;
 use crate::error::AppResult;
 use crate::ids::AccountId;
 use crate::scope::Scope;
@@ -62,7 +63,8 @@ pub async fn change(
     settings::write(&mut tx, hub, who, id, &settings).await?;
     tx.commit().await?;
     if new.is_some() {
-        Box::pin(credentials::finish(hub, who, id, deadline)).await?;
+        let verified = Box::pin(credentials::finish(hub, who, id, deadline)).await;
+        verified.log_and_ignore("verifying what waited for new credentials");
     }
     let login = Box::pin(login::service::finish(hub, who, &before, &login, deadline)).await;
     Ok(ChangedAccount { account: get(hub, scope, id).await?, login })

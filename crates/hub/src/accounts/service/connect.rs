@@ -123,8 +123,9 @@ pub type Progress<'a> = &'a (dyn Fn(Step, StepState) + Send + Sync);
 ///
 /// # Errors
 /// 422 naming the wrong value with LINE's own reason, or `webhook_unreachable` with LINE's `reason` and `reason_detail`;
-/// 409 `account_held` (with `account_id` where it is the tenant's own), 409 `webhook_elsewhere` with `current_endpoint` and `active`; 502 when LINE does not answer.
-/// After an error nothing has changed.
+/// 409 `account_held` (with `account_id` where it is the tenant's own), 409 `webhook_elsewhere` with `current_endpoint` and
+/// `active`; 429 `webhook_tests_used_up` when the channel's webhook was tested too often within an hour; 502 when LINE does
+/// not answer. After an error nothing has changed.
 pub async fn connect(
     hub: &Hub,
     who: (&Scope, &Actor),

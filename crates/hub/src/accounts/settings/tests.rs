@@ -162,6 +162,7 @@ async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
     world.change(Changes { ticks: vec![(Tick::Redelivery, true)], ..Changes::default() }).await;
     let stranger = Scope::tenant_wide(tenant(&world.test, "別家").await);
     let ungranted = Scope::agent(world.tenant.clone(), hub.id());
+    let other = testing::connected(hub, &world.tenant, "1656000002").await.id.clone();
     for scope in [&stranger, &ungranted] {
         assert_eq!(plan::ticks(hub, scope, &world.id).await.unwrap(), []);
         assert_eq!(blocks(hub, scope, &world.id).await.unwrap(), []);
@@ -169,7 +170,9 @@ async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
         let changes = Changes { plan: Some(Plan::B), ..Changes::default() };
         let refused = change(hub, (scope, &ACTOR), &world.id, &changes).await.unwrap_err();
         assert_eq!(refused.code, "not_found");
-        assert_eq!(copy(hub, (scope, &ACTOR), &world.id, &world.id).await.unwrap_err().code, "not_found");
+        for (from, to) in [(&world.id, &other), (&other, &world.id)] {
+            assert_eq!(copy(hub, (scope, &ACTOR), from, to).await.unwrap_err().code, "not_found");
+        }
         assert!(service::public_url_moves(hub, scope).await.unwrap().is_empty());
     }
     assert_eq!(service::get(hub, &world.scope(), &world.id).await.unwrap().plan, Plan::A);

@@ -92,6 +92,7 @@ async fn bodies_of_calls_know_their_fields() {
         (format!("{one}/copy-settings"), json!({ "from": account.id })),
         (format!("{one}/login-test"), json!({ "kind": "login" })),
         ("/signing-keys".to_owned(), json!({ "channel_id": account.channel_id })),
+        ("/setups".to_owned(), json!({ "has": "api" })),
     ] {
         let mut body = body;
         body["oops"] = json!(1);
@@ -103,7 +104,23 @@ async fn bodies_of_calls_know_their_fields() {
             "{path}"
         );
     }
-    assert_eq!(hub.api().get("/signing-keys").await.expect(200)["items"], json!([]));
+    for list in ["/signing-keys", "/setups"] {
+        assert_eq!(hub.api().get(list).await.expect(200)["items"], json!([]), "{list}");
+    }
+    let setup = hub.api().post("/setups", json!({ "has": "account" })).await.expect(201);
+    let path = format!("/setups/{}", text(&setup["id"]));
+    for (body, field) in [
+        (json!({ "has": "nothing", "tick": {} }), "tick"),
+        (json!({ "provider": { "name": "三杯茶", "kind": "new", "oops": 1 } }), "provider.oops"),
+    ] {
+        let refused = hub.api().patch(&path, body).await;
+        let error = refused.json()["errors"][0].clone();
+        assert_eq!(
+            (refused.status.as_u16(), &error["field"], &error["code"]),
+            (422, &json!(field), &json!("unknown"))
+        );
+    }
+    assert_eq!(hub.api().get(&path).await.expect(200), setup);
     // S2-07: copying from itself is a slip, by program and on the page.
     let refused = hub.api().post(&format!("{one}/copy-settings"), json!({ "from": account.id })).await;
     let error = refused.json()["errors"][0].clone();
@@ -126,18 +143,32 @@ async fn another_login_channel_takes_the_liff_app_of_the_one_before_away() {
         login_channel(&hub, &account, None).await,
         login_channel(&hub, &account, None).await,
         login_channel(&hub, &account, None).await,
+        login_channel(&hub, &account, None).await,
     ];
-    let [first, second, third] = &channels;
+    let [first, second, third, full] = &channels;
+    let owner = hub.owner().await;
+    let page = format!("/settings/accounts/{}", account.id);
+    assert!(!owner.get(&page).await.body.contains("links to it open nothing any more"));
     save(&hub, &account, first).await;
     let foreign = json!({ "view": { "type": "full", "url": "https://shop.example/" } });
     hub.control.post(&format!("/channels/{}/liff-apps", first.id), foreign).await;
-    let owner = hub.owner().await;
-    let page = format!("/settings/accounts/{}", account.id);
     let change = async |login: &Login| {
         let fields =
             [("login_channel_id", login.id.as_str()), ("login_channel_secret", login.secret.as_str())];
         owner.submit(&page, &format!("{page}/login"), &fields).await.body
     };
+    // It is told before.
+    let hint = "links to it open nothing any more";
+    assert!(owner.get(&page).await.body.contains(hint));
+    // As long as the new one does not stand, the former stays: LINE has no place for another app.
+    for place in 0..30 {
+        let view = json!({ "view": { "type": "full", "url": format!("https://shop.example/{place}") } });
+        hub.control.post(&format!("/channels/{}/liff-apps", full.id), view).await;
+    }
+    let told = change(full).await;
+    assert!(told.contains("No LIFF app was made") && told.contains("is still at LINE"), "{told}");
+    assert_eq!(apps(&hub, first).await.len(), 2, "the former app stays");
+    save(&hub, &account, first).await;
     let told = change(second).await;
     assert!(told.contains("LIFF app of the former Login channel is removed"), "{told}");
     let left = apps(&hub, first).await;

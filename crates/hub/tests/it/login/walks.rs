@@ -135,9 +135,12 @@ async fn follow(hub: &TestHub, person: &LineUser, channel: &str) {
     hub.control.post(&format!("/users/{}/follow", person.user), json!({ "channelId": channel })).await;
 }
 
-/// Somebody writes the code of the account's last test, as it comes from a keyboard.
+/// Somebody writes the code of the account's last test, as it comes from a keyboard: grouped, and in wide digits.
 async fn writes_code(hub: &TestHub, account: &Account, person: &LineUser, code: &Value) -> Value {
-    person.says(account, &format!(" {} ", text(code))).await;
+    let wide = |digit: char| char::from_u32(u32::from(digit) + 0xFEE0).unwrap();
+    let typed: String = text(code).chars().map(wide).collect();
+    let (one, two) = typed.split_at(typed.len() / 2);
+    person.says(account, &format!(" {one} {two} ")).await;
     hub.settle().await;
     shown(hub, account).await["last_test"].clone()
 }

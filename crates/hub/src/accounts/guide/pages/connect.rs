@@ -14,7 +14,7 @@ use super::{AtSetup, Frame, address};
 use crate::accounts::keys::{self, KeyState, SigningKey};
 use crate::accounts::model::check_channel_id;
 use crate::accounts::pages::field_words;
-use crate::accounts::pasted::clean;
+use crate::accounts::pasted::{clean, id_or_nothing};
 use crate::accounts::service::{NewAccount, Step, StepState};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
@@ -302,7 +302,7 @@ fn refused(
     error: &AppError,
 ) -> ConnectPage {
     let mut form = FormState::new()
-        .with("channel_id", service::id_or_nothing(&new.channel_id))
+        .with("channel_id", id_or_nothing(&new.channel_id))
         .with("line_id", new.line_id.as_deref().unwrap_or_default());
     for wrong in &error.fields {
         form = form.wrong(&wrong.field, field_words(&wrong.field, wrong.code));
