@@ -736,7 +736,7 @@ async fn a_person_connects_looks_and_disconnects() {
     let (status, to, html) = browser.post(NEW, NEW, &form).await;
     assert!(status.is_redirection() && to.ends_with("/webhook"), "{html}");
     let html = browser.get(&to).await;
-    for line in ["LINE accepts channel ID and secret", "LINE&#39;s test reached this hub", "set at LINE"] {
+    for line in ["LINE accepts the credentials", "LINE&#39;s test reached this hub", "set at LINE"] {
         assert!(html.contains(line), "{line} in {html}");
     }
     let account = scene.test.hub.accounts.all()[0].id.to_string();

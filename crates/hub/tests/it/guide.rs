@@ -299,8 +299,7 @@ async fn tries_of_one_channel_share_a_set_up(#[case] engine: Engine) {
     }
     assert_eq!(offered(&owner).await, before, "a connected channel needs none");
     // A set-up that was forgotten while its channel was tried is not named: there is nothing to show of it.
-    let scope = hub.scope();
-    let gone = SetupId::parse(&format!("set_{}", "0".repeat(26)));
+    let (scope, gone) = (hub.scope(), SetupId::parse(&format!("set_{}", "0".repeat(26))));
     let new = NewAccount {
         channel_id: id(&one),
         channel_secret: line_client::Secret::from("0000"),
@@ -311,8 +310,7 @@ async fn tries_of_one_channel_share_a_set_up(#[case] engine: Engine) {
         take_over: false,
     };
     let who = (&scope, &Actor::System("test"));
-    let (refused, kept) =
-        service::connect(hub.hub(), who, (Some(gone.unwrap()), Has::Api), &new, &|_, _| {}).await;
+    let (refused, kept) = service::connect(hub.hub(), who, (gone, Has::Api), &new, &|_, _| {}).await;
     assert_eq!((refused.unwrap_err().status.as_u16(), kept.unwrap()), (422, None));
     let secret = two["channelSecret"].as_str().unwrap();
     hub.api()
@@ -582,8 +580,7 @@ async fn the_set_up_leads_to_line_login_and_to_the_account_that_is_there() {
     assert!(setups().await["done_at"].is_string());
     assert_eq!(leads(&owner, &root).await, format!("{root}/login"));
     assert_eq!(offered(&owner).await, [root.clone()]);
-    let made = hub.control.get(&format!("/channels/{id}")).await["providerId"].clone();
-    let made = json!({ "providerId": made, "type": "login", "name": "Login" });
+    let made = json!({ "providerId": channel["providerId"], "type": "login", "name": "Login" });
     let made = hub.control.post("/channels", made).await;
     let body =
         json!({ "login_channel_id": made["channelId"], "login_channel_secret": made["channelSecret"] });
