@@ -86,7 +86,8 @@ export async function startHub(sandbox) {
   const data = ['--data-dir', folder];
   const add = ['user', 'add', '--email', OWNER.email, '--role', 'owner', ...data];
   execFileSync(process.env.TRUNKLINE, add, { input: `${OWNER.password}\n`, stdio: ['pipe', 'ignore', 'inherit'] });
-  const line = ['--line-api-url', '--line-data-url', '--line-access-url', '--liff-url'].flatMap((flag) => [flag, sandbox]);
+  const line = ['--line-api-url', '--line-data-url', '--line-access-url'].flatMap((flag) => [flag, sandbox]);
+  line.push('--liff-url', new URL('/liff', sandbox).href);
   const ready = (text) => /Trunkline is ready at (http:\S+)/.exec(text)?.[1];
   const { found, said, stop } = await launch(['serve', '--listen', '127.0.0.1:0', '--log', 'warn', ...data, ...line], ready);
   const end = async () => {

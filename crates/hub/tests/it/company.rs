@@ -43,6 +43,10 @@ async fn a_company_says_its_name_market_policies_and_videos(#[case] engine: Engi
     assert!(!shown.body.contains("<script>alert"), "what an owner writes is text");
     assert_eq!(hub.anon().get(&path.replace("privacy", "terms")).await.status, 404, "there is no such text");
     assert_eq!(hub.anon().get("/legal/nobody/privacy").await.status, 404);
+    let zone = api.patch("/company", json!({ "time_zone": "Asia/Taipei" })).await.expect(200);
+    assert_eq!(zone["time_zone"], "Asia/Taipei");
+    let wrong = api.patch("/company", json!({ "time_zone": "" })).await.expect(422);
+    assert_eq!(wrong["errors"][0]["field"], "time_zone");
     // One's own address goes first; the hub's page stays where LINE's forms may still name it.
     let later =
         api.patch("/company", json!({ "privacy_url": "https://tea.example/privacy" })).await.expect(200);
@@ -70,8 +74,15 @@ async fn the_form_names_each_wrong_value_and_keeps_what_was_typed() {
     assert_eq!(refused.status, 422);
     assert_eq!(refused.body.matches("aria-invalid").count(), 3, "{}", refused.body);
     assert!(refused.body.contains("value=\"tea.example\"") && refused.body.contains("小森茶行"));
-    let fields = [("name", "小森茶行"), ("country", "TW"), ("site_url", "https://tea.example")];
+    let fields = [
+        ("name", "小森茶行"),
+        ("country", "TW"),
+        ("time_zone", "Asia/Tokyo"),
+        ("site_url", "https://tea.example"),
+    ];
     assert_eq!(owner.submit("/settings/company", "/settings/company", &fields).await.status, 303);
+    let shown = owner.get("/settings/company").await.body;
+    assert!(shown.contains("<option value=\"Asia/Tokyo\" selected>"), "{shown}");
     assert!(owner.get("/settings/company").await.body.contains("https://tea.example"));
     let log = owner.get("/settings/audit-log").await.body;
     assert!(log.contains("Changed the company"), "{log}");

@@ -27,6 +27,8 @@ struct CompanyView {
     name: String,
     /// Its market; guessed by the time zone until one is given.
     country: Option<Country>,
+    /// The zone in which its people see times: `Asia/Taipei`.
+    time_zone: String,
     /// Its public site.
     site_url: Option<String>,
     /// Its own privacy policy.
@@ -62,6 +64,7 @@ impl CompanyView {
             terms_address: company.address(&hub.config, Document::Terms),
             name: company.name,
             country: company.country,
+            time_zone: company.time_zone,
             site_url: company.site_url,
             privacy_url: company.privacy_url,
             terms_url: company.terms_url,
@@ -90,6 +93,8 @@ struct CompanyBody {
     name: Option<String>,
     /// `TW`, `JP`, `TH` or `other`.
     country: Option<String>,
+    /// A name of the IANA database: `Asia/Taipei`.
+    time_zone: Option<String>,
     /// An https address.
     site_url: Option<String>,
     /// An https address.
@@ -117,6 +122,7 @@ async fn change_company(
     let changes = Changes {
         name: body.name,
         country: body.country,
+        time_zone: body.time_zone,
         site_url: body.site_url,
         privacy_url: body.privacy_url,
         terms_url: body.terms_url,

@@ -101,6 +101,8 @@ pub struct Company {
     pub name: String,
     /// Its market; guessed by the tenant's time zone until one is given.
     pub country: Option<Country>,
+    /// The zone in which its people see times: `Asia/Taipei`.
+    pub time_zone: String,
     /// Its public site.
     pub site_url: Option<String>,
     /// Its own privacy policy.
@@ -156,6 +158,8 @@ pub struct Changes {
     pub name: Option<String>,
     /// A country's code, or the empty text.
     pub country: Option<String>,
+    /// See [`Company::time_zone`]; cannot be removed.
+    pub time_zone: Option<String>,
     /// See [`Company::site_url`].
     pub site_url: Option<String>,
     /// See [`Company::privacy_url`].
@@ -177,6 +181,7 @@ pub struct Changes {
 pub(super) struct Values {
     pub(super) name: Option<String>,
     pub(super) country: Option<String>,
+    pub(super) time_zone: Option<String>,
     pub(super) site_url: Option<String>,
     pub(super) privacy_url: Option<String>,
     pub(super) terms_url: Option<String>,
@@ -190,9 +195,10 @@ impl Values {
     /// Puts changes in; gives the names of the fields that are different now.
     pub(super) fn apply(&mut self, changes: Changes) -> Result<Vec<&'static str>, Vec<FieldError>> {
         let (mut errors, mut changed) = (Vec::new(), Vec::new());
-        let fields: [(&'static str, Option<String>, &mut Option<String>, Rule); 8] = [
+        let fields: [(&'static str, Option<String>, &mut Option<String>, Rule); 9] = [
             ("name", changes.name, &mut self.name, Rule::Name),
             ("country", changes.country, &mut self.country, Rule::Country),
+            ("time_zone", changes.time_zone, &mut self.time_zone, Rule::Zone),
             ("site_url", changes.site_url, &mut self.site_url, Rule::Https),
             ("privacy_url", changes.privacy_url, &mut self.privacy_url, Rule::Https),
             ("terms_url", changes.terms_url, &mut self.terms_url, Rule::Https),
@@ -236,6 +242,7 @@ impl Values {
 enum Rule {
     Name,
     Country,
+    Zone,
     Https,
     HttpsOrMail,
     Text,
@@ -244,7 +251,7 @@ enum Rule {
 impl Rule {
     fn check(self, value: &str) -> Result<Option<String>, (&'static str, String)> {
         let value = storable(value.trim());
-        if value.is_empty() {
+        if value.is_empty() && !matches!(self, Self::Zone) {
             return Ok(None);
         }
         let length = value.chars().count();
@@ -258,7 +265,10 @@ impl Rule {
             Self::Country if Country::parse(&value).is_none() => {
                 Err(("unknown", "the country is TW, JP, TH or other".to_owned()))
             }
-            Self::Name | Self::Text | Self::Country => Ok(Some(value)),
+            Self::Zone if jiff::tz::TimeZone::get(&value).is_err() => {
+                Err(("unknown", "there is no such time zone; write it as Asia/Taipei".to_owned()))
+            }
+            Self::Name | Self::Text | Self::Country | Self::Zone => Ok(Some(value)),
             Self::Https | Self::HttpsOrMail => {
                 let url = Url::parse(&value).ok().filter(|_| value.len() <= URL_MAX);
                 let is_fine = url.is_some_and(|url| match url.scheme() {
@@ -326,6 +336,7 @@ mod tests {
         let changes = Changes {
             name: Some("a".repeat(101)),
             country: text("CN"),
+            time_zone: text("Mars/Base"),
             support_url: text("data:text/html,x"),
             videos: Some(BTreeMap::from([("nowhere".to_owned(), "https://v.example".to_owned())])),
             ..Changes::default()
@@ -335,6 +346,7 @@ mod tests {
         let expected = [
             ("name", "too_long"),
             ("country", "unknown"),
+            ("time_zone", "unknown"),
             ("support_url", "not_https"),
             ("videos.nowhere", "unknown"),
         ];

@@ -50,6 +50,7 @@ struct CompanyPage {
     company: Company,
     form: FormState,
     country: String,
+    time_zone: String,
     /// Where LINE's forms find the policies.
     privacy: Option<String>,
     terms: Option<String>,
@@ -82,11 +83,22 @@ impl CompanyPage {
         Ok(Self {
             privacy: company.address(&hub.config, Document::Privacy),
             terms: company.address(&hub.config, Document::Terms),
+            time_zone: company.time_zone.clone(),
             country: company.country.map_or_else(String::new, |country| country.code().to_owned()),
             company,
             form,
             ui,
         })
+    }
+
+    /// All zones by their names; of the places, as nobody looks for `EST5EDT`.
+    fn zones(&self) -> Vec<String> {
+        let all = jiff::tz::db().available().map(|zone| zone.as_str().to_owned());
+        let mut zones: Vec<_> = all.filter(|zone| zone.contains('/') && !zone.starts_with("Etc/")).collect();
+        zones.extend(["UTC".to_owned(), self.time_zone.clone()]);
+        zones.sort();
+        zones.dedup();
+        zones
     }
 
     fn countries(&self) -> [Country; 4] {
@@ -132,6 +144,7 @@ async fn save(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) ->
     let changes = Changes {
         name: text("name"),
         country: text("country"),
+        time_zone: text("time_zone").filter(|zone| !zone.is_empty()),
         site_url: text("site_url"),
         privacy_url: text("privacy_url"),
         terms_url: text("terms_url"),
@@ -154,7 +167,9 @@ async fn save(State(hub): State<Hub>, ui: Ui, viewer: Viewer, fields: Fields) ->
                 form = form.wrong(&wrong.field.replace("videos.", "video_"), words(wrong.code));
             }
             let country = fields.text("country").to_owned();
-            let page = CompanyPage { form, country, ..CompanyPage::load(&hub, ui, &viewer).await? };
+            let time_zone = fields.text("time_zone").to_owned();
+            let page =
+                CompanyPage { form, country, time_zone, ..CompanyPage::load(&hub, ui, &viewer).await? };
             Ok((error.status, Page(page)).into_response())
         }
         Err(error) => Err(error),

@@ -22,6 +22,8 @@ statements! {
         ON CONFLICT (tenant_id) DO UPDATE SET updated_at = excluded.updated_at" };
     SET = { "UPDATE companies SET name = $2, country = $3, site_url = $4, privacy_url = $5, terms_url = $6, privacy_text = $7,
         terms_text = $8, support_url = $9, videos = $10, updated_at = $11, updated_by = $12 WHERE tenant_id = $1" };
+    // writes: tenants (the zone in which its people see times)
+    SET_ZONE = { "UPDATE tenants SET time_zone = $2 WHERE id = $1" };
     SET_EXPIRY = { "UPDATE companies SET expires_at = $2 WHERE tenant_id = $1" };
 }
 
@@ -51,6 +53,7 @@ impl CompanyRow {
         Values {
             name: self.name.clone(),
             country: self.country.clone(),
+            time_zone: Some(self.time_zone.clone()),
             site_url: self.site_url.clone(),
             privacy_url: self.privacy_url.clone(),
             terms_url: self.terms_url.clone(),
@@ -114,7 +117,8 @@ pub(super) async fn set(
         at,
         by
     ];
-    tx.run(&SET, args).await.map(|_| ())
+    tx.run(&SET, args).await?;
+    tx.run(&SET_ZONE, args![tenant, values.time_zone.clone()]).await.map(|_| ())
 }
 
 pub(super) async fn set_expiry(tx: &mut Tx, tenant: &TenantId, at: Option<Timestamp>) -> DbResult<()> {

@@ -22,6 +22,7 @@ fn of(row: CompanyRow) -> Company {
     Company {
         name: values.name.unwrap_or(row.tenant_name),
         country: country.or_else(|| Country::of_zone(&row.time_zone)),
+        time_zone: row.time_zone,
         site_url: values.site_url,
         privacy_url: values.privacy_url,
         terms_url: values.terms_url,
