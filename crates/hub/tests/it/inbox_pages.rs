@@ -461,6 +461,7 @@ async fn a_person_has_one_colour_in_list_transcript_and_panel() {
     shop.hub.close().await;
 }
 
+// S3-09
 #[tokio::test]
 async fn colleagues_learn_who_is_writing_but_not_what() {
     let Some(shop) = Shop::new().await else { return };
