@@ -211,7 +211,8 @@ pub struct Account {
     market: Option<String>,
     /// Who connected it first: a person's or an API key's name at that time (S1-10).
     pub connected_by: Option<String>,
-    /// The hub's public address that the hub set at LINE; none where it left LINE's webhook address alone.
+    /// The hub's public address that LINE has or had, because the hub set it there or a person did; none where LINE's
+    /// webhook address was left alone.
     pub registered_url: Option<String>,
     /// Whether groups are shown.
     #[sqlx(try_from = "String")]
@@ -265,18 +266,17 @@ impl Account {
     /// LINE's address begins with.
     #[must_use]
     pub fn known_public_url(&self) -> Option<&str> {
-        let tail = format!("/webhooks/line/{}", self.webhook_key);
-        let at_line = || self.endpoint.as_deref()?.strip_suffix(&tail);
+        let at_line = || public_url_of(self.endpoint.as_deref()?, &self.webhook_key);
         self.registered_url.as_deref().or_else(at_line)
     }
 
     /// Whether a webhook address is one of this account's, under whatever public address of the hub.
     #[must_use]
     pub fn is_own_webhook(&self, address: &str) -> bool {
-        address.ends_with(&format!("/webhooks/line/{}", self.webhook_key))
+        public_url_of(address, &self.webhook_key).is_some()
     }
 
-    /// Whether LINE has no address of this account's, by the choice of whoever connected it: the hub never set one.
+    /// Whether LINE has no address of this account's, by the choice of whoever connected it: it never had one.
     #[must_use]
     pub fn is_left_alone(&self) -> bool {
         let is_here = self.endpoint.as_deref().is_some_and(|address| self.is_own_webhook(address));
@@ -303,6 +303,12 @@ impl Account {
     pub fn webhook_url(&self, config: &Config) -> Option<String> {
         (self.status != Status::Disconnected).then(|| config.webhook_url(&self.webhook_key))
     }
+}
+
+/// The public address of the hub under which an account has a webhook address; `None` when it is no address of this account.
+#[must_use]
+pub(super) fn public_url_of<'a>(address: &'a str, webhook_key: &str) -> Option<&'a str> {
+    address.strip_suffix(webhook_key)?.strip_suffix("/webhooks/line/")
 }
 
 /// What LINE says of an account at a moment.

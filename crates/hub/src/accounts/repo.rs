@@ -67,6 +67,9 @@ statements! {
     SET_ATTENTION = { "UPDATE accounts SET status = 'attention', attention = $2, checked_at = $3
         WHERE id = $1 AND status <> 'disconnected'" };
     SET_REGISTERED = { "UPDATE accounts SET registered_url = $2 WHERE id = $1 AND status <> 'disconnected'" };
+    // A key that changed meanwhile is another connection's.
+    SET_SEEN = { "UPDATE accounts SET registered_url = $3
+        WHERE id = $1 AND webhook_key = $2 AND registered_url IS NULL AND status <> 'disconnected'" };
     SET_FOUND = { "UPDATE accounts SET found_endpoint = $2 WHERE id = $1 AND status <> 'disconnected'" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     LOCK_LIVE = { "UPDATE accounts SET updated_at = updated_at
@@ -243,17 +246,22 @@ pub(super) async fn set_registered(tx: &mut Tx, id: &AccountId, origin: &str) ->
     tx.run(&SET_REGISTERED, args![id, origin]).await.map(|_| ())
 }
 
+/// Notes the hub's public address that LINE was seen to have, where none is noted: a person set it there.
+pub(super) async fn set_seen(tx: &mut Tx, id: &AccountId, key: &str, origin: &str) -> DbResult<()> {
+    tx.run(&SET_SEEN, args![id, key, origin]).await.map(|_| ())
+}
+
 /// Keeps another system's webhook address that the hub is about to replace.
 pub(super) async fn set_found(tx: &mut Tx, id: &AccountId, address: &str) -> DbResult<()> {
     tx.run(&SET_FOUND, args![id, address]).await.map(|_| ())
 }
 
-/// Notes who changed the settings.
 /// Keeps an account from being disconnected until the transaction ends; `false` when it is already.
 pub(super) async fn lock_live(tx: &mut Tx, tenant: &TenantId, id: &AccountId) -> DbResult<bool> {
     Ok(tx.run(&LOCK_LIVE, args![tenant, id]).await? == 1)
 }
 
+/// Notes who changed the settings.
 pub(super) async fn touch(tx: &mut Tx, id: &AccountId, now: Timestamp, by: &str) -> DbResult<()> {
     tx.run(&TOUCH, args![id, now, by]).await.map(|_| ())
 }

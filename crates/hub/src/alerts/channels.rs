@@ -91,6 +91,8 @@ impl Settings {
                 updated_by: None,
             };
         };
+        // A row that was only held says that nobody changed anything.
+        let is_changed = !row.updated_by.is_empty();
         Self {
             email_on: row.email_on,
             email_to: serde_json::from_str(&row.email_to).unwrap_or_default(),
@@ -98,8 +100,8 @@ impl Settings {
             webhook_on: row.webhook_on,
             webhook_url: row.webhook_url,
             has_secret: row.webhook_secret.is_some(),
-            updated_at: Some(row.updated_at),
-            updated_by: Some(row.updated_by),
+            updated_at: is_changed.then_some(row.updated_at),
+            updated_by: is_changed.then_some(row.updated_by),
         }
     }
 }
@@ -406,6 +408,8 @@ pub async fn test(
 async fn count_test(hub: &Hub, tenant: &TenantId, id: &NoticeId) -> AppResult<()> {
     let now = hub.now();
     let mut tx = hub.db.begin().await?;
+    // One at a time.
+    repo::hold_settings(&mut tx, tenant, &Settings::of(None), now).await?;
     if repo::count_tests(&mut tx, tenant, now.minus(TESTS_WITHIN)).await? >= TESTS {
         let detail = format!("the channels can be tried {TESTS} times within an hour; try again later");
         return Err(AppError::new(StatusCode::TOO_MANY_REQUESTS, "alert_tests_used_up", detail));

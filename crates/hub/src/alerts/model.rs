@@ -64,8 +64,9 @@ pub struct Condition<'a> {
     pub severity: Severity,
     /// How far it has gone, in steps of its own: people are told again, once, when it goes further than they know.
     pub level: i64,
-    /// The node that says it, where it is about that node's machine: another node's "off" ends it only after
-    /// 15 minutes without a word of this one.
+    /// The node that says it, where it is about that node's machine: as long as a node was the last to say "on", another
+    /// node's "off" ends it only after 15 minutes. Of several with the same trouble only the last to say "on" is known:
+    /// its "off" ends the alert, and the next "on" of another opens it again.
     pub node: Option<&'a str>,
     /// What stands in the words, as an object of texts and numbers (`{ "used": 180, "total": 200 }`): no secret, nothing of friends.
     /// Names that the words know: `address`, `count`, `days`, `hours`, `percent`, `seconds`, `total`, `used`.

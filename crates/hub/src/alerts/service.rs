@@ -46,7 +46,7 @@ pub async fn report(hub: &Hub, condition: &Condition<'_>, is_on: bool) -> DbResu
     Ok(())
 }
 
-/// Whether another node, which still works, sees the trouble on its own machine.
+/// Whether another node, which still works, was the last to see the trouble, on its own machine.
 fn is_anothers(hub: &Hub, condition: &Condition<'_>, alert: &Alert) -> bool {
     let Some(seen_by) = alert.seen_by.as_deref() else { return false };
     condition.node.is_some_and(|node| node != seen_by) && hub.now().since(alert.last_seen_at) < SEEN_WITHIN
@@ -96,7 +96,10 @@ async fn open(hub: &Hub, condition: &Condition<'_>, before: Option<Alert>) -> Db
 async fn see(hub: &Hub, condition: &Condition<'_>, alert: &Alert) -> DbResult<()> {
     let (now, args) = (hub.now(), condition.args.to_string());
     let is_worse = condition.level > alert.told_level;
-    let is_same = alert.severity == condition.severity && alert.args == args && !is_worse;
+    let is_same = alert.severity == condition.severity
+        && alert.args == args
+        && alert.seen_by.as_deref() == condition.node
+        && !is_worse;
     if is_same && now.since(alert.last_seen_at) < SEEN_EVERY {
         return Ok(());
     }

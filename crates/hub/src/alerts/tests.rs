@@ -153,6 +153,21 @@ async fn two_changes_of_the_settings_at_once_both_hold(#[case] engine: Engine) {
     test.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn tries_at_the_same_moment_count_each_other(#[case] engine: Engine) {
+    let Some(test) = TestHub::new(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let id = tenant(&test.hub, "tea", &receiver).await;
+    let tenant = crate::team::service::find_tenant(&test.hub, id.as_str()).await.unwrap();
+    let tries = (0..14).map(|_| super::test(&test.hub, &tenant, super::Channel::Webhook, None));
+    let tried = futures_util::future::join_all(tries).await;
+    assert_eq!(tried.iter().filter(|tried| tried.is_err()).count(), 4);
+    test.close().await;
+}
+
 // The clock and the disk are a node's own: another node that is well does not end the alert, until the first one is gone.
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
@@ -173,5 +188,10 @@ async fn a_healthy_node_does_not_end_what_another_says_of_itself(#[case] engine:
     assert_eq!(says("one", true).await, 1);
     test.clock.advance(super::model::SEEN_WITHIN);
     assert_eq!(says("two", false).await, 0, "the first has said nothing for so long that it is gone");
+    // Both have the same trouble: the one that is well again does not end the other's.
+    assert_eq!(says("one", true).await, 1);
+    assert_eq!(says("two", true).await, 1);
+    assert_eq!(says("one", false).await, 1);
+    assert_eq!(says("two", false).await, 0);
     test.close().await;
 }

@@ -57,7 +57,8 @@ pub(super) async fn keep(hub: &Hub, account: &Connected, body: &Bytes, signature
     kept.log_and_ignore("keeping a body in quarantine");
 }
 
-/// Journals the bodies of an account that one of its secrets signs by now, and gives how many; the others wait on.
+/// Journals the bodies of an account that one of its secrets signs by now, and gives how many this call took; the others
+/// wait on.
 pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
     let Some(account) = hub.accounts.by_id(id) else { return Ok(0) };
     let mut after = String::new();
@@ -79,10 +80,12 @@ pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
             }
             // A crash before this journals the body again, which adds nothing.
             let mut tx = hub.db.begin().await?;
-            repo::take(&mut tx, &row.id).await?;
+            let is_taken = repo::take(&mut tx, &row.id).await?;
             tx.commit().await?;
-            account.seen.verified_later(1);
-            count += 1;
+            if is_taken {
+                account.seen.verified_later(1);
+                count += 1;
+            }
         }
     }
 }

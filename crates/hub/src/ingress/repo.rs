@@ -62,9 +62,9 @@ pub(super) async fn next(db: &Db, account: &AccountId, after: &str, now: Timesta
     db.all(&NEXT, args![account, after, now.minus(KEPT)]).await
 }
 
-/// Removes a body that was journaled.
-pub(super) async fn take(tx: &mut Tx, id: &str) -> DbResult<()> {
-    tx.run(&TAKE, args![id]).await.map(|_| ())
+/// Removes a body that was journaled; `false` when another process did.
+pub(super) async fn take(tx: &mut Tx, id: &str) -> DbResult<bool> {
+    Ok(tx.run(&TAKE, args![id]).await? == 1)
 }
 
 /// Removes what has waited too long.

@@ -304,6 +304,27 @@ async fn what_a_reissued_secret_signs_waits_and_is_journaled_later(#[case] engin
     door.test.close().await;
 }
 
+// Two processes that hear of a new secret: what one took the other does not count.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_body_is_taken_once(#[case] engine: Engine) {
+    let Some(door) = Door::new(engine).await else { return };
+    let row = super::repo::Row {
+        id: "q1".to_owned(),
+        body: b"{}".to_vec(),
+        signature: "s".to_owned(),
+        received_at: door.hub().now(),
+    };
+    let mut tx = door.hub().db.begin().await.unwrap();
+    super::repo::keep(&mut tx, &door.account, &row).await.unwrap();
+    assert!(super::repo::take(&mut tx, "q1").await.unwrap());
+    assert!(!super::repo::take(&mut tx, "q1").await.unwrap());
+    tx.commit().await.unwrap();
+    door.test.close().await;
+}
+
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]

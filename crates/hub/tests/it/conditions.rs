@@ -1,9 +1,13 @@
 //! From what is wrong at LINE or at the door to the alert about it, and from there to its end. Those about the machine itself
 //! are in the doctor's own tests, because a test cannot fill a disk or let a certificate end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hub::accounts::doctor;
 use hub::alerts::{self, Condition, Severity};
+use hub::args;
+use hub::db::Sql;
 use hub::ids::{AccountId, Id as _};
 use reqwest::StatusCode;
 use rstest::rstest;
@@ -42,6 +46,32 @@ impl Shop {
         let hub = TestHub::new().engine(engine).start().await?;
         let account = hub.connect_account().await;
         Some(Self { hub, account })
+    }
+
+    /// An account at connecting of which LINE's address was left as it is.
+    async fn left(engine: Engine) -> Option<Self> {
+        let hub = TestHub::new().engine(engine).start().await?;
+        let channel = hub.channel("Test OA").await;
+        let (id, secret) = (text(&channel["channelId"]), text(&channel["channelSecret"]));
+        hub.control.patch(&format!("/channels/{id}"), json!({ "webhookEndpoint": OTHER })).await;
+        let body =
+            json!({ "messenger": "line", "channel_id": id, "channel_secret": secret, "set_webhook": false });
+        let connected = hub.api().post("/accounts", body).await.expect(201);
+        let account = Account {
+            id: text(&connected["id"]),
+            webhook_url: text(&connected["webhook_url"]).parse().unwrap(),
+            channel_id: id,
+            channel_secret: secret,
+            bot_user_id: text(&channel["botUserId"]),
+            connected,
+        };
+        Some(Self { hub, account })
+    }
+
+    async fn sql(&self, sqlite: &'static str, postgres: &'static str) {
+        let mut tx = self.hub.hub().db.begin().await.unwrap();
+        tx.run(&Sql { sqlite, postgres }, args![]).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     fn path(&self, rest: &str) -> String {
@@ -171,6 +201,8 @@ impl Shop {
 #[tokio::test]
 async fn every_condition_opens_its_alert_and_no_other(#[case] engine: Engine) {
     let Some(shop) = Shop::open(engine).await else { return };
+    let (all, known): (BTreeSet<_>, BTreeSet<_>) = (ALL.into(), doctor::account_alerts().collect());
+    assert_eq!(all, known, "each that there is");
     assert_eq!(shop.open_alerts().await, [""; 0]);
     for code in ALL {
         shop.turn(code, true).await;
@@ -211,23 +243,7 @@ async fn a_switch_that_was_never_on_raises_no_alert() {
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
 async fn an_address_that_was_left_raises_no_alert_and_can_be_taken_over(#[case] engine: Engine) {
-    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
-    let channel = hub.channel("Test OA").await;
-    let (id, secret) = (text(&channel["channelId"]), text(&channel["channelSecret"]));
-    hub.control.patch(&format!("/channels/{id}"), json!({ "webhookEndpoint": OTHER })).await;
-    let body =
-        json!({ "messenger": "line", "channel_id": id, "channel_secret": secret, "set_webhook": false });
-    let connected = hub.api().post("/accounts", body).await.expect(201);
-    let webhook_url = text(&connected["webhook_url"]).parse().unwrap();
-    let account = Account {
-        id: text(&connected["id"]),
-        webhook_url,
-        channel_id: id,
-        channel_secret: secret,
-        bot_user_id: text(&channel["botUserId"]),
-        connected,
-    };
-    let shop = Shop { hub, account };
+    let Some(shop) = Shop::left(engine).await else { return };
     let endpoint = shop.check("endpoint").await;
     assert_eq!(
         (&endpoint["status"], &endpoint["title"]),
@@ -272,6 +288,79 @@ async fn an_address_that_was_left_raises_no_alert_and_can_be_taken_over(#[case] 
     let ended = shop.hub.api().delete(&shop.path("?clean_up=webhook")).await.expect(200);
     assert_eq!(ended["items"][0]["status"], "done", "{ended}");
     assert_eq!(shop.at_line().await, "https://third.example/");
+    shop.hub.close().await;
+}
+
+// S1-27: once LINE had the hub's address, whoever put it there, another one is trouble.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_account_whose_events_came_here_never_goes_deaf_unsaid(
+    #[case] engine: Engine,
+    #[values(false, true)] is_upgraded: bool,
+) {
+    let Some(shop) = Shop::left(engine).await else { return };
+    assert_eq!(shop.open_alerts().await, [""; 0]);
+    shop.console(json!({ "webhookEndpoint": shop.account.webhook_url.as_str() })).await;
+    assert_eq!(shop.check("endpoint").await["title"], "LINE sends to this hub");
+    if is_upgraded {
+        // As an older release left it: nothing was noted.
+        const BEFORE: &str = "UPDATE accounts SET registered_url = NULL";
+        shop.sql(BEFORE, BEFORE).await;
+        let update = |migration: &'static str| {
+            let at = migration.find("UPDATE accounts SET registered_url").unwrap();
+            migration[at..].trim_end().trim_end_matches(';')
+        };
+        shop.sql(
+            update(include_str!("../../migrations/hub/sqlite/0015_alerts_doctor.sql")),
+            update(include_str!("../../migrations/hub/postgres/0015_alerts_doctor.sql")),
+        )
+        .await;
+    }
+    assert_eq!(shop.hub.api().get("/public-url").await.expect(200)["changes"], json!([]));
+    shop.console(json!({ "webhookEndpoint": OTHER })).await;
+    assert_eq!(shop.open_alerts().await, ["webhook_elsewhere"]);
+    shop.hub.close().await;
+}
+
+// S1-43: an address that LINE has from before the hub's public address changed is this account's too.
+#[tokio::test]
+async fn an_old_address_of_the_account_is_cleaned_up_as_offered() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let new = shop.account.webhook_url.as_str();
+    let old = new.replace(shop.hub.url.as_str(), "https://old.example/");
+    assert_ne!(old, new);
+    shop.console(json!({ "webhookEndpoint": OTHER })).await;
+    shop.hub.api().post(&shop.path("/webhook"), json!({})).await.expect(200);
+    shop.console(json!({ "webhookEndpoint": old })).await;
+    let ended = shop.hub.api().delete(&shop.path("?clean_up=webhook")).await.expect(200);
+    assert_eq!(ended["items"][0]["status"], "done", "{ended}");
+    assert_eq!(shop.at_line().await, OTHER);
+    shop.hub.close().await;
+}
+
+// S2-20: what LINE did not answer in time can be done again at once.
+#[tokio::test]
+async fn a_liff_app_that_line_was_too_slow_for_is_not_busy_after() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let login = shop.login_channel().await;
+    const MOVED: &str = "UPDATE login_channels SET liff_endpoint = 'https://old.example/liff/' || account_id";
+    let liff = shop.hub.control.get(&format!("/channels/{login}/liff-apps")).await;
+    assert!(liff.to_string().contains("/liff/"), "{liff}");
+    shop.sql(MOVED, MOVED).await;
+    let fault = json!({ "on": "api", "path": "/liff", "kind": "delay", "ms": 15_000 });
+    shop.hub.control.post("/faults", fault).await;
+    // Nobody but the deadline ends this, and what was found of login before stays.
+    let provider = async || shop.check("provider_match").await["title"].clone();
+    let silent = shop.hub.api().post("/public-url/apply", json!({})).await.expect(200);
+    assert_eq!(silent["items"][0]["status"], "failed", "{silent}");
+    let when_silent = provider().await;
+    shop.hub.control.delete("/faults").await;
+    assert_eq!(when_silent, provider().await, "it is set up, however silent LINE is");
+    shop.sql(MOVED, MOVED).await;
+    let again = shop.hub.api().post("/public-url/apply", json!({})).await.expect(200);
+    assert_eq!(again["items"][0]["status"], "done", "{again}");
     shop.hub.close().await;
 }
 

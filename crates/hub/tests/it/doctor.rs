@@ -210,6 +210,29 @@ async fn lines_test_is_shown_with_its_last_run_and_bounded() {
     shop.hub.close().await;
 }
 
+// A test counts when LINE is asked, whether it answers or not, and those at the same moment count each other.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn tests_that_line_does_not_answer_count(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let fault =
+        json!({ "on": "api", "path": "/v2/bot/channel/webhook/test", "kind": "status", "status": 400 });
+    shop.hub.control.post("/faults", fault).await;
+    let path = format!("/accounts/{}/webhook-test", shop.account.id);
+    let asked = (0..22).map(|_| async { shop.hub.api().post(&path, json!({})).await.status });
+    let answers = futures_util::future::join_all(asked).await;
+    // Connecting had LINE test it: one of the twenty of this hour.
+    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 3, "{answers:?}");
+    assert_eq!(
+        shop.found("webhook_test").await,
+        is("ok", "LINE reached this hub"),
+        "the last that has an outcome"
+    );
+    shop.hub.close().await;
+}
+
 #[tokio::test]
 async fn a_revoked_token_the_quotas_end_and_wrong_signatures_are_told() {
     let Some(shop) = Shop::open(Engine::Sqlite).await else { return };

@@ -33,7 +33,8 @@ CREATE TABLE webhook_tests (
     channel_id TEXT NOT NULL,
     tested_at INTEGER NOT NULL,
     by_hand INTEGER NOT NULL CHECK (by_hand IN (0, 1)),
-    success INTEGER NOT NULL CHECK (success IN (0, 1)),
+    -- None until LINE has told the outcome.
+    success INTEGER CHECK (success IN (0, 1)),
     status_code INTEGER NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL
@@ -49,3 +50,8 @@ SELECT t.id, t.tenant_id, t.account_id, a.channel_id, t.at, t.by_hand, t.success
 FROM account_webhook_tests AS t JOIN accounts AS a ON a.id = t.account_id;
 
 DROP TABLE account_webhook_tests;
+
+-- LINE has this account's own address, whoever set it there: from now on another one there is trouble.
+UPDATE accounts SET registered_url = replace(endpoint, '/webhooks/line/' || webhook_key, '')
+WHERE registered_url IS NULL AND status <> 'disconnected'
+    AND endpoint = replace(endpoint, '/webhooks/line/' || webhook_key, '') || '/webhooks/line/' || webhook_key;

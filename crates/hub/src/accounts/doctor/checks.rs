@@ -5,7 +5,7 @@ use line_client::{BotInfo, Consumption, LineError, Quota, QuotaKind, WebhookEndp
 use super::model::{Code, Finding, State};
 use super::repo::{Counters, Test};
 use super::rhythm::{self, Rhythm};
-use crate::accounts::model::Attention;
+use crate::accounts::model::{Attention, public_url_of};
 use crate::clock::Timestamp;
 
 /// In hundredths of the month's messages: from here on the end is near, and from here on it is at hand.
@@ -43,7 +43,9 @@ pub(super) struct Readings {
     pub(super) at: Timestamp,
     /// The webhook address that should stand at LINE.
     pub(super) ours: String,
-    /// Whether the hub set its address there.
+    /// The end of this account's webhook addresses, under whatever public address of the hub.
+    pub(super) key: String,
+    /// Whether LINE ever had one of them.
     pub(super) is_registered: bool,
     /// Whether the token is a pasted one.
     pub(super) pasted: bool,
@@ -88,9 +90,14 @@ impl Readings {
         Some(endpoint.as_ref().map_or("", |endpoint| endpoint.endpoint.as_str()))
     }
 
-    /// Whether LINE has another address, or none, that whoever connected the account wanted left as it is.
+    /// The public address of the hub that LINE has: of this account's address, were it an old one.
+    pub(super) fn public_url(&self) -> Option<&str> {
+        public_url_of(self.address()?, &self.key)
+    }
+
+    /// Whether LINE has another system's address, or none, that whoever connected the account wanted left as it is.
     pub(super) fn is_left(&self) -> bool {
-        !self.is_registered && self.address().is_some_and(|address| address != self.ours)
+        !self.is_registered && self.address().is_some() && self.public_url().is_none()
     }
 
     /// Whether LINE sends the events here.
@@ -266,6 +273,7 @@ pub(super) mod tests {
         Readings {
             at: START,
             ours: "https://hub.example/webhooks/line/k".to_owned(),
+            key: "k".to_owned(),
             is_registered: true,
             pasted: false,
             bot: Ok(testing::bot("1656000000")),
@@ -338,6 +346,10 @@ pub(super) mod tests {
         // Somebody pasted the hub's address there: it is as if the hub had.
         let pasted = left(&good().ours, false);
         assert_eq!(attention(&pasted.findings()), Some(Some(Attention::WebhookOff)));
+        // Under the address that the hub had before, too: LINE calls nobody there.
+        let moved = left("https://old.example/webhooks/line/k", true);
+        assert_eq!(found(&moved, Code::Endpoint), (State::Failed, "elsewhere".to_owned()));
+        assert_eq!(attention(&moved.findings()), Some(Some(Attention::WebhookElsewhere)));
     }
 
     // GOTCHAS I3: an outage of LINE is no fault of the account.

@@ -32,7 +32,7 @@ use crate::ids::AccountId;
 pub use model::{Code, Finding, Reader, State, Value};
 pub(crate) use repo::STATEMENTS;
 pub use repo::{Kept, Test};
-pub use service::{Examined, Memory};
+pub use service::{Examined, Memory, account_alerts};
 
 /// Hears of accounts that go: their rounds and alerts end, and with the last account of a tenant the alerts about the hub,
 /// because nothing is checked for that tenant any more.

@@ -39,10 +39,11 @@ statements! {
     END_ROUNDS = { "DELETE FROM account_rounds WHERE account_id = $1" };
     // reads: accounts
     HAS_CONNECTED = { "SELECT id FROM accounts WHERE tenant_id = $1 AND status <> 'disconnected' ORDER BY id LIMIT 1" };
-    ADD_TEST = { "INSERT INTO webhook_tests (id, account_id, tenant_id, channel_id, tested_at, by_hand, success,
-            status_code, reason, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" };
+    BEGIN_TEST = { "INSERT INTO webhook_tests (id, account_id, tenant_id, channel_id, tested_at, by_hand, status_code,
+            reason, detail) VALUES ($1, $2, $3, $4, $5, $6, 0, '', '')" };
+    END_TEST = { "UPDATE webhook_tests SET success = $2, status_code = $3, reason = $4, detail = $5 WHERE id = $1" };
     LAST_TEST = { "SELECT tested_at AS at, success, status_code, reason, detail FROM webhook_tests
-        WHERE account_id = $1 AND tenant_id = $2 ORDER BY tested_at DESC, id DESC LIMIT 1" };
+        WHERE account_id = $1 AND tenant_id = $2 AND success IS NOT NULL ORDER BY tested_at DESC, id DESC LIMIT 1" };
     COUNT_TESTS = { "SELECT COUNT(*) FROM webhook_tests WHERE channel_id = $1 AND by_hand = $2 AND tested_at > $3" };
     FORGET_TESTS = { "DELETE FROM webhook_tests WHERE tested_at <= $1" };
     ADD_HOUR = { "INSERT INTO account_hours (account_id, tenant_id, hour) VALUES ($1, $2, $3)
@@ -231,36 +232,36 @@ pub(super) async fn has_connected(db: &Db, tenant: &TenantId) -> DbResult<bool> 
     Ok(db.opt::<(AccountId,)>(&HAS_CONNECTED, args![tenant]).await?.is_some())
 }
 
-pub(super) async fn add_test(
+/// Notes that LINE is asked for a test: it counts from now on, whatever comes of it.
+pub(super) async fn begin_test(
     tx: &mut Tx,
     key: &str,
     (tenant, account, channel): (&TenantId, &AccountId, &str),
-    test: &Test,
+    at: Timestamp,
     by_hand: bool,
 ) -> DbResult<()> {
-    let (reason, detail) = (test.reason.as_str(), test.detail.as_str());
-    let args = args![
-        key,
-        account,
-        tenant,
-        channel,
-        test.at,
-        by_hand,
-        test.success,
-        test.status_code,
-        reason,
-        detail
-    ];
-    tx.run(&ADD_TEST, args).await.map(|_| ())
+    tx.run(&BEGIN_TEST, args![key, account, tenant, channel, at, by_hand]).await.map(|_| ())
 }
 
+/// Notes what came of a test.
+pub(super) async fn end_test(tx: &mut Tx, key: &str, test: &Test) -> DbResult<()> {
+    let (reason, detail) = (test.reason.as_str(), test.detail.as_str());
+    tx.run(&END_TEST, args![key, test.success, test.status_code, reason, detail]).await.map(|_| ())
+}
+
+/// The last test that LINE told the outcome of.
 pub(super) async fn last_test(db: &Db, tenant: &TenantId, id: &AccountId) -> DbResult<Option<Test>> {
     db.opt(&LAST_TEST, args![id, tenant]).await
 }
 
-/// How many tests of a channel ran after a moment, by hand or alone.
-pub(super) async fn count_tests(db: &Db, channel: &str, by_hand: bool, after: Timestamp) -> DbResult<i64> {
-    Ok(db.opt::<(i64,)>(&COUNT_TESTS, args![channel, by_hand, after]).await?.map_or(0, |(count,)| count))
+/// How many tests of a channel were begun after a moment, by hand or alone.
+pub(super) async fn count_tests(
+    tx: &mut Tx,
+    channel: &str,
+    by_hand: bool,
+    after: Timestamp,
+) -> DbResult<i64> {
+    Ok(tx.opt::<(i64,)>(&COUNT_TESTS, args![channel, by_hand, after]).await?.map_or(0, |(count,)| count))
 }
 
 /// Notes that events came in during an hour (hours since 1970).
@@ -358,16 +359,21 @@ mod tests {
             |success, at| Test { at, success, status_code: 200, reason: "OK".into(), detail: "200".into() };
         let mut tx = hub.db.begin().await.unwrap();
         let whose = (&tenant, &account.id, "1656000000");
-        add_test(&mut tx, "a", whose, &run(false, at(1)), true).await.unwrap();
-        add_test(&mut tx, "b", whose, &run(true, at(2)), false).await.unwrap();
+        for (key, minute, by_hand) in [("a", 1, true), ("b", 2, false), ("c", 3, false)] {
+            begin_test(&mut tx, key, whose, at(minute), by_hand).await.unwrap();
+        }
+        end_test(&mut tx, "a", &run(false, at(1))).await.unwrap();
+        end_test(&mut tx, "b", &run(true, at(2))).await.unwrap();
+        for (by_hand, after, count) in [(true, 0, 1), (true, 1, 0), (false, 0, 2)] {
+            let counted = count_tests(&mut tx, "1656000000", by_hand, at(after)).await.unwrap();
+            assert_eq!(counted, count, "one that has no outcome counts too");
+        }
         for hour in [7, 8, 8] {
             add_hour(&mut tx, &account, hour).await.unwrap();
         }
         tx.commit().await.unwrap();
         assert_eq!(last_test(&hub.db, &tenant, &account.id).await.unwrap(), Some(run(true, at(2))));
         assert_eq!(last_test(&hub.db, &other, &account.id).await.unwrap(), None);
-        assert_eq!(count_tests(&hub.db, "1656000000", true, at(0)).await.unwrap(), 1);
-        assert_eq!(count_tests(&hub.db, "1656000000", true, at(1)).await.unwrap(), 0);
         assert_eq!(hours(&hub.db, &tenant, &account.id, 6).await.unwrap(), [7, 8]);
         assert_eq!(hours(&hub.db, &other, &account.id, 6).await.unwrap(), [0_i64; 0]);
         assert_eq!(waiting(&hub.db, &tenant, &account.id, at(0)).await.unwrap().0, 0);

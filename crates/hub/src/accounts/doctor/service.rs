@@ -50,14 +50,14 @@ const QUARANTINED: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Default)]
 pub struct Memory {
     pub(super) machine: Machine,
-    runs: Mutex<HashMap<AccountId, Arc<Run>>>,
+    pub(super) runs: Mutex<HashMap<AccountId, Arc<Run>>>,
 }
 
 /// The last examination of an account; held while one is under way.
-type Run = tokio::sync::Mutex<Option<Done>>;
+pub(super) type Run = tokio::sync::Mutex<Option<Done>>;
 
 #[derive(Debug)]
-struct Done {
+pub(super) struct Done {
     began: Instant,
     ended: Instant,
     outcome: Vec<Kept>,
@@ -88,7 +88,10 @@ pub(in crate::accounts) async fn examine(
         let mut runs = hub.accounts.doctor.runs.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(runs.entry(account.id.clone()).or_default())
     };
-    let mut last = run.lock().await;
+    // Whoever is at work may have begun with more time left than this one has.
+    let Some(mut last) = deadline.within(run.lock()).await else {
+        return Box::pin(run_once(hub, account, false, deadline)).await;
+    };
     if let Some(done) = &*last
         && done.ended > asked
         && done.began.elapsed() < FRESH
@@ -129,7 +132,7 @@ async fn run_once(hub: &Hub, account: &Connected, is_round: bool, deadline: Dead
         Box::pin(login(hub, account, deadline)),
     );
     let (mut readings, mut answers) = readings?;
-    answers.extend(login);
+    answers.extend(login?);
     if is_round && is_test_due(&readings, &before) {
         // Nobody waits for a round.
         readings.test = test_alone(hub, account, Deadline::start()).await?.or(readings.test);
@@ -158,15 +161,10 @@ fn together(readings: &Readings, answers: Vec<Finding>, machine: Vec<Finding>) -
 }
 
 /// What is found of LINE Login and LIFF; nothing where no Login channel is set up.
-async fn login(hub: &Hub, account: &Connected, deadline: Deadline) -> Vec<Finding> {
+async fn login(hub: &Hub, account: &Connected, deadline: Deadline) -> AppResult<Vec<Finding>> {
     let scope = Scope::tenant_wide(account.tenant.clone());
-    match service::get(hub, &scope, &account.id).await {
-        Ok(row) => deadline.within(login::service::checks(hub, &row)).await.unwrap_or_else(|| {
-            let silent = |code| Finding::new(code, State::Unknown, "line-silent", hub.now());
-            vec![silent(Code::LoginChannel), silent(Code::Liff)]
-        }),
-        Err(_) => Vec::new(),
-    }
+    let row = service::get(hub, &scope, &account.id).await?;
+    Ok(login::service::checks(hub, &row, deadline).await?)
 }
 
 /// What stands in for the checks of what is not set up: it cannot be judged.
@@ -201,6 +199,7 @@ async fn read(hub: &Hub, account: &Connected, deadline: Deadline) -> AppResult<(
     let answers = answers::findings(&row, &ticks, &bot, at);
     let mut readings = Readings {
         at,
+        key: account.webhook_key.clone(),
         is_registered: row.registered_url.is_some(),
         ours: hub.config.webhook_url(&account.webhook_key),
         pasted: account.has_pasted_token(),
@@ -281,10 +280,12 @@ impl<'a> Webhook<'a> {
     }
 }
 
-/// Runs LINE's test and keeps what came of it: the one way to it, so that all tests of a channel count together.
+/// Runs LINE's test and keeps what came of it: the one way to it, so that all tests of a channel count together, also those
+/// under way and those that LINE did not answer.
 ///
 /// # Errors
-/// 429 `webhook_tests_used_up` when there were too many within an hour, alone or by hand; the database. Within: LINE's.
+/// 429 `webhook_tests_used_up` when there were too many within an hour, alone or by hand; 409 `disconnected`; the database.
+/// Within: LINE's.
 pub(in crate::accounts) async fn run_test(
     hub: &Hub,
     webhook: &Webhook<'_>,
@@ -294,26 +295,34 @@ pub(in crate::accounts) async fn run_test(
     let Webhook { account, line, address } = *webhook;
     let channel = account.credentials.channel_id.as_str();
     let most = if by_hand { TESTS_BY_HAND } else { TESTS_ALONE };
-    if repo::count_tests(&hub.db, channel, by_hand, hub.now().minus(HOUR)).await? >= most {
+    let at = hub.now();
+    let key = crate::ids::make("tst_", at, &hub.entropy);
+    let mut tx = hub.db.begin().await?;
+    // One at a time: a channel is connected once.
+    if !crate::accounts::repo::lock_live(&mut tx, &account.tenant, &account.id).await? {
+        return Err(service::disconnected());
+    }
+    if repo::count_tests(&mut tx, channel, by_hand, at.minus(HOUR)).await? >= most {
         let detail = "LINE allows only so many tests of a webhook in an hour; try again later";
         let mut error = AppError::new(StatusCode::TOO_MANY_REQUESTS, USED_UP, detail);
         error.fields = vec![FieldError::new("set_webhook", USED_UP, detail)];
         return Err(error);
     }
+    repo::begin_test(&mut tx, &key, (&account.tenant, &account.id, channel), at, by_hand).await?;
+    tx.commit().await?;
     let told = match deadline.wait(line.test_webhook(Some(address))).await {
         Ok(told) => told,
         Err(error) => return Ok(Err(error)),
     };
     let test = Test {
-        at: hub.now(),
+        at,
         success: told.success,
         status_code: i64::from(told.status_code),
         reason: told.reason,
         detail: told.detail,
     };
-    let key = crate::ids::make("tst_", test.at, &hub.entropy);
     let mut tx = hub.db.begin().await?;
-    repo::add_test(&mut tx, &key, (&account.tenant, &account.id, channel), &test, by_hand).await?;
+    repo::end_test(&mut tx, &key, &test).await?;
     tx.commit().await?;
     Ok(Ok(test))
 }
@@ -349,6 +358,10 @@ async fn store(hub: &Hub, account: &Connected, readings: &Readings, checks: &[Ke
     let mut tx = hub.db.begin().await?;
     repo::keep(&mut tx, account, checks).await?;
     repo::set_counters(&mut tx, account, &readings.counters, readings.at).await?;
+    if let Some(origin) = readings.public_url() {
+        // From now on another address there is trouble, whoever set this one.
+        crate::accounts::repo::set_seen(&mut tx, &account.id, &account.webhook_key, origin).await?;
+    }
     match (attention, reading) {
         (Some(attention), Some(reading)) => {
             crate::accounts::repo::set_reading(&mut tx, &account.id, &reading, attention).await?;
@@ -379,6 +392,11 @@ pub(super) const ALERTS: &[(Code, &[&str], &str)] = &[
     (Code::Clock, &[], "clock"),
     (Code::Storage, &[], "storage"),
 ];
+/// The codes of the alerts that the findings about an account can raise; those about the machine are not among them.
+pub fn account_alerts() -> impl Iterator<Item = &'static str> {
+    ALERTS.iter().filter(|(code, ..)| !Code::SYSTEM.contains(code)).map(|(.., alert)| *alert)
+}
+
 /// Says less than `quota_used`.
 const QUOTA_NEAR: &str = "quota_near";
 /// What is not there has no trouble, though it cannot be judged.
@@ -493,7 +511,7 @@ pub async fn look(hub: &Hub, id: &AccountId) -> AppResult<Vec<Finding>> {
     let (readings, machine, login) =
         tokio::join!(read(hub, &account, deadline), machine, login(hub, &account, deadline));
     let (readings, mut answers) = readings?;
-    answers.extend(login);
+    answers.extend(login?);
     Ok(together(&readings, answers, machine))
 }
 

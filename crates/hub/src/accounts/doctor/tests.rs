@@ -1,19 +1,21 @@
 //! Every finding that a check can make has its words, in all four languages; and the alerts about the machine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rstest::rstest;
 
 use super::checks::tests::good;
 use super::model::{Code, Finding, Reader, State};
-use super::service::{ALERTS, report};
-use super::{Kept, system};
+use super::service::{ALERTS, Run, examine, report};
+use super::{Kept, repo, system};
+use crate::accounts::service::Deadline;
 use crate::accounts::testing;
 use crate::alerts::{self, Severity};
 use crate::app::testing::{START, TestHub};
-use crate::db::Durability;
 use crate::db::testing::Engine;
+use crate::db::{Durability, Sql};
 use crate::scope::Scope;
 use crate::team::{self, Actor};
 use crate::web::i18n::Language;
@@ -160,5 +162,40 @@ async fn each_trouble_of_the_machine_opens_its_alert_and_no_other(#[case] engine
         assert_eq!(after(&worse).await, [(alert.to_owned(), Severity::Failed)], "{worse:?}");
         assert_eq!(after(&over).await, [], "{over:?}");
     }
+    test.close().await;
+}
+
+// CONTRACT section 1: whoever waits for another's examination waits no longer than for LINE.
+#[tokio::test]
+async fn an_examination_waits_for_no_other_beyond_its_deadline() {
+    let Some(test) = TestHub::new(Engine::Sqlite).await else { return };
+    let hub = &test.hub;
+    let actor = Actor::System("test");
+    let tenant = team::service::create_tenant(hub, "shop", None, &actor).await.unwrap().id;
+    let account = testing::connected(hub, &tenant, "1656000000").await;
+    let run = Arc::new(Run::default());
+    hub.accounts.doctor.runs.lock().unwrap().insert(account.id.clone(), Arc::clone(&run));
+    let held = run.lock().await;
+    let examined = Box::pin(examine(hub, &account, Deadline::over()));
+    let examined = tokio::time::timeout(Duration::from_secs(8), examined).await.unwrap().unwrap();
+    assert!(!examined.is_answered);
+    drop(held);
+    test.close().await;
+}
+
+// What the database does not tell is not taken for "not set up", which would end alerts.
+#[tokio::test]
+async fn a_login_channel_that_cannot_be_read_is_no_missing_one() {
+    const GONE: &str = "ALTER TABLE login_channels RENAME TO gone";
+    let Some(test) = TestHub::new(Engine::Sqlite).await else { return };
+    let hub = &test.hub;
+    let actor = Actor::System("test");
+    let tenant = team::service::create_tenant(hub, "shop", None, &actor).await.unwrap().id;
+    let account = testing::connected(hub, &tenant, "1656000000").await;
+    let mut tx = hub.db.begin().await.unwrap();
+    tx.run(&Sql { sqlite: GONE, postgres: GONE }, crate::args![]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(Box::pin(examine(hub, &account, Deadline::over())).await.is_err());
+    assert_eq!(repo::kept(&hub.db, &tenant, &account.id).await.unwrap(), []);
     test.close().await;
 }

@@ -16,6 +16,7 @@ use super::model::{
 };
 use super::{run, service};
 use crate::accounts::model::Account;
+use crate::accounts::service::Deadline;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -296,7 +297,7 @@ async fn repair_liff_app(
     CanManage(caller): CanManage,
     Ident(id): Ident<AccountId>,
 ) -> ApiResult<Json<LoginView>> {
-    service::repair_liff(&hub, (&caller.scope, &caller.actor()), &id).await?;
+    service::repair(&hub, (&caller.scope, &caller.actor()), &id, Deadline::start()).await?;
     let account = crate::accounts::service::get(&hub, &caller.scope, &id).await?;
     Ok(Json(LoginView::of(&hub, &caller.scope, &account).await?))
 }

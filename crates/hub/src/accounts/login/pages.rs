@@ -21,7 +21,7 @@ use super::service::{self, Change, Line};
 use crate::accounts::model::{Account, Status};
 use crate::accounts::pages::{AccountHead, Tab};
 use crate::accounts::pasted::{id_or_nothing, looks_words};
-use crate::accounts::service::{self as accounts, StepState};
+use crate::accounts::service::{self as accounts, Deadline, StepState};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, Id as _};
@@ -369,7 +369,7 @@ async fn repair(
     Path(id): Path<String>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    match service::repair_liff(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?).await {
+    match service::repair(&hub, (&viewer.scope(), &viewer.actor()), &parse(&id)?, Deadline::start()).await {
         Ok(()) => Ok(redirect_with_toast(&hub.config, &address(&id), "login-toast-repaired")),
         Err(error) => again(&hub, ui, (&viewer, &id), kept(&hub, &viewer, &id).await?, error).await,
     }

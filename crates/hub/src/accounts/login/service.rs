@@ -458,11 +458,16 @@ async fn switches(
 ///
 /// # Errors
 /// 404 without a Login channel, 409 `liff_busy`, 422 `liff_full`, `liff_refused`, `liff_credentials` in words, 502 when LINE does not answer.
-pub async fn repair_liff(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> AppResult<()> {
+pub(in crate::accounts) async fn repair(
+    hub: &Hub,
+    who: (&Scope, &Actor),
+    id: &AccountId,
+    deadline: Deadline,
+) -> AppResult<()> {
     let (scope, _) = who;
     let account = accounts::get(hub, scope, id).await?;
     let row = get(hub, scope, id).await?.ok_or_else(|| AppError::not_found("LINE Login channel"))?;
-    let looked = liff::repair(hub, &account, &row, Deadline::start()).await?;
+    let looked = liff::repair(hub, &account, &row, deadline).await?;
     let said = looked.said.map_or_else(String::new, |said| format!(": {said}"));
     let wrong = match looked.fault {
         Some(LiffFault::Full) => Some((
@@ -489,9 +494,13 @@ pub async fn repair_liff(hub: &Hub, who: (&Scope, &Actor), id: &AccountId) -> Ap
 }
 
 /// Removes the account's LIFF app at LINE, as a step of disconnecting; trouble is told and stops nothing.
-pub async fn clean_up_liff(hub: &Hub, account: &Account) -> CleanedUp {
+pub(in crate::accounts) async fn clean_up_liff(
+    hub: &Hub,
+    account: &Account,
+    deadline: Deadline,
+) -> CleanedUp {
     match repo::by_account(&hub.db, &account.id).await {
-        Ok(row) => liff::clean_up(hub, row.as_ref(), Deadline::start()).await,
+        Ok(row) => liff::clean_up(hub, row.as_ref(), deadline).await,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a LIFF app was not looked up");
             let detail = "the database did not answer".to_owned();
@@ -502,10 +511,17 @@ pub async fn clean_up_liff(hub: &Hub, account: &Account) -> CleanedUp {
 
 /// What the doctor says of login, LIFF and provider: LINE is asked about the LIFF app, the rest is what logins showed.
 /// Nothing for an account without a Login channel: it needs none to receive and answer.
-pub async fn checks(hub: &Hub, account: &Account) -> Vec<Finding> {
+///
+/// # Errors
+/// The database does not tell whether there is one.
+pub(in crate::accounts) async fn checks(
+    hub: &Hub,
+    account: &Account,
+    deadline: Deadline,
+) -> DbResult<Vec<Finding>> {
     let now = hub.now();
-    let Ok(Some(row)) = repo::by_account(&hub.db, &account.id).await else { return Vec::new() };
-    let looked = liff::look(hub, account, &row, Deadline::start()).await;
+    let Some(row) = repo::by_account(&hub.db, &account.id).await? else { return Ok(Vec::new()) };
+    let looked = liff::look(hub, account, &row, deadline).await;
     let (channel, liff) = match &looked {
         Err(_) => {
             let silent = |code| Finding::new(code, State::Unknown, "line-silent", now);
@@ -535,5 +551,5 @@ pub async fn checks(hub: &Hub, account: &Account) -> Vec<Finding> {
         ProviderMatch::Other => Finding::new(Code::ProviderMatch, State::Failed, "other", at),
         ProviderMatch::Unknown => Finding::new(Code::ProviderMatch, State::Unknown, "unknown", at),
     };
-    vec![channel.with("channel", row.channel_id.clone()), liff, provider]
+    Ok(vec![channel.with("channel", row.channel_id.clone()), liff, provider])
 }

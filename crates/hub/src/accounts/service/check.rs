@@ -28,6 +28,12 @@ impl Deadline {
         Self(Instant::now() + PATIENCE)
     }
 
+    /// One that is over.
+    #[cfg(test)]
+    pub(in crate::accounts) fn over() -> Self {
+        Self(Instant::now())
+    }
+
     /// Waits for a call to LINE, but not beyond the deadline.
     pub(in crate::accounts) async fn wait<T>(
         self,

@@ -153,7 +153,9 @@ pub async fn disconnect(
     for step in clean_up {
         match step {
             CleanUp::RichMenus => cleaned.push(remove_rich_menus(hub, &account, deadline).await),
-            CleanUp::Liff => cleaned.push(remove_liff(hub, &account, deadline).await),
+            CleanUp::Liff => {
+                cleaned.push(Box::pin(login::service::clean_up_liff(hub, &account, deadline)).await);
+            }
             CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account, deadline).await),
         }
     }
@@ -200,15 +202,6 @@ async fn end(hub: &Hub, id: &AccountId) -> DbResult<()> {
     outcome
 }
 
-/// Removes the LIFF app that the hub made.
-async fn remove_liff(hub: &Hub, account: &Account, deadline: Deadline) -> CleanedUp {
-    let removed = deadline.within(login::service::clean_up_liff(hub, account)).await;
-    removed.unwrap_or_else(|| {
-        let detail = "LINE did not answer in time; remove the LIFF app in LINE Developers".to_owned();
-        CleanedUp { step: "liff", status: "failed", detail }
-    })
-}
-
 /// Removes the rich menus that the channel's API made. OA Manager's stay: they are invisible to it (PLATFORM 10).
 async fn remove_rich_menus(hub: &Hub, account: &Account, deadline: Deadline) -> CleanedUp {
     let step = |status, detail: String| CleanedUp { step: "rich_menus", status, detail };
@@ -251,9 +244,8 @@ async fn put_webhook_back(hub: &Hub, account: &Account, deadline: Deadline) -> C
     let Ok(live) = super::check::connected(hub, &account.id).await else {
         return step("failed", "the account's credentials are not to be had".to_owned());
     };
-    let ours = hub.config.webhook_url(&account.webhook_key);
     match deadline.wait(live.line.webhook_endpoint()).await {
-        Ok(Some(current)) if current.endpoint == ours => {}
+        Ok(Some(current)) if account.is_own_webhook(&current.endpoint) => {}
         Ok(_) => return step("skipped", "LINE has another address; it stays".to_owned()),
         Err(error) => return step("failed", format!("LINE could not be asked: {error}")),
     }

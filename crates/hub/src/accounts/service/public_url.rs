@@ -159,10 +159,7 @@ pub async fn tell_of_public_url(hub: &Hub) -> AppResult<()> {
 async fn register(hub: &Hub, who: (&Scope, &Actor), change: Move, deadline: Deadline) -> Applied {
     let done = match AccountId::parse(&change.account_id) {
         None => Err(AppError::not_found("account")),
-        Some(id) if change.kind == "liff" => {
-            let repaired = Box::pin(deadline.within(login::service::repair_liff(hub, who, &id))).await;
-            repaired.unwrap_or_else(|| Err(AppError::line_unavailable()))
-        }
+        Some(id) if change.kind == "liff" => Box::pin(login::service::repair(hub, who, &id, deadline)).await,
         Some(id) => set(hub, who, &id, &change, deadline).await,
     };
     match done {
