@@ -119,7 +119,6 @@ guide-take-over-relay = The address at { $host } is kept, and offered as the fir
 guide-leave = Leave it as it is
 guide-leave-detail = The account is connected, but events still go to { $host } and no message comes in here. You can take over later.
 guide-leave-button = Keep the present setting
-guide-finish-title = Two more steps
 guide-finish-over = Connected, and messages come in
 guide-webhook-on = “Use webhook” is on
 guide-webhook-on-detail = LINE sends events to this hub.
@@ -336,3 +335,20 @@ guide-too-many-keys = Too many keys are waiting. Delete those that are not neede
 guide-next-answers = Who answers
 guide-next-answers-detail = Decide who answers, and check LINE’s settings
 guide-stage-login = Set up LINE Login
+guide-finish-left = { $count ->
+    [one] One step left
+   *[other] { $count } steps left
+}
+guide-country-missing = Choose the country or region in which your company is registered.
+guide-company-missing = Use the name of your company or shop. None has been entered here yet.
+guide-fill-in = Fill in Settings › Company first
+guide-agreed-nameless = Confirmed: the channel will belong to the Provider that you choose
+guide-open-begun = Begun
+audit-detail-has = at hand
+audit-detail-provider = Provider
+audit-detail-account-id = account
+audit-value-nothing = nothing yet
+audit-value-account = an Official Account
+audit-value-api = the Messaging API
+audit-value-new = new
+audit-value-existing = existing

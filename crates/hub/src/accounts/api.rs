@@ -26,8 +26,8 @@ use crate::db::LogAndIgnore as _;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, Id as _, SigningKeyId};
 use crate::web::api::{
-    Anyone, ApiResult, AsksLine, Caller, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params,
-    Problems,
+    Anyone, ApiResult, AsksLine, Caller, CanManage, CanRead, Ident, Input, Items, NoBody, PageParams, Paged,
+    Params, Problems,
 };
 
 /// The calls of accounts.
@@ -524,6 +524,7 @@ async fn disconnect_account(
     CanManage(caller): CanManage,
     Ident(id): Ident<AccountId>,
     params: Params,
+    _: NoBody,
 ) -> ApiResult<Response> {
     let clean_up = params.text("clean_up").map(clean_up).transpose()?;
     let steps = clean_up.clone().unwrap_or_default();

@@ -104,6 +104,8 @@ impl Connected {
 pub struct Seen {
     verified_at: AtomicI64,
     event_at: AtomicI64,
+    /// As `event_at`, and stays when that is written.
+    last_event_at: AtomicI64,
     oversized: AtomicU64,
     bad_signatures: AtomicI64,
     pub(super) rereads: Rereads,
@@ -131,6 +133,13 @@ impl Seen {
     /// Events were stored.
     pub fn events(&self, at: Timestamp) {
         self.event_at.fetch_max(at.millis(), Ordering::Relaxed);
+        self.last_event_at.fetch_max(at.millis(), Ordering::Relaxed);
+    }
+
+    /// When events were stored last since this process began, whether or not the database knows it yet.
+    #[must_use]
+    pub fn last_event(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.last_event_at.load(Ordering::Relaxed))).filter(|at| at.millis() != 0)
     }
 
     /// A body was over the limit.

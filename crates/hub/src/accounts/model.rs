@@ -2,7 +2,7 @@
 
 use line_client::{BotInfo, WebhookEndpoint};
 
-use super::pasted::Looks;
+use super::pasted::{Looks, has_label};
 use super::words::words;
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -383,6 +383,10 @@ pub(super) fn check_secret(field: &'static str, text: &str) -> Result<(), FieldE
             "required",
             "this value is missing; copy it from LINE Developers",
         ));
+    }
+    if has_label(text) {
+        let detail = "the label was copied along with the value; copy the value alone from LINE Developers, without its label";
+        return Err(FieldError::new(field, "with_label", detail));
     }
     let is_token = field == "access_token";
     match (Looks::of(text), is_token) {

@@ -112,6 +112,20 @@ impl Looks {
     }
 }
 
+/// Whether a clean secret or token has the label with it under which LINE's console shows it (`Channel secret: f88b…`). No
+/// secret or token of LINE's holds a colon, and a secret's 32 hexadecimal digits have nothing before them (PLATFORM 3, 4).
+#[must_use]
+pub fn has_label(text: &str) -> bool {
+    const SECRET: usize = 32;
+    let is_hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
+    let label = text.len().checked_sub(SECRET).and_then(|at| text.as_bytes().split_at_checked(at));
+    let before_secret = label.is_some_and(|(label, secret)| is_hex(secret) && !is_hex(label));
+    let is_user_id = Looks::of(text) == Some(Looks::UserId);
+    text.contains(':')
+        || text.to_ascii_lowercase().starts_with("channelaccesstoken")
+        || (before_secret && !is_user_id)
+}
+
 /// Whether a JSON web token says who somebody is: LINE's login issued it (PLATFORM 23.3).
 fn is_identity(token: &str) -> bool {
     let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
@@ -129,6 +143,7 @@ fn is_identity(token: &str) -> bool {
 pub fn looks_words(code: &str) -> Option<&'static str> {
     Some(match code {
         "swapped" => "accounts-looks-swapped",
+        "with_label" => "accounts-looks-with-label",
         "looks_like_channel_id" => "accounts-looks-channel-id",
         "looks_like_secret" => "accounts-looks-secret",
         "looks_like_line_id" => "accounts-looks-line-id",
@@ -183,6 +198,21 @@ mod tests {
         ] {
             assert_eq!(Looks::of(text), looks, "{text}");
             assert!(looks.is_none_or(|looks| looks_words(looks.code()).is_some()));
+        }
+    }
+
+    #[test]
+    fn a_label_beside_a_secret_or_token_is_recognised() {
+        let secret = "8c570fa6dd201bb328f1c1eac23a96d8";
+        for label in
+            ["Channel secret: ", "Channel secret\n", "secret=", "Channel secret：", "密碼", "secret\t"]
+        {
+            assert!(has_label(&clean(&format!("{label}{secret}"))), "{label}");
+        }
+        let token = format!("eyJhbGciOiJIUzI1NiJ9.{}.c2ln", "QUJD".repeat(30));
+        assert!(has_label(&clean(&format!("Channel access token (long-lived) {token}"))));
+        for value in [secret, &token, &format!("U{secret}"), &format!("0{secret}"), "A/b+c==", ""] {
+            assert!(!has_label(value), "{value}");
         }
     }
 

@@ -470,6 +470,24 @@ async fn counters_of_the_door_are_written(#[case] engine: Engine) {
     let row = service::get(&test.hub, &scope, &account.id).await.unwrap();
     assert_eq!((row.oversized, row.bad_signatures), (1, 3));
     assert_eq!((row.last_verified_at, row.last_event_at), (Some(test.hub.now()), None));
+    // An event is seen at once, before and after it is written.
+    account.seen.events(test.hub.now());
+    for _ in 0..2 {
+        let row = service::get(&test.hub, &scope, &account.id).await.unwrap();
+        let listed = service::list(&test.hub, &scope, None, 10).await.unwrap().remove(0);
+        assert_eq!([row.last_event_at, listed.last_event_at], [Some(test.hub.now()); 2]);
+        service::flush(&test.hub).await;
+    }
+    // Writing that is cut off loses nothing.
+    account.seen.oversized();
+    let mut flush = Box::pin(service::flush(&test.hub));
+    assert!(futures_util::poll!(&mut flush).is_pending());
+    drop(flush);
+    assert_eq!(account.seen.peek().unwrap().oversized, 1);
+    // What was counted last is written before the account leaves memory.
+    let actor = Actor::System("test");
+    service::disconnect(&test.hub, (&scope, &actor), &account.id, &[]).await.unwrap();
+    assert_eq!(service::get(&test.hub, &scope, &account.id).await.unwrap().oversized, 2);
     test.close().await;
 }
 
@@ -771,10 +789,23 @@ async fn a_person_connects_looks_and_disconnects() {
     assert!(html.contains("<h1>本店</h1>") && html.contains("三杯茶"), "{html}");
     assert!(html.contains("Modified by") && html.contains("Chosen by 林美玲"), "{html}");
     let end = format!("{page}/disconnect");
-    let (status, _, html) = browser.post(&end, &end, &[("clean_up", "webhook")]).await;
-    assert!(status == StatusCode::OK && html.contains("Step 2 of 2"), "{html}");
-    let (status, _, html) = browser.post(&end, &end, &[("clean_up", "webhook"), ("confirmed", "1")]).await;
-    assert!(status == StatusCode::OK && html.contains("The account is disconnected"), "{html}");
+    // Each step has an address of its own, so that "back" finds it again.
+    let (status, to, _) = browser.post(&end, &end, &[("clean_up", "webhook")]).await;
+    assert!(status.is_redirection());
+    let html = browser.get(&to).await;
+    assert!(
+        html.contains("Step 2 of 2") && html.contains("value=\"webhook\"") && !html.contains("rich_menus"),
+        "{html}"
+    );
+    let (status, to, _) = browser.post(&to, &end, &[("clean_up", "webhook"), ("confirmed", "1")]).await;
+    assert!(status.is_redirection());
+    for _ in 0..2 {
+        let html = browser.get(&to).await;
+        assert!(
+            html.contains("The account is disconnected") && html.contains("There was no address before"),
+            "{html}"
+        );
+    }
     assert!(browser.get(&page).await.contains("Disconnected"));
     scene.close().await;
 }
@@ -797,13 +828,21 @@ async fn a_refusal_stands_at_its_field_in_the_readers_language() {
     scene.console(Method::PATCH, &format!("/channels/{}", channel.id), set).await;
     let form =
         [("channel_id", channel.id.as_str()), ("channel_secret", &channel.secret), ("set_webhook", "1")];
-    let (status, _, html) = browser.post(NEW, NEW, &form).await;
-    assert_eq!(status.as_u16(), 409);
+    let (status, asked, html) = browser.post(NEW, NEW, &form).await;
+    assert!(status.is_redirection(), "{html}");
+    let _ = browser.get(&asked).await;
+    // Looked at twice, as by "back": the question is still there.
+    let html = browser.get(&asked).await;
     assert!(html.contains("https://other.example/hook") && !html.contains(&channel.secret));
     let token =
         html.split("name=\"take_over\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let (status, to, html) = browser.post(NEW, NEW, &[("take_over", &token)]).await;
     assert!(status.is_redirection(), "{html}");
+    assert_eq!(
+        browser.send(Method::GET, &asked, &[]).await.0,
+        StatusCode::SEE_OTHER,
+        "decided: on to the next stage"
+    );
     let html = browser.get(&to).await;
     assert!(html.contains("other.example no longer gets events"), "what was replaced is kept: {html}");
     assert_ne!(scene.endpoint_at_line(&channel).await, "https://other.example/hook");

@@ -71,7 +71,8 @@ pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
             if !account.verify(&row.body, &row.signature, hub.now()) {
                 continue;
             }
-            let request = endpoint::request(id.clone(), row.body.into(), &row.signature, row.received_at);
+            let received_at = row.received_at;
+            let request = endpoint::request(id.clone(), row.body.into(), &row.signature, received_at);
             if let Ok(request) = request
                 && let Err(error) = hub.journal.append(request).await
             {
@@ -84,6 +85,7 @@ pub(super) async fn drain(hub: &Hub, id: &AccountId) -> DbResult<u64> {
             tx.commit().await?;
             if is_taken {
                 account.seen.verified_later(1);
+                account.seen.events(received_at);
                 count += 1;
             }
         }

@@ -91,6 +91,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" };
     AUDIT = { "SELECT id, at, actor_kind, actor_name, action, subject, detail FROM audit_log
         WHERE tenant_id = $1 AND (at < $2 OR (at = $2 AND id < $3)) ORDER BY at DESC, id DESC LIMIT $4" };
+    LAST_AUDIT = { "SELECT id, at, actor_kind, actor_name, action, subject, detail FROM audit_log
+        WHERE tenant_id = $1 AND subject = $2 AND action = $3 ORDER BY at DESC, id DESC LIMIT 1" };
 }
 
 #[derive(sqlx::FromRow)]
@@ -576,6 +578,20 @@ struct AuditRow {
     detail: String,
 }
 
+impl From<AuditRow> for AuditEntry {
+    fn from(row: AuditRow) -> Self {
+        Self {
+            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+            id: row.id,
+            at: row.at,
+            actor_kind: row.actor_kind,
+            actor: row.actor_name,
+            action: row.action,
+            subject: row.subject,
+        }
+    }
+}
+
 /// The tenant's audit log, the newest first, from below (time, id) on.
 pub(super) async fn audit(
     db: &Db,
@@ -584,14 +600,15 @@ pub(super) async fn audit(
     limit: i64,
 ) -> DbResult<Vec<AuditEntry>> {
     let rows: Vec<AuditRow> = db.all(&AUDIT, args![scope.tenant(), below.0, below.1, limit]).await?;
-    let entry = |row: AuditRow| AuditEntry {
-        detail: serde_json::from_str(&row.detail).unwrap_or_default(),
-        id: row.id,
-        at: row.at,
-        actor_kind: row.actor_kind,
-        actor: row.actor_name,
-        action: row.action,
-        subject: row.subject,
-    };
-    Ok(rows.into_iter().map(entry).collect())
+    Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+/// The tenant's newest line of an action and a subject.
+pub(super) async fn last_audit(
+    db: &Db,
+    scope: &Scope,
+    (action, subject): (&str, &str),
+) -> DbResult<Option<AuditEntry>> {
+    let row: Option<AuditRow> = db.opt(&LAST_AUDIT, args![scope.tenant(), subject, action]).await?;
+    Ok(row.map(AuditEntry::from))
 }

@@ -33,7 +33,7 @@ const LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const WITHDRAWN: &str = "user.invitation_withdrawn";
 
 /// The name of the tenant that is made on an empty hub.
-const DEFAULT_TENANT: &str = "default";
+pub(crate) const DEFAULT_TENANT: &str = "default";
 
 /// Writes a line to the audit log, in the transaction of the change it tells of. `action` is `thing.done`
 /// (`account.connected`), `subject` an id or a name, `detail` what changed; never a secret.
@@ -63,6 +63,14 @@ pub async fn list_audit(
 ) -> AppResult<Vec<AuditEntry>> {
     let below = below.unwrap_or((Timestamp(i64::MAX), ""));
     Ok(repo::audit(&hub.db, scope, below, limit).await?)
+}
+
+/// The newest line of the audit log of an action and a subject.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_audit(hub: &Hub, scope: &Scope, about: (&str, &str)) -> AppResult<Option<AuditEntry>> {
+    Ok(repo::last_audit(&hub.db, scope, about).await?)
 }
 
 /// Makes a tenant. Its times are shown in `time_zone`, by default that of the machine.

@@ -239,6 +239,27 @@ impl<T: DeserializeOwned> FromRequest<Hub> for Input<T> {
     }
 }
 
+/// Says that a call takes no body: one that asks for something is refused by the name of that, not overheard. An empty object
+/// asks for nothing.
+#[derive(Debug)]
+pub struct NoBody;
+
+impl FromRequest<Hub> for NoBody {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, hub: &Hub) -> AppResult<Self> {
+        let body = Bytes::from_request(request, hub).await.unwrap_or_default();
+        let asked: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let asked = asked.as_object();
+        if body.trim_ascii().is_empty() || asked.is_some_and(serde_json::Map::is_empty) {
+            return Ok(Self);
+        }
+        let field = asked.and_then(|members| members.keys().next()).map_or("body", String::as_str);
+        let detail = "this call takes no body; what it takes stands in the address, after `?`";
+        Err(AppError::invalid_field(field, "not_in_body", detail))
+    }
+}
+
 /// Reads a JSON body as [`Input`] does.
 ///
 /// # Errors
@@ -247,6 +268,14 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> AppResult<T> {
     // First as any JSON: a typed read may stop at a wrong value before it meets the syntax error behind it.
     let value: serde_json::Value = serde_json::from_slice(body)
         .map_err(|error| AppError::bad_request("bad_json", format!("the body is not JSON: {error}")))?;
+    // Else an array's items would be taken for the members, in their order.
+    if !value.is_object() {
+        return Err(AppError::invalid_field(
+            "body",
+            "wrong_type",
+            "the body is a JSON object: {\"name\": value, …}",
+        ));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let detail = error.inner().to_string();

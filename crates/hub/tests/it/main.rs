@@ -15,6 +15,7 @@ mod contract;
 mod doctor;
 #[cfg(test)]
 mod guide;
+mod guide_fresh;
 #[cfg(test)]
 mod guide_seeds;
 #[cfg(test)]

@@ -163,13 +163,15 @@ async fn disconnecting_cleans_up_and_reports_and_reconnecting_goes_on(#[case] en
     let first = owner.get(&path).await.body;
     assert!(first.contains("春季選單") && first.contains("Step 1 of 2"), "{first}");
     let ticks = [("clean_up", "rich_menus"), ("clean_up", "webhook")];
-    let second = owner.submit(&path, &path, &ticks).await.body;
+    let second = owner.submit(&path, &path, &ticks).await;
+    let second = owner.get(second.headers["location"].to_str().unwrap()).await.body;
     assert!(second.contains("Step 2 of 2") && second.contains("Disconnect Test OA now"), "{second}");
     // Nothing has happened before the second word.
     let shown = hub.api().get(&format!("/accounts/{}", account.id)).await.expect(200);
     assert_eq!(shown["status"], "connected");
     let confirmed = [("clean_up", "rich_menus"), ("clean_up", "webhook"), ("confirmed", "1")];
-    let report = owner.submit(&path, &path, &confirmed).await.body;
+    let report = owner.submit(&path, &path, &confirmed).await;
+    let report = owner.get(report.headers["location"].to_str().unwrap()).await.body;
     assert!(report.contains("The rich menus are deleted"), "{report}");
     assert!(report.contains("There was no address before"), "{report}");
     let left: Value = line(Method::GET, "/v2/bot/richmenu/list").send().await.unwrap().json().await.unwrap();
@@ -197,6 +199,12 @@ async fn disconnecting_cleans_up_and_reports_and_reconnecting_goes_on(#[case] en
     );
     assert!(!friend.texts_received(&account).await.contains(&"no".to_owned()));
     assert_eq!(owner.get(&path).await.status.as_u16() / 100, 3, "there is nothing to disconnect any more");
+    // The way back knows the channel.
+    let html = owner.get(&page(&account, "")).await.body;
+    let back = format!("/settings/accounts/new?has=api&amp;channel_id={}", account.channel_id);
+    assert!(html.contains(&back), "{html}");
+    let form = owner.get(&back.replace("&amp;", "&")).await.body;
+    assert!(form.contains(&format!("value=\"{}\"", account.channel_id)), "{form}");
     let body = json!({ "channel_id": account.channel_id, "channel_secret": account.channel_secret });
     let again = hub.api().post("/accounts", body).await.expect(201);
     assert_eq!(again["id"], account.id.as_str());

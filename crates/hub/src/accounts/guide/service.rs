@@ -39,10 +39,10 @@ pub type Who<'a> = (&'a Scope, &'a Actor);
 /// What is known of the tenant's company, to be copied into LINE's forms.
 #[derive(Debug, Clone)]
 pub struct Company {
-    /// The company's name: LINE wants the Provider to be called so (S1-12).
-    pub name: String,
+    /// The company's name, once one is given: LINE wants the Provider to be called so (S1-12).
+    pub name: Option<String>,
     /// Its market, which decides the value for country or region (S0-14).
-    pub country: Country,
+    pub country: Option<Country>,
     /// The address of its privacy policy (S0-20).
     pub privacy_url: Option<String>,
     /// The address of its terms of use.
@@ -69,11 +69,11 @@ pub async fn company(hub: &Hub, tenant: &TenantId) -> AppResult<Company> {
     let videos =
         [video(Stage::Create, "account"), video(Stage::Enable, "messaging"), video(Stage::Message, "done")];
     Ok(Company {
-        country: company.country.unwrap_or(Country::Other),
+        country: company.country,
         privacy_url: company.address(&hub.config, Document::Privacy),
         terms_url: company.address(&hub.config, Document::Terms),
         videos: videos.into_iter().flatten().collect(),
-        name: company.name,
+        name: company.is_named.then_some(company.name),
     })
 }
 

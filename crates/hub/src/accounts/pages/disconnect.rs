@@ -1,7 +1,7 @@
 //! Disconnecting in two steps: what to clean up at LINE, then one word more that names the account; at the end, what was done.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::head::{AccountHead, Tab};
@@ -12,6 +12,9 @@ use crate::app::Hub;
 use crate::error::AppResult;
 use crate::team::Viewer;
 use crate::web::{Fields, Page, Ui};
+
+/// Says in the address that what to clean up was chosen.
+const CHOSEN: &str = "chosen";
 
 #[derive(Template)]
 #[template(path = "account_disconnect.html")]
@@ -38,26 +41,32 @@ struct DisconnectedPage {
     cleaned: Vec<CleanedUp>,
 }
 
-/// The first step: what exists at LINE, each with a tick.
+/// The first step: what exists at LINE, each with a tick. With `chosen` in the address the second, which asks once more.
 pub(in crate::accounts) async fn show(
     State(hub): State<Hub>,
     ui: Ui,
     viewer: Viewer,
     Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
     let head = AccountHead::load(&hub, &viewer, &id, Tab::Overview).await?;
     if head.account.status == Status::Disconnected {
         return Ok(Redirect::to(&address(&id)).into_response());
     }
+    if query.iter().any(|(name, _)| name == CHOSEN) {
+        let is_asked =
+            |step: &CleanUp| query.iter().any(|(name, word)| name == "clean_up" && word == step.as_str());
+        let chosen = Some(CleanUp::ALL.into_iter().filter(is_asked).collect());
+        return Ok(Page(DisconnectPage { ui, head, found: Inventory::default(), chosen }).into_response());
+    }
     let found = Box::pin(service::inventory(&hub, &viewer.scope(), &head.account.id)).await?;
     Ok(Page(DisconnectPage { ui, head, found, chosen: None }).into_response())
 }
 
-/// The second step asks once more; with `confirmed` the account is disconnected, and the page tells what was done.
+/// Leads to the second step; with `confirmed` the account is disconnected, and the next page tells what was done.
 pub(in crate::accounts) async fn submit(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(id): Path<String>,
     fields: Fields,
@@ -68,16 +77,32 @@ pub(in crate::accounts) async fn submit(
         .into_iter()
         .filter(|step| fields.all("clean_up").iter().any(|w| w == step.as_str()))
         .collect();
-    let head = AccountHead::load(&hub, &viewer, id.as_str(), Tab::Overview).await?;
-    if head.account.status == Status::Disconnected {
+    let account = service::get(&hub, &viewer.scope(), &id).await?;
+    if account.status == Status::Disconnected {
         return Ok(Redirect::to(&address(id.as_str())).into_response());
     }
     if fields.text("confirmed").is_empty() {
-        let page = DisconnectPage { ui, head, found: Inventory::default(), chosen: Some(steps) };
-        return Ok(Page(page).into_response());
+        let words: String = steps.iter().map(|step| format!("&clean_up={}", step.as_str())).collect();
+        let to = format!("{}/disconnect?{CHOSEN}=1{words}", address(id.as_str()));
+        return Ok(Redirect::to(&to).into_response());
     }
-    let cleaned = service::disconnect(&hub, (&viewer.scope(), &viewer.actor()), &id, &steps).await?;
-    let head = AccountHead::load(&hub, &viewer, id.as_str(), Tab::Overview).await?;
+    service::disconnect(&hub, (&viewer.scope(), &viewer.actor()), &id, &steps).await?;
+    Ok(Redirect::to(&format!("{}/disconnected", address(id.as_str()))).into_response())
+}
+
+/// What was done when the account was disconnected last.
+pub(in crate::accounts) async fn report(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let head = AccountHead::load(&hub, &viewer, &id, Tab::Overview).await?;
+    if head.account.status != Status::Disconnected {
+        return Ok(Redirect::to(&address(&id)).into_response());
+    }
+    let cleaned = service::cleaned_up(&hub, &viewer.scope(), &head.account.id).await?;
     Ok(Page(DisconnectedPage { ui, head, cleaned }).into_response())
 }
 

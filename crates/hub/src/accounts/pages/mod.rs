@@ -40,6 +40,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/friend-code/{ending}", get(friend_code::download))
         .route("/settings/accounts/{id}/copy", get(copy::show).post(copy::copy))
         .route("/settings/accounts/{id}/disconnect", get(disconnect::show).post(disconnect::submit))
+        .route("/settings/accounts/{id}/disconnected", get(disconnect::report))
         .route("/settings/public-url", get(public_url::show).post(public_url::apply))
         .merge(super::doctor::pages::routes())
         .merge(super::doctor::walks::routes())

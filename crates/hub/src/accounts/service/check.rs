@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::get;
 use crate::accounts::doctor::{self, rhythm};
-use crate::accounts::memory::Connected;
+use crate::accounts::memory::{Connected, Counted, Seen};
 use crate::accounts::model::Account;
 use crate::accounts::repo;
 use crate::app::Hub;
@@ -117,6 +117,7 @@ pub async fn flush(hub: &Hub) {
 /// As [`flush`], of one account.
 pub(in crate::accounts) async fn flush_one(hub: &Hub, account: &Connected) {
     let Some(counted) = account.seen.take() else { return };
+    let mut taken = Taken { seen: &account.seen, counted: Some(counted) };
     let written: DbResult<()> = async {
         let mut tx = hub.db.begin().await?;
         repo::count(&mut tx, &account.id, &counted).await?;
@@ -126,10 +127,25 @@ pub(in crate::accounts) async fn flush_one(hub: &Hub, account: &Connected) {
         tx.commit().await
     }
     .await;
-    if written.as_ref().is_err_and(DbError::is_transient) {
-        account.seen.put_back(counted);
+    if !written.as_ref().is_err_and(DbError::is_transient) {
+        taken.counted = None;
     }
     written.log_and_ignore("writing the webhook door's counters");
+}
+
+/// Counters that are being written. What is not written goes back, also when the writing is cut off: an examination for a
+/// browser that went away ends wherever it stands.
+struct Taken<'a> {
+    seen: &'a Seen,
+    counted: Option<Counted>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(counted) = self.counted.take() {
+            self.seen.put_back(counted);
+        }
+    }
 }
 
 /// Removes secrets whose 24 hours are over.

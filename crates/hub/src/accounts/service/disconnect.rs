@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::check::Deadline;
-use super::{audit, author, get};
+use super::{audit, author, flush_one, get};
 use crate::accounts::model::{Account, Status};
 use crate::accounts::repo;
 use crate::accounts::{keys, login};
@@ -20,10 +20,15 @@ use crate::error::AppResult;
 use crate::ids::AccountId;
 use crate::jobs::{Job, NewJob, Outcome, enqueue};
 use crate::scope::Scope;
-use crate::team::Actor;
+use crate::team::{self, Actor};
 
 /// The job ends once more what an examination that was under way opened meanwhile: none takes longer.
 const END_AGAIN: Duration = Duration::from_secs(120);
+
+/// How the audit log names it.
+const DISCONNECTED: &str = "account.disconnected";
+/// The words of [`CleanedUp::status`].
+const STATES: [&str; 4] = ["done", "manual", "skipped", "failed"];
 
 /// What may be cleaned up at LINE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,19 +164,42 @@ pub async fn disconnect(
             CleanUp::Webhook => cleaned.push(put_webhook_back(hub, &account, deadline).await),
         }
     }
+    if let Some(connected) = hub.accounts.by_id(id) {
+        // What the door counted ends with the account's place in memory.
+        flush_one(hub, &connected).await;
+    }
     let mut tx = hub.db.begin().await?;
     if repo::disconnect(&mut tx, id, hub.now(), author(actor)).await? {
         repo::drop_secrets(&mut tx, id).await?;
         keys::repo::retire(&mut tx, scope.tenant(), &account.channel_id, hub.now()).await?;
         keys::repo::forget(&mut tx, scope.tenant(), &account.channel_id).await?;
         let name = json!({ "display_name": account.display_name, "cleaned_up": cleaned });
-        audit(&mut tx, hub, who, "account.disconnected", id, name).await?;
+        audit(&mut tx, hub, who, DISCONNECTED, id, name).await?;
         let again = NewJob { run_at: Some(hub.now().plus(END_AGAIN)), dedupe_key: None };
         enqueue(&mut tx, hub, Some(scope.tenant()), &End { account: id.clone() }, again).await?;
     }
     tx.commit().await?;
     end(hub, id).await.log_and_ignore("ending what a disconnected account leaves; a job does it again");
     Ok(cleaned)
+}
+
+/// How the cleaning up went when an account was disconnected last, as the audit log keeps it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn cleaned_up(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Vec<CleanedUp>> {
+    let last = team::service::last_audit(hub, scope, (DISCONNECTED, id.as_str())).await?;
+    let read = |step: &serde_json::Value| {
+        let text = |name: &str| step.get(name).and_then(|value| value.as_str());
+        Some(CleanedUp {
+            step: CleanUp::parse(text("step")?)?.as_str(),
+            status: STATES.into_iter().find(|status| text("status") == Some(status))?,
+            detail: text("detail")?.to_owned(),
+        })
+    };
+    let steps =
+        last.as_ref().and_then(|entry| entry.detail.get("cleaned_up")).and_then(|steps| steps.as_array());
+    Ok(steps.into_iter().flatten().filter_map(read).collect())
 }
 
 /// Ends what a disconnected account leaves running.

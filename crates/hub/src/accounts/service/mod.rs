@@ -34,7 +34,7 @@ pub use credentials::NewCredentials;
 #[cfg(test)]
 pub(super) use credentials::OVERLAP;
 pub(in crate::accounts) use credentials::credentials_changed;
-pub use disconnect::{CleanUp, CleanedUp, End, Inventory, disconnect, inventory, run_end};
+pub use disconnect::{CleanUp, CleanedUp, End, Inventory, cleaned_up, disconnect, inventory, run_end};
 pub use public_url::{
     Applied, Move, apply_public_url, public_url_by_hand, public_url_moves, tell_of_public_url,
 };
@@ -105,7 +105,8 @@ pub async fn line(hub: &Hub, id: &AccountId) -> AppResult<line_client::Account> 
 /// # Errors
 /// The database does not answer.
 pub async fn list(hub: &Hub, scope: &Scope, after: Option<&After>, limit: i64) -> AppResult<Vec<Account>> {
-    Ok(repo::list(&hub.db, scope, after, limit).await?)
+    let rows = repo::list(&hub.db, scope, after, limit).await?;
+    Ok(rows.into_iter().map(|account| with_last_event(hub, account)).collect())
 }
 
 /// One account.
@@ -113,7 +114,15 @@ pub async fn list(hub: &Hub, scope: &Scope, after: Option<&After>, limit: i64) -
 /// # Errors
 /// 404 when there is none in the scope.
 pub async fn get(hub: &Hub, scope: &Scope, id: &AccountId) -> AppResult<Account> {
-    repo::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("account"))
+    let account = repo::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("account"))?;
+    Ok(with_last_event(hub, account))
+}
+
+/// With the events that came in since the counters were last written.
+fn with_last_event(hub: &Hub, mut account: Account) -> Account {
+    let seen = hub.accounts.by_id(&account.id).and_then(|connected| connected.seen.last_event());
+    account.last_event_at = account.last_event_at.max(seen);
+    account
 }
 
 /// The ids of all accounts in the scope, connected or not.

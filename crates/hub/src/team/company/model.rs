@@ -99,6 +99,8 @@ impl Document {
 pub struct Company {
     /// Its public name, suggested as the name of LINE's provider; the tenant's name until one is given.
     pub name: String,
+    /// Whether somebody chose that name; else it is the one of the tenant that was made on an empty hub.
+    pub is_named: bool,
     /// Its market; guessed by the tenant's time zone until one is given.
     pub country: Option<Country>,
     /// The zone in which its people see times: `Asia/Taipei`.

@@ -70,7 +70,7 @@ impl CompanyPage {
         let company = service::company(hub, &viewer.tenant.id).await?;
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let mut form = FormState::new()
-            .with("name", company.name.clone())
+            .with("name", if company.is_named { company.name.as_str() } else { "" })
             .with("site_url", text(&company.site_url))
             .with("privacy_url", text(&company.privacy_url))
             .with("terms_url", text(&company.terms_url))

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
 use crate::ids::TenantId;
 use crate::team::Actor;
-use crate::team::service::audit;
+use crate::team::service::{DEFAULT_TENANT, audit};
 
 /// A name of the hosted pages that nobody has yet: 16 letters and digits.
 fn new_key(hub: &Hub) -> String {
@@ -19,8 +19,10 @@ fn new_key(hub: &Hub) -> String {
 fn of(row: CompanyRow) -> Company {
     let values = row.values();
     let country = values.country.as_deref().and_then(Country::parse);
+    let name = values.name.unwrap_or(row.tenant_name);
     Company {
-        name: values.name.unwrap_or(row.tenant_name),
+        is_named: name != DEFAULT_TENANT,
+        name,
         country: country.or_else(|| Country::of_zone(&row.time_zone)),
         time_zone: row.time_zone,
         site_url: values.site_url,

@@ -54,18 +54,23 @@ impl AuditLog {
         self.names.get(text).cloned().or_else(|| self.ui.maybe(&key)).unwrap_or_else(|| text.to_owned())
     }
 
+    /// A value of any kind; of a list's objects, what they say without the names.
+    fn text(&self, value: &serde_json::Value) -> String {
+        match value {
+            serde_json::Value::String(text) => self.value(text),
+            serde_json::Value::Array(items) => {
+                items.iter().map(|item| self.text(item)).collect::<Vec<_>>().join(", ")
+            }
+            serde_json::Value::Object(members) => {
+                members.values().map(|member| self.text(member)).collect::<Vec<_>>().join(" ")
+            }
+            other => self.value(&other.to_string()),
+        }
+    }
+
     /// The details as `name value`, without the braces, and without the id that the subject's name stands for.
     fn details(&self, entry: &AuditEntry) -> String {
         let Some(members) = entry.detail.as_object() else { return String::new() };
-        let text = |value: &serde_json::Value| match value {
-            serde_json::Value::String(text) => self.value(text),
-            serde_json::Value::Array(items) => items
-                .iter()
-                .map(|item| item.as_str().map_or_else(|| item.to_string(), |text| self.value(text)))
-                .collect::<Vec<_>>()
-                .join(", "),
-            other => other.to_string(),
-        };
         let filled = members.iter().filter(|(name, value)| {
             *name != "id" && !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty())
         });
@@ -74,7 +79,7 @@ impl AuditLog {
             self.ui.maybe(&key).unwrap_or_else(|| name.to_owned())
         };
         filled
-            .map(|(member, value)| format!("{}: {}", name(member), text(value)))
+            .map(|(member, value)| format!("{}: {}", name(member), self.text(value)))
             .collect::<Vec<_>>()
             .join(" · ")
     }

@@ -53,6 +53,12 @@ async fn values(scene: &mut Scene) {
     scene.connects("Channel secret cut off", channel.with(json!({ "channel_secret": short }))).await;
     let label = channel.with(json!({ "channel_secret": format!("密碼：{}", channel.secret) }));
     scene.connects("The label copied along with the secret", label).await;
+    let label = channel.with(json!({ "channel_secret": format!("Channel secret: {}", channel.secret) }));
+    scene.connects("The console's label copied along with the secret", label).await;
+    let token = text(&token["accessToken"]);
+    let label =
+        channel.with(json!({ "access_token": format!("Channel access token (long-lived)\n{token}") }));
+    scene.connects("The console's label copied along with the token", label).await;
     let expects = channel.with(json!({ "line_id": other.basic_id }));
     scene.connects("LINE ID of another official account", expects).await;
     // Blanks, line breaks, wide digits and marks without width are taken out; the account is connected.

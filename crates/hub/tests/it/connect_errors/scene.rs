@@ -142,7 +142,13 @@ impl Scene {
         let origin = self.hub.url.origin().ascii_serialization();
         let request = self.owner.request(Method::POST, action).header("origin", origin);
         let request = request.header("accept-language", "zh-Hant").form(&fields);
-        request.send().await.unwrap().text().await.unwrap()
+        let answer = request.send().await.unwrap();
+        // A question has an address of its own.
+        let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        match to {
+            Some(to) => self.read(&to).await,
+            None => answer.text().await.unwrap(),
+        }
     }
 
     /// What stands in place of the set-up where the public address will not do: title and detail.

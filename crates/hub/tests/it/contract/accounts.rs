@@ -155,6 +155,12 @@ async fn another_systems_webhook_is_never_replaced_unasked() {
 
     // "`DELETE` with `clean_up` answers 200 `{"items": [{"step","status","detail"}]}`"
     names_field(&hub.api().delete(&format!("{path}?clean_up=webhook,nonsense")).await, "clean_up");
+    // A body is not overheard: it is refused, and nothing has happened.
+    let asked = json!({ "clean_up": ["foo"] });
+    let answer = hub.api().request(reqwest::Method::DELETE, &path).json(&asked).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 422);
+    assert_eq!(answer.json::<Value>().await.unwrap()["errors"][0]["field"], "clean_up");
+    assert_eq!(hub.api().get(&path).await.expect(200)["status"], "connected");
     let cleaned = hub.api().delete(&format!("{path}?clean_up=webhook")).await.expect(200);
     assert_eq!(names(&cleaned["items"][0]), ["detail", "status", "step"]);
     assert_eq!(
@@ -200,6 +206,9 @@ async fn settings_change_one_by_one() {
     let path = format!("/accounts/{}", shop.account.id);
     let live = shop.hub.api().patch(&path, json!({ "environment": "live" })).await.expect(200);
     assert_eq!((&live["id"], &live["environment"]), (&json!(shop.account.id), &json!("live")));
+    let list = shop.hub.api().patch(&path, json!([])).await;
+    names_field(&list, "body");
+    assert!(list.body.contains("the body is a JSON object"), "{}", list.body);
     names_field(&shop.hub.api().patch(&path, json!({ "environment": "moon" })).await, "environment");
     names_field(&shop.hub.api().patch(&path, json!({ "access_token": "wrong" })).await, "access_token");
     let token = hub_token(&shop).await;

@@ -15,6 +15,7 @@ use crate::accounts::keys::{self, KeyState, SigningKey};
 use crate::accounts::model::check_channel_id;
 use crate::accounts::pages::field_words;
 use crate::accounts::pasted::{clean, id_or_nothing};
+use crate::accounts::pending::Called;
 use crate::accounts::service::{NewAccount, Step, StepState};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
@@ -123,16 +124,24 @@ pub(super) async fn fresh(
     ui: Ui,
     viewer: &Viewer,
     has: Has,
-    path: Option<&str>,
+    (path, channel): (Option<&str>, Option<&str>),
 ) -> AppResult<Response> {
     let frame = Frame::fresh(has, false).with_video(&service::company(hub, &viewer.tenant.id).await?);
-    Ok(Page(ConnectPage::new(ui, frame, has, service::path(path))).into_response())
+    let mut page = ConnectPage::new(ui, frame, has, service::path(path));
+    let channel = id_or_nothing(channel.unwrap_or_default());
+    if !channel.is_empty() {
+        page.here = format!("{}&channel_id={channel}", page.here);
+        page.form = page.form.with("channel_id", channel);
+    }
+    Ok(Page(page).into_response())
 }
 
 /// Which path the address asks for.
 #[derive(Deserialize)]
 pub(in crate::accounts::guide) struct Asked {
     path: Option<String>,
+    /// Leads to what waits for a word about another system's address.
+    waits: Option<String>,
 }
 
 /// The form of a set-up that is kept.
@@ -151,6 +160,11 @@ pub(in crate::accounts::guide) async fn show(
     }
     let mut page = ConnectPage::of(ui, &progress, service::path(asked.path.as_deref()));
     page.key = page.waiting_key(hub, viewer).await?;
+    // What was decided or forgotten meanwhile is asked for again.
+    page.elsewhere = asked.waits.and_then(|token| {
+        let called = hub.accounts.pending.called(&token, &viewer.id, hub.now())?;
+        Some(Elsewhere { host: called.host(), endpoint: called.endpoint, active: called.active, token })
+    });
     page.frame = page.frame.with_video(&setup.company().await?);
     Ok(Page(page).into_response())
 }
@@ -240,6 +254,14 @@ pub(in crate::accounts::guide) async fn connect(
     match (result, kept) {
         (Ok(_), Some(id)) => Ok(Redirect::to(&format!("{}/webhook", address(&id))).into_response()),
         (Ok(account), None) => Ok(Redirect::to(&account.page()).into_response()),
+        // The question has an address of its own, so that "back" finds it again.
+        (Err(error), Some(id)) if error.code == "webhook_elsewhere" => {
+            let token = hub.entropy.token();
+            let path = service::path(Some(&form.path)).as_str();
+            hub.accounts.pending.put(&token, viewer.id.clone(), (new, Called::of(&error)), hub.now());
+            let to = format!("{}/connect?path={path}&waits={token}", address(&id));
+            Ok(Redirect::to(&to).into_response())
+        }
         (Err(error), kept) if error.status.is_client_error() || error.code == "line_unavailable" => {
             let path = service::path(Some(&form.path));
             let mut page = match kept {
@@ -247,7 +269,7 @@ pub(in crate::accounts::guide) async fn connect(
                 None => ConnectPage::new(ui, Frame::fresh(has, true), has, path),
             };
             page.key = page.waiting_key(&hub, &viewer).await?;
-            let page = refused(&hub, page, &viewer, new, steps, &error);
+            let page = refused(page, &new, steps, &error);
             Ok((error.status, Page(page)).into_response())
         }
         (Err(error), _) => Err(error),
@@ -294,10 +316,8 @@ pub(in crate::accounts::guide) async fn make_key(
 
 /// The form again, with what was wrong at its field.
 fn refused(
-    hub: &Hub,
     mut page: ConnectPage,
-    viewer: &Viewer,
-    new: NewAccount,
+    new: &NewAccount,
     steps: Vec<(Step, StepState)>,
     error: &AppError,
 ) -> ConnectPage {
@@ -324,17 +344,6 @@ fn refused(
             page.failed = Some("keys-line-slow");
         }
         "line_unavailable" => page.failed = Some("accounts-line-silent"),
-        "webhook_elsewhere" => {
-            let text =
-                |name: &str| error.extra.get(name).and_then(|value| value.as_str()).unwrap_or_default();
-            let active = error.extra.get("active").and_then(serde_json::Value::as_bool).unwrap_or_default();
-            let endpoint = text("current_endpoint").to_owned();
-            let host = url::Url::parse(&endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
-            let token = hub.entropy.token();
-            hub.accounts.pending.put(&token, viewer.id.clone(), new, hub.now());
-            page.elsewhere =
-                Some(Elsewhere { host: host.unwrap_or_else(|| endpoint.clone()), endpoint, active, token });
-        }
         _ => {
             // LINE's own words, where it said some.
             page.said = error

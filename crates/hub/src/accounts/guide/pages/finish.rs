@@ -68,6 +68,8 @@ struct LiveView {
     until: Timestamp,
     /// Whether that time is over.
     rests: bool,
+    /// How many stages are left.
+    left: u64,
 }
 
 impl LiveView {
@@ -81,7 +83,10 @@ impl LiveView {
         let code = Code::new(&account.friend_link())?;
         let root = address(&progress.setup.id);
         let until = until.min(now.plus(LOOKS_FOR));
-        let view = Self { root, account, webhook, arrival, is_silent, code, seen, asked_at, until, rests };
+        let open = progress.states().into_iter().filter(|(_, state)| *state != StageState::Done).count();
+        let left = u64::try_from(open).unwrap_or(u64::MAX);
+        let view =
+            Self { root, account, webhook, arrival, is_silent, code, seen, asked_at, until, rests, left };
         Ok((view, progress))
     }
 

@@ -56,7 +56,7 @@ pub(in crate::accounts::guide) async fn show(
     ui: Ui,
     viewer: Viewer,
 ) -> AppResult<Response> {
-    let market = service::company(&hub, &viewer.tenant.id).await?.country;
+    let market = service::company(&hub, &viewer.tenant.id).await?.country.unwrap_or(Country::Other);
     let page = HelpPage { ui, market, country: country_words(market), business: business(market) };
     Ok(Page(page).into_response())
 }

@@ -10,6 +10,8 @@ use super::super::model::{Progress, ProviderKind, Stage, Step, Tick};
 use super::super::service::{self, Company};
 use super::{AtSetup, Frame, StepView, address, business, country_words};
 use crate::error::{AppError, AppResult};
+use crate::team::company::Country;
+use crate::team::service::DEFAULT_TENANT;
 use crate::web::{FormState, Page, Ui};
 
 /// Where a LINE Business ID signs up and goes on to the form of a new account (developers.line.biz, "Get started with the
@@ -29,8 +31,8 @@ struct CreatePage {
     ui: Ui,
     frame: Frame,
     company: Company,
-    /// The key of the value for country or region.
-    country: &'static str,
+    /// The key of the value for country or region, where LINE's form has one that is known here.
+    country: Option<&'static str>,
     /// LINE's business pages of the market.
     business: &'static str,
     sign_in: StepView,
@@ -46,7 +48,8 @@ struct EnablePage {
     frame: Frame,
     root: String,
     company: Company,
-    provider: String,
+    /// The Provider's name; none where the company has no name yet.
+    provider: Option<String>,
     kind: ProviderKind,
     agreed: Option<Tick>,
     enable: StepView,
@@ -72,11 +75,12 @@ fn current(progress: &Progress) -> String {
 pub(in crate::accounts::guide) async fn create(setup: AtSetup, ui: Ui) -> AppResult<Response> {
     let progress = setup.progress().await?;
     let company = setup.company().await?;
+    let known = company.country.filter(|country| *country != Country::Other);
     let page = CreatePage {
         ui,
         frame: Frame::of(&progress, Stage::Create).with_video(&company),
-        country: country_words(company.country),
-        business: business(company.country),
+        country: known.map(country_words),
+        business: business(company.country.unwrap_or(Country::Other)),
         company,
         sign_in: StepView::new(&progress, Step::SignIn),
         form: StepView::new(&progress, Step::Form),
@@ -98,7 +102,7 @@ impl EnablePage {
         Ok(Self {
             ui,
             frame: Frame::of(progress, Stage::Enable).with_video(&company),
-            provider: progress.setup.provider.clone().unwrap_or_else(|| company.name.clone()),
+            provider: agreed_provider(progress, &company).or_else(|| company.name.clone()),
             company,
             kind: progress.setup.provider_kind(),
             agreed: progress.tick(Step::Agree).cloned(),
@@ -111,6 +115,12 @@ impl EnablePage {
             root: setup.address(""),
         })
     }
+}
+
+/// The Provider that was agreed to; not the name of the tenant of an empty hub, which nobody gave.
+fn agreed_provider(progress: &Progress, company: &Company) -> Option<String> {
+    let is_given = |name: &String| company.name.is_some() || name != DEFAULT_TENANT;
+    progress.setup.provider.clone().filter(is_given)
 }
 
 /// What the form before the irreversible click sends.

@@ -33,6 +33,8 @@ pub(in crate::accounts) struct Open {
 pub(in crate::accounts::guide) struct Asked {
     has: Option<String>,
     path: Option<String>,
+    /// The channel that is known already, of an account that is connected again.
+    channel_id: Option<String>,
 }
 
 /// The first question; or the form to connect, for somebody who has the values (`?has=api`).
@@ -45,7 +47,8 @@ pub(in crate::accounts::guide) async fn new(
     viewer.require_owner()?;
     let can = hub.config.is_reachable_by_line();
     if let Some(has) = asked.has.as_deref().and_then(Has::parse).filter(|_| can) {
-        return connect::fresh(&hub, ui, &viewer, has, asked.path.as_deref()).await;
+        return connect::fresh(&hub, ui, &viewer, has, (asked.path.as_deref(), asked.channel_id.as_deref()))
+            .await;
     }
     let open = Open::all(&hub, &viewer).await?;
     let blocked = (!can).then(|| hub.config.public_url.to_string());
@@ -90,6 +93,12 @@ impl Open {
     /// The key of the stage whose turn it is.
     pub(in crate::accounts) fn stage(&self) -> &'static str {
         self.progress.current().words()
+    }
+
+    /// By what its account is told from others: the LINE ID, and the channel where that is not the name.
+    pub(in crate::accounts) fn ids(&self) -> Option<String> {
+        let account = self.progress.account.as_ref()?;
+        Some(format!("{} · Channel {}", account.line_id(), account.channel_id))
     }
 
     /// What it is called: the account, else the channel, else what the owner had.
