@@ -249,21 +249,6 @@ async fn the_help_tells_where_what_is_and_what_costs() {
     hub.close().await;
 }
 
-// S0-23: a secret that was pasted into the wrong field is neither shown again nor kept.
-#[tokio::test]
-async fn a_secret_in_the_wrong_field_is_not_kept() {
-    let Some(hub) = TestHub::new().start().await else { return };
-    let owner = hub.owner().await;
-    let secret = "8436631985e92e8b5d34de04733d0a15";
-    let form =
-        [("has", "api"), ("channel_id", secret), ("channel_secret", "2013153393"), ("set_webhook", "1")];
-    let refused = owner.submit(&format!("{NEW}?has=api"), NEW, &form).await;
-    assert!(refused.status == 422 && !refused.body.contains(secret), "{}", refused.body);
-    let list = owner.get(LIST).await.body;
-    assert!(list.contains("/settings/accounts/setups/") && !list.contains(secret), "{list}");
-    hub.close().await;
-}
-
 /// The set-ups that the list offers to continue.
 async fn offered(owner: &Browser) -> Vec<String> {
     let list = owner.get(LIST).await.body;

@@ -1,4 +1,4 @@
-//! The guided set-up on a fresh hub, and how open set-ups are told apart.
+//! The guided set-up on a fresh hub: what is offered, what is kept, and how open set-ups are told apart.
 
 use rstest::rstest;
 use serde_json::json;
@@ -66,5 +66,20 @@ async fn open_set_ups_are_told_apart_below_the_accounts() {
     let line_id = channel["basicId"].as_str().unwrap();
     assert!(open.contains(&format!("{line_id} · Channel {id}")), "{open}");
     assert_eq!(open.matches("Begun").count(), 2, "{open}");
+    hub.close().await;
+}
+
+// S0-23: a secret that was pasted into the wrong field is neither shown again nor kept.
+#[tokio::test]
+async fn a_secret_in_the_wrong_field_is_not_kept() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let owner = hub.owner().await;
+    let secret = "8436631985e92e8b5d34de04733d0a15";
+    let form =
+        [("has", "api"), ("channel_id", secret), ("channel_secret", "2013153393"), ("set_webhook", "1")];
+    let refused = owner.submit(&format!("{NEW}?has=api"), NEW, &form).await;
+    assert!(refused.status == 422 && !refused.body.contains(secret), "{}", refused.body);
+    let list = owner.get(LIST).await.body;
+    assert!(list.contains("/settings/accounts/setups/") && !list.contains(secret), "{list}");
     hub.close().await;
 }
