@@ -246,7 +246,12 @@ doctor-storage-silent-title = The database does not answer
 doctor-storage-silent-detail = Cause: { $reason }
 doctor-storage-silent-fix = Look at the database server or the disk.
 doctor-line-host-reached-title = Reached
-doctor-line-host-reached-detail = { $host } answered within { $ms } ms (DNS and TLS are fine).
+doctor-line-host-reached-detail = { $host } answered within { $ms } ms ({ $checked ->
+    [dns-tls] DNS and TLS are fine
+    [tls] TLS is fine; an IP address needs no DNS
+    [dns] DNS is fine; plain http, no TLS
+   *[none] plain http to an IP address: neither DNS nor TLS was checked
+}).
 doctor-line-host-slow-title = Slow
 doctor-line-host-slow-detail = { $host } took { $ms } ms; answers to friends are slow.
 doctor-line-host-slow-fix = Look at the machine's way to the Internet.
@@ -359,10 +364,15 @@ doctor-login-channel-ok-detail = ID and secret of Login channel { $channel } are
 doctor-login-channel-refused-title = LINE does not accept the Login channel's credentials
 doctor-login-channel-refused-detail = The secret of Login channel { $channel } may have been reissued; sign-in fails.
 doctor-login-channel-refused-fix = Paste the present channel secret under "LINE Login" in the account's overview.
+doctor-login-channel-no-secret-title = The channel secret is missing
+doctor-login-channel-no-secret-detail = It was removed when the account was disconnected.
+doctor-login-channel-no-secret-fix = Enter it again under "LINE Login" in the account's overview.
 doctor-login-channel-line-silent-title = LINE did not answer
 doctor-login-channel-line-silent-detail = This cannot be judged for the moment.
 doctor-liff-line-silent-title = LINE did not answer
 doctor-liff-line-silent-detail = This cannot be judged for the moment.
+doctor-liff-no-secret-title = Cannot be judged without the channel secret
+doctor-liff-no-secret-detail = LINE is asked again once the secret of the Login channel is entered.
 doctor-liff-ok-title = Right
 doctor-liff-ok-detail = The LIFF app opens this hub's public address, with the right size and scopes.
 doctor-liff-missing-title = LINE has no LIFF app

@@ -246,7 +246,12 @@ doctor-storage-silent-title = データベースが応答しません
 doctor-storage-silent-detail = 原因：{ $reason }
 doctor-storage-silent-fix = データベースサーバーまたはディスクを確認してください。
 doctor-line-host-reached-title = 到達できます
-doctor-line-host-reached-detail = { $host }は{ $ms }ミリ秒で応答しました（DNS・TLS正常）。
+doctor-line-host-reached-detail = { $host }は{ $ms }ミリ秒で応答しました（{ $checked ->
+    [dns-tls] DNS・TLS正常
+    [tls] TLS正常、IPアドレスのためDNSは不要
+    [dns] DNS正常、httpのためTLSなし
+   *[none] IPアドレスへのhttp接続のため、DNSとTLSは確認していません
+}）。
 doctor-line-host-slow-title = 遅い
 doctor-line-host-slow-detail = { $host }の応答に{ $ms }ミリ秒かかり、返信が遅くなります。
 doctor-line-host-slow-fix = サーバーのインターネット接続を確認してください。
@@ -353,10 +358,15 @@ doctor-login-channel-ok-detail = LINEログインチャネル{ $channel }のID�
 doctor-login-channel-refused-title = LINEがログインチャネルの認証情報を受け付けません
 doctor-login-channel-refused-detail = LINEログインチャネル{ $channel }のシークレットが再発行された可能性があり、ログインできません。
 doctor-login-channel-refused-fix = アカウント概要の「LINEログイン」に現在のチャネルシークレットを貼り付けてください。
+doctor-login-channel-no-secret-title = チャネルシークレットがありません
+doctor-login-channel-no-secret-detail = アカウントの連携を解除したときに削除されました。
+doctor-login-channel-no-secret-fix = アカウント概要の「LINEログイン」に入力し直してください。
 doctor-login-channel-line-silent-title = LINEから応答がありません
 doctor-login-channel-line-silent-detail = 今は判定できません。
 doctor-liff-line-silent-title = LINEから応答がありません
 doctor-liff-line-silent-detail = 今は判定できません。
+doctor-liff-no-secret-title = チャネルシークレットがないため判定できません
+doctor-liff-no-secret-detail = ログインチャネルのシークレットを入力すると、LINEに再度確認します。
 doctor-liff-ok-title = 正常です
 doctor-liff-ok-detail = LIFFアプリはこのシステムの公開アドレスを開き、サイズと権限も正しく設定されています。
 doctor-liff-missing-title = LINEにLIFFアプリがありません

@@ -246,7 +246,12 @@ doctor-storage-silent-title = ฐานข้อมูลไม่ตอบ
 doctor-storage-silent-detail = สาเหตุ: { $reason }
 doctor-storage-silent-fix = ตรวจเซิร์ฟเวอร์ฐานข้อมูลหรือดิสก์
 doctor-line-host-reached-title = เข้าถึงได้
-doctor-line-host-reached-detail = { $host } ตอบใน { $ms } มิลลิวินาที (DNS และ TLS ปกติ)
+doctor-line-host-reached-detail = { $host } ตอบใน { $ms } มิลลิวินาที ({ $checked ->
+    [dns-tls] DNS และ TLS ปกติ
+    [tls] TLS ปกติ ที่อยู่ IP ไม่ต้องใช้ DNS
+    [dns] DNS ปกติ ใช้ http ไม่มี TLS
+   *[none] http ไปยังที่อยู่ IP จึงไม่ได้ตรวจ DNS และ TLS
+})
 doctor-line-host-slow-title = ช้า
 doctor-line-host-slow-detail = { $host } ใช้ { $ms } มิลลิวินาที การตอบเพื่อนจะช้า
 doctor-line-host-slow-fix = ตรวจการเชื่อมต่ออินเทอร์เน็ตของเครื่อง
@@ -353,10 +358,15 @@ doctor-login-channel-ok-detail = ID และ secret ของ Login Channel { $
 doctor-login-channel-refused-title = LINE ไม่รับข้อมูลรับรองของ Login Channel
 doctor-login-channel-refused-detail = secret ของ Login Channel { $channel } อาจถูกออกใหม่ การเข้าสู่ระบบจึงล้มเหลว
 doctor-login-channel-refused-fix = วาง Channel secret ปัจจุบันที่ "LINE Login" ในหน้าภาพรวมของบัญชี
+doctor-login-channel-no-secret-title = ไม่มี Channel secret
+doctor-login-channel-no-secret-detail = secret ถูกลบเมื่อยกเลิกการเชื่อมต่อบัญชี
+doctor-login-channel-no-secret-fix = กรอกใหม่ที่ "LINE Login" ในหน้าภาพรวมของบัญชี
 doctor-login-channel-line-silent-title = LINE ไม่ตอบกลับ
 doctor-login-channel-line-silent-detail = ยังตรวจไม่ได้ในขณะนี้
 doctor-liff-line-silent-title = LINE ไม่ตอบกลับ
 doctor-liff-line-silent-detail = ยังตรวจไม่ได้ในขณะนี้
+doctor-liff-no-secret-title = ตรวจไม่ได้เมื่อไม่มี Channel secret
+doctor-liff-no-secret-detail = เมื่อกรอก secret ของ Login Channel แล้ว ระบบจะตรวจกับ LINE อีกครั้ง
 doctor-liff-ok-title = ถูกต้อง
 doctor-liff-ok-detail = แอป LIFF เปิดที่อยู่สาธารณะของระบบนี้ ขนาดและสิทธิ์ถูกต้อง
 doctor-liff-missing-title = LINE ไม่มีแอป LIFF

@@ -246,7 +246,12 @@ doctor-storage-silent-title = 資料庫沒有回應
 doctor-storage-silent-detail = 原因：{ $reason }
 doctor-storage-silent-fix = 請檢查資料庫伺服器或磁碟。
 doctor-line-host-reached-title = 連得到
-doctor-line-host-reached-detail = { $host } 在 { $ms } 毫秒內回應（DNS、TLS 正常）。
+doctor-line-host-reached-detail = { $host } 在 { $ms } 毫秒內回應（{ $checked ->
+    [dns-tls] DNS、TLS 正常
+    [tls] TLS 正常；IP 位址不需要 DNS
+    [dns] DNS 正常；使用 http，沒有 TLS
+   *[none] 以 http 連到 IP 位址，沒有檢查 DNS 與 TLS
+}）。
 doctor-line-host-slow-title = 很慢
 doctor-line-host-slow-detail = { $host } 花了 { $ms } 毫秒才回應，回覆好友會變慢。
 doctor-line-host-slow-fix = 請檢查主機到網際網路的連線。
@@ -353,10 +358,15 @@ doctor-login-channel-ok-detail = Login Channel { $channel } 的 ID 與 secret �
 doctor-login-channel-refused-title = LINE 不接受 Login Channel 的憑證
 doctor-login-channel-refused-detail = Login Channel { $channel } 的 secret 可能已重新發行，會員登入因此失敗。
 doctor-login-channel-refused-fix = 請到帳號總覽的「LINE Login」貼上目前的 Channel secret。
+doctor-login-channel-no-secret-title = 缺少 Channel secret
+doctor-login-channel-no-secret-detail = 帳號解除串接時，密鑰已一併移除。
+doctor-login-channel-no-secret-fix = 請到帳號總覽的「LINE Login」重新填入。
 doctor-login-channel-line-silent-title = LINE 沒有回應
 doctor-login-channel-line-silent-detail = 這一項暫時無法判斷。
 doctor-liff-line-silent-title = LINE 沒有回應
 doctor-liff-line-silent-detail = 這一項暫時無法判斷。
+doctor-liff-no-secret-title = 沒有 Channel secret，無法判斷
+doctor-liff-no-secret-detail = 填入 Login Channel 的 Channel secret 後，就會再向 LINE 查詢。
 doctor-liff-ok-title = 正確
 doctor-liff-ok-detail = LIFF 應用程式開啟本系統的公開網址，大小與權限都正確。
 doctor-liff-missing-title = LINE 上沒有 LIFF 應用程式

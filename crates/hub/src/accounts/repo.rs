@@ -70,7 +70,9 @@ statements! {
     // A key that changed meanwhile is another connection's.
     SET_SEEN = { "UPDATE accounts SET registered_url = $3
         WHERE id = $1 AND webhook_key = $2 AND registered_url IS NULL AND status <> 'disconnected'" };
-    SET_FOUND = { "UPDATE accounts SET found_endpoint = $2 WHERE id = $1 AND status <> 'disconnected'" };
+    // Once the address was the hub's, what stands there instead is no address of before.
+    SET_FOUND = { "UPDATE accounts SET found_endpoint = $2
+        WHERE id = $1 AND registered_url IS NULL AND status <> 'disconnected'" };
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     LOCK_LIVE = { "UPDATE accounts SET updated_at = updated_at
         WHERE tenant_id = $1 AND id = $2 AND status <> 'disconnected'" };
@@ -251,7 +253,7 @@ pub(super) async fn set_seen(tx: &mut Tx, id: &AccountId, key: &str, origin: &st
     tx.run(&SET_SEEN, args![id, key, origin]).await.map(|_| ())
 }
 
-/// Keeps another system's webhook address that the hub is about to replace.
+/// Keeps another system's webhook address that the hub is about to replace for the first time.
 pub(super) async fn set_found(tx: &mut Tx, id: &AccountId, address: &str) -> DbResult<()> {
     tx.run(&SET_FOUND, args![id, address]).await.map(|_| ())
 }

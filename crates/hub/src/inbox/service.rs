@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::attachments;
 use super::model::{Conversation, Kind, Message, State};
 use super::repo::{read, write};
-use crate::accounts::{self, SenderName};
+use crate::accounts::{self, SenderName, Status};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
@@ -109,7 +109,7 @@ pub struct Answer {
 /// the call queues nothing and gives the messages of the first.
 ///
 /// # Errors
-/// 422 with LINE's findings, 409 `blocked`, `standby`, `groups_hidden` or
+/// 422 with LINE's findings, 409 `disconnected`, `blocked`, `standby`, `groups_hidden` or
 /// `left`, 402 `paid_send_refused` or `quota_exhausted`; then nothing is
 /// kept. 409 `idempotency_key_reused` when a call of that name wanted something else.
 pub async fn send(
@@ -290,6 +290,11 @@ async fn check(hub: &Hub, conversation: &Conversation, answer: &Answer) -> AppRe
             fields.push(FieldError::new("messages", "refused_by_line", refusal.message));
         }
         return Err(AppError::invalid(fields));
+    }
+    let scope = Scope::tenant_wide(conversation.tenant_id.clone());
+    let account = accounts::service::get(hub, &scope, &conversation.account_id).await?;
+    if account.status == Status::Disconnected {
+        return Err(accounts::service::disconnected());
     }
     if conversation.contact.as_ref().is_some_and(|contact| contact.blocked_at.is_some()) {
         return Err(AppError::conflict(

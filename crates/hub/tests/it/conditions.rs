@@ -18,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const OTHER: &str = "https://other.example/hook";
 
 /// Every alert that an account can raise.
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "webhook_off",
     "webhook_elsewhere",
     "webhook_missing",
@@ -26,6 +26,7 @@ const ALL: [&str; 11] = [
     "quota_near",
     "quota_used",
     "login_channel",
+    "login_secret",
     "liff",
     "silent",
     "bad_signatures",
@@ -145,13 +146,19 @@ impl Shop {
                 self.used(if is_on { 85 } else { 10 }).await;
             }
             "quota_used" => self.console(json!({ "monthlyQuota": if is_on { 5 } else { 1000 } })).await,
-            "login_channel" | "liff" if !is_on => {
+            "login_channel" | "login_secret" | "liff" if !is_on => {
                 // What is removed has no trouble any more.
                 api.patch(&self.path(""), json!({ "login_channel_id": null })).await.expect(200);
             }
             "login_channel" => {
                 let login = self.login_channel().await;
                 control.post(&format!("/channels/{login}/secret"), json!({})).await;
+            }
+            "login_secret" => {
+                self.login_channel().await;
+                // As disconnecting leaves it.
+                const GONE: &str = "UPDATE login_channels SET sealed = NULL";
+                self.sql(GONE, GONE).await;
             }
             "liff" => {
                 let login = self.login_channel().await;
@@ -280,14 +287,44 @@ async fn an_address_that_was_left_raises_no_alert_and_can_be_taken_over(#[case] 
     shop.console(json!({ "webhookEndpoint": null })).await;
     assert!(text(&shop.check("endpoint").await["fix"]).contains("both places are one setting"));
     assert!(text(&shop.check("use_webhook").await["fix"]).contains("turn on \"Use webhook\""));
-    // From now on another address is trouble; the one put there last is what is put back in the end.
+    // From now on another address is trouble; the one that was left is what is put back in the end.
     shop.console(json!({ "webhookEndpoint": "https://third.example/" })).await;
     assert_eq!(shop.open_alerts().await, ["webhook_elsewhere"]);
     shop.hub.api().post(&shop.path("/webhook"), json!({})).await.expect(200);
     assert_eq!(shop.open_alerts().await, [""; 0]);
     let ended = shop.hub.api().delete(&shop.path("?clean_up=webhook")).await.expect(200);
     assert_eq!(ended["items"][0]["status"], "done", "{ended}");
-    assert_eq!(shop.at_line().await, "https://third.example/");
+    assert_eq!(shop.at_line().await, OTHER);
+    shop.hub.close().await;
+}
+
+// S1-43: what took the hub's place behind its back is not what stood there before.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_intruders_address_is_not_put_back_in_the_end(#[case] engine: Engine) {
+    const BEFORE: &str = "https://crm.example/line";
+    let Some(shop) = Shop::left(engine).await else { return };
+    assert_eq!(shop.hub.api().delete(&shop.path("")).await.status, 204);
+    shop.console(json!({ "webhookEndpoint": BEFORE })).await;
+    let (id, secret) = (&shop.account.channel_id, &shop.account.channel_secret);
+    let body = json!({ "channel_id": id, "channel_secret": secret, "take_over": true });
+    shop.hub.api().post("/accounts", body).await.expect(201);
+    shop.console(json!({ "webhookEndpoint": "https://evil.example/x" })).await;
+    shop.hub.api().post(&shop.path("/webhook"), json!({})).await.expect(200);
+    let page = format!("/settings/accounts/{}/disconnect", shop.account.id);
+    let page = shop.hub.owner().await.get(&page).await.body;
+    assert!(page.contains(BEFORE) && !page.contains("evil.example"), "{page}");
+    const SET: Sql = Sql {
+        sqlite: "SELECT detail FROM audit_log WHERE action = 'account.webhook_set'",
+        postgres: "SELECT detail FROM audit_log WHERE action = 'account.webhook_set'",
+    };
+    let log: Option<(String,)> = shop.hub.hub().db.opt(&SET, args![]).await.unwrap();
+    assert!(log.unwrap().0.contains("evil.example"), "the audit log keeps it");
+    let ended = shop.hub.api().delete(&shop.path("?clean_up=webhook")).await.expect(200);
+    assert_eq!(ended["items"][0]["status"], "done", "{ended}");
+    assert_eq!(shop.at_line().await, BEFORE);
     shop.hub.close().await;
 }
 
@@ -327,11 +364,10 @@ async fn an_account_whose_events_came_here_never_goes_deaf_unsaid(
 // S1-43: an address that LINE has from before the hub's public address changed is this account's too.
 #[tokio::test]
 async fn an_old_address_of_the_account_is_cleaned_up_as_offered() {
-    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let Some(shop) = Shop::left(Engine::Sqlite).await else { return };
     let new = shop.account.webhook_url.as_str();
     let old = new.replace(shop.hub.url.as_str(), "https://old.example/");
     assert_ne!(old, new);
-    shop.console(json!({ "webhookEndpoint": OTHER })).await;
     shop.hub.api().post(&shop.path("/webhook"), json!({})).await.expect(200);
     shop.console(json!({ "webhookEndpoint": old })).await;
     let ended = shop.hub.api().delete(&shop.path("?clean_up=webhook")).await.expect(200);
@@ -398,7 +434,7 @@ async fn a_disconnected_account_leaves_no_alert_and_no_dead_end(#[case] engine: 
     says(Some(&account), "webhook_off").await;
     assert_eq!(open().await, ["certificate"]);
 
-    for page in ["", "/doctor", "/help", "/help/message"] {
+    for page in ["", "/doctor", "/login-test", "/help", "/help/message"] {
         let answer = owner.get(&format!("/settings/accounts/{account}{page}")).await;
         assert_eq!(answer.status, 200, "{page}");
         assert!(answer.body.contains("/settings/accounts/new?has=api"), "{page} leads to connecting");

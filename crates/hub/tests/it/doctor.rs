@@ -372,6 +372,8 @@ async fn the_system_is_checked_before_any_account_is_connected() {
     for code in ["line_api", "line_data", "line_access", "data_dir"] {
         let check = checks.as_array().unwrap().iter().find(|check| check["code"] == code).unwrap();
         assert_eq!(check["status"], "ok", "{check}");
+        let says = check["detail"].as_str().unwrap_or_default();
+        assert!(!code.starts_with("line_") || says.contains("neither DNS nor TLS was checked"), "{check}");
     }
     let owner = hub.owner().await;
     let page = zh(&owner, "/settings/system/check").await;

@@ -386,7 +386,8 @@ pub(super) const ALERTS: &[(Code, &[&str], &str)] = &[
     (Code::Quota, &["near", "at-hand"], QUOTA_NEAR),
     (Code::Quota, &["used-up"], "quota_used"),
     (Code::LastEvent, &[], "silent"),
-    (Code::LoginChannel, &[], "login_channel"),
+    (Code::LoginChannel, &["refused"], "login_channel"),
+    (Code::LoginChannel, &["no-secret"], "login_secret"),
     (Code::Liff, &[], "liff"),
     (Code::Certificate, &[], "certificate"),
     (Code::Clock, &[], "clock"),
@@ -531,7 +532,8 @@ pub async fn examine_thoroughly(hub: &Hub, scope: &Scope, id: &AccountId) -> App
 }
 
 /// Puts this hub's webhook address (back) at LINE, has LINE test it first, reads it back, and examines the account again. An
-/// address of another system that stood there is kept, to be put back or relayed to later.
+/// address of another system that had been left there is kept, to be put back or relayed to later; one that took the hub's
+/// place is only in the audit log.
 ///
 /// # Errors
 /// 404, 409 `disconnected`; 409 `webhook_unreachable` with LINE's `reason` when LINE cannot reach the hub (nothing has changed

@@ -76,6 +76,8 @@ async fn look(hub: &Hub) -> Vec<Finding> {
 struct Asked {
     code: Code,
     name: String,
+    /// What an answer proves, as the words' choice.
+    checked: &'static str,
     outcome: Result<Probe, Fault>,
 }
 
@@ -85,13 +87,24 @@ async fn ask(hub: &Hub, host: Host) -> Asked {
         Host::Data => Code::LineData,
         Host::Access => Code::LineAccess,
     };
-    let name = hub.line.host(host).host_str().unwrap_or_default().to_owned();
+    let address = hub.line.host(host);
+    let (name, checked) = (address.host_str().unwrap_or_default().to_owned(), checked(address));
     let outcome = match timeout(PATIENCE, hub.line.probe_host(host)).await {
         Ok(Ok(probe)) => Ok(probe),
         Ok(Err(error)) => Err(cause(&error)),
         Err(_) => Err(Fault::Silent),
     };
-    Asked { code, name, outcome }
+    Asked { code, name, checked, outcome }
+}
+
+/// What an answer from an address proves: https needs TLS, a name needs DNS.
+fn checked(address: &url::Url) -> &'static str {
+    match (address.scheme(), address.domain().is_some()) {
+        ("https", true) => "dns-tls",
+        ("https", false) => "tls",
+        (_, true) => "dns",
+        (_, false) => "none",
+    }
 }
 
 fn cause(error: &LineError) -> Fault {
@@ -118,7 +131,8 @@ impl Asked {
             .outcome
             .as_ref()
             .map_or(0, |probe| i64::try_from(probe.took.as_millis()).unwrap_or(i64::MAX));
-        Finding::new(self.code, state, variant, now).with("host", self.name.as_str()).with("ms", took)
+        let finding = Finding::new(self.code, state, variant, now);
+        finding.with("host", self.name.as_str()).with("ms", took).with("checked", self.checked)
     }
 }
 
@@ -294,6 +308,19 @@ fn master_key(hub: &Hub) -> Finding {
 mod tests {
     use super::*;
     use crate::app::testing::START;
+
+    #[test]
+    fn an_answer_proves_no_more_than_it_needed() {
+        for (address, proven) in [
+            ("https://api.line.me", "dns-tls"),
+            ("https://127.0.0.1", "tls"),
+            ("http://sandbox:8001", "dns"),
+            ("http://127.0.0.1:8001", "none"),
+            ("http://[::1]:8001", "none"),
+        ] {
+            assert_eq!(checked(&address.parse().unwrap()), proven, "{address}");
+        }
+    }
 
     #[test]
     fn two_clocks_are_compared() {

@@ -61,7 +61,7 @@ fn variants() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "not-reached",
             ],
         ),
-        ("login_channel", vec!["not-set", "ok", "refused", "line-silent"]),
+        ("login_channel", vec!["not-set", "ok", "refused", "no-secret", "line-silent"]),
         (
             "liff",
             vec![
@@ -75,6 +75,7 @@ fn variants() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "twins",
                 "full",
                 "refused",
+                "no-secret",
                 "line-silent",
             ],
         ),
@@ -99,7 +100,7 @@ fn every_finding_has_words_in_every_language() {
             let mut finding = Finding::new(*code, State::Failed, variant, START);
             for name in [
                 "address", "detail", "reason", "by", "engine", "name", "value", "host", "path", "mode",
-                "channel",
+                "channel", "checked",
             ] {
                 finding = finding.with(name, "x");
             }

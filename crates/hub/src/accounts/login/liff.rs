@@ -9,7 +9,7 @@ use line_client::{LiffApp, LineError, MAX_LIFF_APPS};
 
 use super::model::{LiffFault, LoginChannel, difference, is_ours, wanted_app};
 use super::repo::{self, LiffRow};
-use super::service::client;
+use super::service::{client, secret_gone};
 use crate::accounts::model::Account;
 use crate::accounts::service::{CleanedUp, Deadline, unavailable};
 use crate::app::Hub;
@@ -50,7 +50,7 @@ impl From<LiffFault> for Looked {
 /// Looks at the LIFF app and keeps what LINE says; nothing is changed at LINE.
 ///
 /// # Errors
-/// 502 when LINE does not answer.
+/// 422 when the Login channel's secret is missing, 502 when LINE does not answer.
 pub(super) async fn look(
     hub: &Hub,
     account: &Account,
@@ -64,7 +64,7 @@ pub(super) async fn look(
 /// links to them may be out there.
 ///
 /// # Errors
-/// 409 `liff_busy` while another does just that, 502 when LINE does not answer.
+/// 409 `liff_busy` while another does just that, 422 when the Login channel's secret is missing, 502 when LINE does not answer.
 pub(super) async fn repair(
     hub: &Hub,
     account: &Account,
@@ -97,7 +97,7 @@ async fn visit(
     row: &LoginChannel,
     (repair, deadline): (bool, Deadline),
 ) -> AppResult<Looked> {
-    let Some(channel) = client(hub, row)? else { return Ok(LiffFault::Credentials.into()) };
+    let Some(channel) = client(hub, row)? else { return Err(secret_gone()) };
     let line = channel.account();
     let wanted = wanted_app(&hub.config, account);
     let mut apps = match deadline.wait(line.liff_apps()).await {
@@ -162,6 +162,7 @@ fn summary(
         .map(|app| app.liff_id.as_str())
         .collect();
     let fault = forced.or_else(|| match ours {
+        None if apps.len() >= MAX_LIFF_APPS => Some(LiffFault::Full),
         None => Some(LiffFault::Missing),
         Some(app) => difference(app, wanted).or((!twins.is_empty()).then_some(LiffFault::Twins)),
     });

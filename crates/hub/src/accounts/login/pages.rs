@@ -19,6 +19,7 @@ use super::model::{
 use super::run;
 use super::service::{self, Change, Line};
 use crate::accounts::model::{Account, Status};
+use crate::accounts::pages::gone::gone;
 use crate::accounts::pages::{AccountHead, Tab};
 use crate::accounts::pasted::{id_or_nothing, looks_words};
 use crate::accounts::service::{self as accounts, Deadline, StepState};
@@ -103,6 +104,16 @@ impl LoginBlock {
     /// Whether LINE has a LIFF app that another Login channel would put an end to.
     pub(in crate::accounts) fn has_liff(&self) -> bool {
         self.row.as_ref().is_some_and(|row| row.liff_id.is_some())
+    }
+
+    /// Whether there is a channel whose secret went when the account was disconnected, and is to be entered again.
+    pub(in crate::accounts) fn lacks_secret(&self) -> bool {
+        self.is_connected() && self.row.as_ref().is_some_and(|row| !row.has_secret())
+    }
+
+    /// Whether the account is connected, so that tests can be walked.
+    pub(in crate::accounts) fn is_connected(&self) -> bool {
+        self.account.status != Status::Disconnected
     }
 
     /// Whether something is to be repaired that the hub can repair.
@@ -464,6 +475,11 @@ impl Tests {
         [(Kind::Login, self.login.as_ref()), (Kind::Liff, self.liff.as_ref())]
     }
 
+    /// Whether there is a channel whose secret is to be entered again first.
+    fn lacks_secret(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| !row.has_secret())
+    }
+
     fn can_start(&self, kind: Kind) -> bool {
         self.row.as_ref().is_some_and(|row| match kind {
             Kind::Login => row.has_secret(),
@@ -475,6 +491,9 @@ impl Tests {
 /// The tests of login and LIFF.
 async fn test(State(hub): State<Hub>, ui: Ui, viewer: Viewer, Path(id): Path<String>) -> AppResult<Response> {
     let head = AccountHead::load(&hub, &viewer, &id, Tab::LoginTest).await?;
+    if head.account.status == Status::Disconnected {
+        return Ok(gone(ui, &viewer, head));
+    }
     let tests = Tests::load(&hub, &viewer, &head.account).await?;
     Ok(Page(TestPage { ui, head, tests }).into_response())
 }

@@ -142,8 +142,9 @@ pub(super) async fn remove(tx: &mut Tx, id: &AccountId) -> DbResult<bool> {
     Ok(tx.run(&REMOVE, args![id]).await? == 1)
 }
 
-/// Drops the secret; the rest stays.
+/// Drops the secret, and the tests that were walked with it; the rest stays.
 pub(super) async fn forget_secret(tx: &mut Tx, id: &AccountId) -> DbResult<()> {
+    tx.run(&REMOVE_RUNS, args![id]).await?;
     tx.run(&FORGET_SECRET, args![id]).await.map(|_| ())
 }
 

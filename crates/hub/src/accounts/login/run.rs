@@ -9,7 +9,7 @@ use super::flow::{self, Ticket, Walked};
 use super::liff;
 use super::model::{Finding, Found, Kind, LiffFault, LoginChannel, ProviderMatch, Run};
 use super::repo::{self, NewRun};
-use super::service::{client, get};
+use super::service::{client, get, secret_gone};
 use crate::accounts::model::{Account, Status};
 use crate::accounts::service::{self as accounts, Deadline, audit, author};
 use crate::app::Hub;
@@ -30,22 +30,19 @@ const WAIT: [u64; 6] = [100, 200, 400, 800, 1500, 3000];
 /// Begins a test: what can be told without a person is found at once, and where that fails, the test is over.
 ///
 /// # Errors
-/// 404, 409 `disconnected`, 422 without a Login channel, 502 when LINE does not answer.
+/// 404, 409 `disconnected`, 422 without a Login channel or its secret, 502 when LINE does not answer.
 pub(super) async fn start(hub: &Hub, who: (&Scope, &Actor), id: &AccountId, kind: Kind) -> AppResult<Run> {
     let (scope, actor) = who;
     let account = accounts::get(hub, scope, id).await?;
     if account.status == Status::Disconnected {
-        return Err(AppError::conflict(
-            "disconnected",
-            "this account is disconnected; connect it again first",
-        ));
+        return Err(accounts::disconnected());
     }
     let missing = || {
         let what = "this account has no LINE Login channel; save its ID and secret first";
         AppError::invalid_field("login_channel_id", "required", what)
     };
     let row = get(hub, scope, id).await?.ok_or_else(missing)?;
-    let channel = client(hub, &row)?.ok_or_else(missing)?;
+    let channel = client(hub, &row)?.ok_or_else(secret_gone)?;
     let run: LoginTestId = hub.id();
     let mut findings = Vec::new();
     let deadline = Deadline::start();

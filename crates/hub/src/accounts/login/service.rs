@@ -98,6 +98,12 @@ pub(super) fn client(hub: &Hub, row: &LoginChannel) -> AppResult<Option<line_cli
     Ok(Some(hub.line.login_channel(&row.channel_id, &Secret::from(secret.expose()))))
 }
 
+/// What was asked for needs the Login channel's secret, which is gone.
+pub(super) fn secret_gone() -> AppError {
+    let what = "the Login channel's secret was removed when the account was disconnected; enter it again";
+    AppError::invalid_field("login_channel_secret", "required", what)
+}
+
 /// Seals every stored secret that was sealed by an older master key anew; gives how many.
 ///
 /// # Errors
@@ -119,7 +125,7 @@ pub async fn reseal(hub: &Hub) -> AppResult<usize> {
     Ok(count)
 }
 
-/// Drops the secret of an account that was disconnected; channel, LIFF app and ticks stay for its return.
+/// Drops the secret of an account that was disconnected, with the tests of it; channel, LIFF app and ticks stay for its return.
 ///
 /// # Errors
 /// The database does not answer.
@@ -151,6 +157,11 @@ impl Proven {
     /// Whether a Login channel is taken, which needs an account that is connected.
     pub(in crate::accounts) fn takes_channel(&self) -> bool {
         self.channel.is_some()
+    }
+
+    /// Whether a Login channel is taken or removed: what was found of it before holds no more.
+    pub(in crate::accounts) fn touches_channel(&self) -> bool {
+        self.removes || self.takes_channel()
     }
 }
 
@@ -457,7 +468,7 @@ async fn switches(
 /// Finds, makes or puts right the LIFF app at a person's wish ("Repair").
 ///
 /// # Errors
-/// 404 without a Login channel, 409 `liff_busy`, 422 `liff_full`, `liff_refused`, `liff_credentials` in words, 502 when LINE does not answer.
+/// 404 without a Login channel, 409 `disconnected`, `liff_busy`, 422 `required` without its secret, 422 `liff_full`, `liff_refused`, `liff_credentials` in words, 502 when LINE does not answer.
 pub(in crate::accounts) async fn repair(
     hub: &Hub,
     who: (&Scope, &Actor),
@@ -466,6 +477,9 @@ pub(in crate::accounts) async fn repair(
 ) -> AppResult<()> {
     let (scope, _) = who;
     let account = accounts::get(hub, scope, id).await?;
+    if account.status == Status::Disconnected {
+        return Err(accounts::disconnected());
+    }
     let row = get(hub, scope, id).await?.ok_or_else(|| AppError::not_found("LINE Login channel"))?;
     let looked = liff::repair(hub, &account, &row, deadline).await?;
     let said = looked.said.map_or_else(String::new, |said| format!(": {said}"));
@@ -523,6 +537,10 @@ pub(in crate::accounts) async fn checks(
     let Some(row) = repo::by_account(&hub.db, &account.id).await? else { return Ok(Vec::new()) };
     let looked = liff::look(hub, account, &row, deadline).await;
     let (channel, liff) = match &looked {
+        Err(_) if !row.has_secret() => (
+            Finding::new(Code::LoginChannel, State::Warning, "no-secret", now),
+            Finding::new(Code::Liff, State::Unknown, "no-secret", now),
+        ),
         Err(_) => {
             let silent = |code| Finding::new(code, State::Unknown, "line-silent", now);
             (silent(Code::LoginChannel), silent(Code::Liff))

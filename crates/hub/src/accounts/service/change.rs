@@ -1,6 +1,6 @@
 //! Changing an account: credentials, what people decide, and LINE Login, in one transaction.
 
-use super::check::Deadline;
+use super::check::{Deadline, connected};
 use super::{credentials, disconnected, get};
 use crate::accounts::model::Account;
 use crate::accounts::repo;
@@ -66,6 +66,12 @@ pub async fn change(
         let verified = Box::pin(credentials::finish(hub, who, id, deadline)).await;
         verified.log_and_ignore("verifying what waited for new credentials");
     }
-    let login = Box::pin(login::service::finish(hub, who, &before, &login, deadline)).await;
-    Ok(ChangedAccount { account: get(hub, scope, id).await?, login })
+    let lines = Box::pin(login::service::finish(hub, who, &before, &login, deadline)).await;
+    if login.touches_channel()
+        && let Ok(account) = connected(hub, id).await
+    {
+        // What LINE says now ends the trouble of before; where it is silent, the next check does.
+        deadline.within(Box::pin(super::check(hub, &account))).await;
+    }
+    Ok(ChangedAccount { account: get(hub, scope, id).await?, login: lines })
 }

@@ -296,11 +296,42 @@ mod tests {
     use crate::accounts::testing;
     use crate::alerts::{self, Condition, Severity};
     use crate::app::testing::TestHub;
+    use crate::args;
+    use crate::db::Sql;
     use crate::db::testing::Engine;
     use crate::ids::TenantId;
     use crate::team;
 
     const ACTOR: Actor = Actor::System("test");
+
+    const QUARANTINE: &str =
+        "INSERT INTO quarantine (id, account_id, tenant_id, body, size, signature, received_at)
+        VALUES ($1, $2, $3, $4, 1, 'x', $5)";
+    const LOGIN: &str =
+        "INSERT INTO login_channels (account_id, tenant_id, channel_id, serial, sealed, public_url,
+            liff_count, liff_twins, provider_match, share, add_friend, updated_at, updated_by)
+        VALUES ($1, $2, $3, 1, 'sealed', 'https://hub.example/', 0, '', 'unknown', $4, $4, $5, 'test')";
+    const LEFT: &str = "SELECT (SELECT COUNT(*) FROM quarantine WHERE account_id = $1),
+        (SELECT COUNT(*) FROM login_channels WHERE account_id = $1 AND sealed IS NOT NULL)";
+
+    const fn sql(text: &'static str) -> Sql {
+        Sql { sqlite: text, postgres: text }
+    }
+
+    /// A body that waits for a new secret, and a Login channel with its secret.
+    async fn keep_more(hub: &Hub, tenant: &TenantId, id: &AccountId, login: &str) {
+        let mut tx = hub.db.begin().await.unwrap();
+        let body = b"x".as_slice();
+        let key = crate::ids::make("qrt_", hub.now(), &hub.entropy);
+        tx.run(&sql(QUARANTINE), args![&key, id, tenant, body, hub.now()]).await.unwrap();
+        tx.run(&sql(LOGIN), args![id, tenant, login, false, hub.now()]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// How many bodies wait, and how many Login secrets there are.
+    async fn left(hub: &Hub, id: &AccountId) -> (i64, i64) {
+        hub.db.opt(&sql(LEFT), args![id]).await.unwrap().unwrap()
+    }
 
     async fn open(hub: &Hub, tenant: &TenantId) -> usize {
         let scope = Scope::tenant_wide(tenant.clone());
@@ -328,11 +359,12 @@ mod tests {
                 args: json!({}),
             };
             alerts::service::report(hub, &condition, true).await.unwrap();
+            keep_more(hub, &tenant, &account.id, &channel.replace("1656", "1657")).await;
             // Of an account that is connected nothing ends.
             assert_eq!(run_end(hub.clone(), End { account: account.id.clone() }).await, Outcome::Done);
-            assert_eq!(open(hub, &tenant).await, 1);
+            assert_eq!((open(hub, &tenant).await, left(hub, &account.id).await), (1, (1, 1)));
             testing::disconnect(hub, &account).await;
-            assert_eq!(open(hub, &tenant).await, 1);
+            assert_eq!((open(hub, &tenant).await, left(hub, &account.id).await), (1, (1, 1)));
             let scope = Scope::tenant_wide(tenant.clone());
             for _ in 0..2 {
                 if by_job {
@@ -343,7 +375,7 @@ mod tests {
                 } else {
                     assert_eq!(disconnect(hub, (&scope, &ACTOR), &account.id, &[]).await.unwrap(), []);
                 }
-                assert_eq!(open(hub, &tenant).await, 0);
+                assert_eq!((open(hub, &tenant).await, left(hub, &account.id).await), (0, (0, 0)));
             }
         }
         test.close().await;

@@ -257,7 +257,7 @@ async fn take_in(hub: &Hub, row: Live) -> DbResult<()> {
 }
 
 /// What was asked for needs an account that is connected.
-pub(in crate::accounts) fn disconnected() -> AppError {
+pub(crate) fn disconnected() -> AppError {
     AppError::conflict("disconnected", "this account is disconnected; connect it again first")
 }
 

@@ -184,6 +184,7 @@ pub(super) fn refused(ui: &Ui, error: &AppError) -> Response {
     let words = match (error.code, field) {
         ("paid_send_refused", _) => ui.t("inbox-refused-paid"),
         ("quota_exhausted", _) => ui.t("inbox-refused-quota"),
+        ("disconnected", _) => ui.t("inbox-closed-disconnected"),
         ("blocked", _) => ui.t("inbox-closed-blocked"),
         ("standby", _) => ui.t("inbox-closed-standby"),
         ("groups_hidden", _) => ui.t("inbox-closed-hidden"),

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use serde_json::{Value, json};
-use testkit::{Account, TestHub};
+use testkit::{Account, Engine, TestHub};
 
-use super::{Login, apps, login_channel, save, shown, text};
+use super::{Login, apps, login_channel, save, shown, text, walked};
 
 /// What a request may change, as it is now.
 async fn state(hub: &TestHub, account: &Account) -> Value {
@@ -204,5 +205,75 @@ async fn all_parts_of_a_change_share_one_patience() {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (502, &json!("line_unavailable")));
     hub.control.delete("/faults").await;
     assert!(shown(&hub, &account).await["channel_id"].is_null());
+    hub.close().await;
+}
+
+/// The open alerts: code and severity.
+async fn open_alerts(hub: &TestHub) -> Vec<(String, String)> {
+    let open = hub.api().get("/alerts?state=open").await.expect(200)["items"].clone();
+    open.as_array().unwrap().iter().map(|alert| (text(&alert["code"]), text(&alert["severity"]))).collect()
+}
+
+// S1-42, S4-45: the secret goes with the connection; after reconnecting it is asked for, and LINE is not blamed.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_login_secret_that_went_with_the_connection_is_asked_for_again(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let (account, friend) = hub.account_with_friend().await;
+    let login = login_channel(&hub, &account, None).await;
+    save(&hub, &account, &login).await;
+    walked(&hub, &account, &friend, "").await;
+    let (api, owner) = (hub.api(), hub.owner().await);
+    let path = format!("/accounts/{}", account.id);
+    let page = format!("/settings{path}");
+    let tests = format!("{page}/login-test");
+
+    assert_eq!(api.delete(&path).await.status, 204);
+    assert_eq!(api.post(&format!("{path}/liff-repair"), json!({})).await.expect(409)["code"], "disconnected");
+    assert!(!owner.get(&page).await.body.contains(&tests), "no way to a test that cannot be walked");
+    let html = owner.get(&tests).await.body;
+    assert!(html.contains("/settings/accounts/new?has=api") && !html.contains("login-finding"), "{html}");
+
+    let body = json!({ "channel_id": account.channel_id, "channel_secret": account.channel_secret });
+    api.post("/accounts", body).await.expect(201);
+    let checks = api.get(&format!("{path}/doctor")).await.expect(200)["checks"].clone();
+    let check =
+        |code: &str| checks.as_array().unwrap().iter().find(|check| check["code"] == code).unwrap().clone();
+    let found = check("login_channel");
+    assert_eq!(
+        (&found["status"], &found["title"]),
+        (&json!("warning"), &json!("The channel secret is missing"))
+    );
+    assert!(text(&found["detail"]).contains("removed when the account was disconnected"), "{found}");
+    assert_eq!(check("liff")["status"], "unknown");
+    assert_eq!(open_alerts(&hub).await, [("login_secret".to_owned(), "warning".to_owned())]);
+    let seen = shown(&hub, &account).await;
+    assert_eq!((&seen["channel_id"], &seen["last_test"]), (&json!(login.id), &json!(null)));
+    let html = owner.get(&page).await.body;
+    let field = html.split("name=\"login_channel_secret\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(field.contains("required") && html.contains("The channel secret is missing"), "{html}");
+    let html = owner.get(&tests).await.body;
+    assert!(html.contains("The channel secret is missing") && !html.contains("login-finding"), "{html}");
+    assert!(!html.contains("name=\"kind\""), "{html}");
+    for call in ["login-test", "liff-repair"] {
+        let refused = api.post(&format!("{path}/{call}"), json!({})).await.expect(422);
+        assert_eq!(refused["errors"][0]["field"], "login_channel_secret", "{refused}");
+    }
+    let html = owner.get(&format!("{page}/help/login")).await.body;
+    assert!(
+        html.contains("removed when the account was disconnected") && !html.contains("reissued"),
+        "{html}"
+    );
+
+    // Entering it ends the alert at once, as does a new one in place of one that LINE takes no more.
+    api.patch(&path, json!({ "login_channel_secret": login.secret })).await.expect(200);
+    assert_eq!(open_alerts(&hub).await, []);
+    let new = hub.control.post(&format!("/channels/{}/secret", login.id), json!({})).await;
+    api.get(&format!("{path}/doctor")).await.expect(200);
+    assert_eq!(open_alerts(&hub).await, [("login_channel".to_owned(), "failed".to_owned())]);
+    api.patch(&path, json!({ "login_channel_secret": new["channelSecret"] })).await.expect(200);
+    assert_eq!(open_alerts(&hub).await, []);
     hub.close().await;
 }
