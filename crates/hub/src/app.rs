@@ -20,6 +20,7 @@ use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::live::Live;
 use crate::outbox::Outbox;
+use crate::relay::Relay;
 use crate::secrets::Keyring;
 
 /// Everything a part of the hub may need. Engines know no feature; of the slices only what lives in memory is here.
@@ -51,6 +52,8 @@ pub struct Inner {
     pub accounts: Accounts,
     /// The sending side's wake-up.
     pub outbox: Outbox,
+    /// What passes events on to other systems has in memory.
+    pub relay: Relay,
     /// Unique to this process.
     pub node: String,
     /// Asks all loops to end.

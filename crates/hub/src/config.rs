@@ -25,6 +25,8 @@ pub struct Config {
     pub webhook_max: usize,
     /// Whether addresses inside the operator's network may be reached (`TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS`).
     pub allow_private_destinations: bool,
+    /// How many destinations an account may have (`TRUNKLINE_DESTINATIONS_MAX`, default 5).
+    pub destinations_max: usize,
     /// The reverse proxies that are believed about whom they stand for (`TRUNKLINE_TRUSTED_PROXIES`).
     pub trusted_proxies: crate::web::Proxies,
     /// How e-mail leaves (`TRUNKLINE_SMTP_URL`, `TRUNKLINE_MAIL_FROM`); `None` when no server is set.

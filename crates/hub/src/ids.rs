@@ -101,8 +101,22 @@ ids! {
     AlertId = "alr_";
     /// One notice about an alert to one recipient.
     NoticeId = "ntc_";
+    /// Another system that gets an account's events.
+    DestinationId = "dst_";
+    /// What a destination gets of one request of LINE, the same at every attempt.
+    DeliveryId = "dlv_";
+    /// One attempt of a delivery.
+    AttemptId = "att_";
     /// One piece of background work.
     JobId = "job_";
+}
+
+impl DeliveryId {
+    /// The id made of a given ULID.
+    #[must_use]
+    pub fn from_ulid(ulid: Ulid) -> Self {
+        Self(format!("{}{ulid}", Self::PREFIX))
+    }
 }
 
 #[cfg(test)]

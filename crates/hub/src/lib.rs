@@ -34,4 +34,5 @@ pub mod contacts;
 pub mod inbox;
 pub mod ingress;
 pub mod outbox;
+pub mod relay;
 pub mod team;

@@ -29,6 +29,7 @@ use crate::jobs::{self, Jobs};
 use crate::journal::{self, Journal};
 use crate::live::Live;
 use crate::outbox::Outbox;
+use crate::relay::Relay;
 use crate::secrets::Keyring;
 use crate::wiring;
 
@@ -99,6 +100,7 @@ pub async fn open(parts: Parts) -> anyhow::Result<Hub> {
         jobs: Jobs::default(),
         accounts: Accounts::default(),
         outbox: Outbox::default(),
+        relay: Relay::default(),
         db,
         journal,
         clock,

@@ -89,6 +89,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::outbox::api::routes())
         .merge(crate::inbox::api::routes())
         .merge(crate::inbox::attachments::api_routes())
+        .merge(crate::relay::api::routes())
 }
 
 /// What is served: the routes with all that stands around them.
@@ -115,10 +116,21 @@ pub fn consumers(hub: &Hub) -> Vec<Arc<dyn Consumer>> {
     vec![Arc::new(crate::inbox::consumer::Inbox::new(hub.clone()))]
 }
 
+/// Up to where all that read the journal have read it, 0 when nobody has; what stands before it may be blanked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn read_by_all(hub: &Hub) -> DbResult<i64> {
+    let consumers =
+        crate::journal::cursors::positions(&hub.db).await?.into_iter().map(|(_, position)| position);
+    let relay = crate::relay::service::slowest(hub).await?;
+    Ok(consumers.chain(relay).min().unwrap_or(0))
+}
+
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {
-    use crate::{accounts, alerts, contacts, inbox, journal, outbox};
+    use crate::{accounts, alerts, contacts, inbox, journal, outbox, relay};
     Registry::new()
         .every(journal::cleanup::EVERY, journal::cleanup::run)
         .add(alerts::jobs::send)
@@ -135,6 +147,7 @@ pub fn jobs() -> Registry {
         .add(inbox::jobs::run_blank)
         .add(inbox::jobs::run_delete_blob)
         .every(inbox::sweep::EVERY, inbox::sweep::run)
+        .every(relay::cleanup::EVERY, relay::cleanup::run)
 }
 
 /// The outbox's dispatcher, with those who hear how sends end.
@@ -152,6 +165,7 @@ pub fn loops(hub: &Hub) -> Vec<(&'static str, BoxFuture<'static, anyhow::Result<
         ("accounts", Box::pin(crate::accounts::watch(hub.clone()))),
         ("quarantine", Box::pin(crate::ingress::watch(hub.clone()))),
         ("idempotency keys", Box::pin(crate::web::api::watch(hub.clone()))),
+        ("relay", Box::pin(crate::relay::run(hub.clone()))),
         ("snoozes", Box::pin(crate::inbox::service::watch_snoozes(hub.clone()))),
     ]
 }
@@ -181,8 +195,10 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "inbox reading", crate::inbox::READING),
         (Set::Hub, "inbox writing", crate::inbox::WRITING),
         (Set::Hub, "inbox media", crate::inbox::MEDIA),
+        (Set::Hub, "relay", crate::relay::STATEMENTS),
         (Set::Hub, "journal cursors", crate::journal::CURSORS),
         (Set::Journal, "journal", crate::journal::STATEMENTS),
+        (Set::Journal, "journal requests", crate::journal::REQUESTS),
     ]
 }
 

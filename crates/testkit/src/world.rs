@@ -89,6 +89,7 @@ impl Builder {
             master_key_file: None,
             webhook_max: self.webhook_max,
             allow_private_destinations: true,
+            destinations_max: 5,
             trusted_proxies: hub::web::Proxies::default(),
             mail: self.mail.as_ref().map(|url| {
                 hub::mail::Mail::parse(url, "Trunkline <alerts@hub.example>").expect("a mail server")

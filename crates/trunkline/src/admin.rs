@@ -143,6 +143,7 @@ pub(crate) async fn rotate_secrets(settings: Settings) -> anyhow::Result<()> {
     let hub = open(&settings).await?;
     let sealed = hub::accounts::service::reseal(&hub).await.map_err(told)?;
     let sealed = sealed + hub::alerts::reseal(&hub).await.map_err(told)?;
+    let sealed = sealed + hub::relay::service::reseal(&hub).await.map_err(told)?;
     say(format!(
         "{sealed} secrets were sealed with the newest version. Start a hub that serves again, so that it reads it."
     ));

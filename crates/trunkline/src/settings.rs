@@ -55,6 +55,9 @@ pub(crate) struct Flags {
     /// Whether addresses inside your network may be reached: true or false
     #[arg(long, value_name = "BOOL")]
     allow_private_destinations: Option<String>,
+    /// How many destinations an account may have
+    #[arg(long, value_name = "NUMBER")]
+    destinations_max: Option<String>,
     /// The reverse proxies whose X-Forwarded-For is believed: addresses and networks, set apart by commas
     #[arg(long, value_name = "LIST")]
     trusted_proxies: Option<String>,
@@ -84,7 +87,7 @@ const fn known(name: &'static str, default: &'static str) -> Known {
 }
 
 /// All settings. The master key itself has no flag: other users of a machine can read the flags of a process.
-const KNOWN: [Known; 18] = [
+const KNOWN: [Known; 19] = [
     known("listen", "127.0.0.1:8080"),
     known("public_url", ""),
     known("data_dir", "./trunkline-data"),
@@ -97,6 +100,7 @@ const KNOWN: [Known; 18] = [
     known("liff_url", "https://liff.line.me"),
     known("webhook_max", "1048576"),
     known("allow_private_destinations", "false"),
+    known("destinations_max", "5"),
     known("trusted_proxies", Proxies::LOOPBACK),
     known("session_days", "30"),
     Known { name: "smtp_url", default: "", secret: true },
@@ -143,6 +147,7 @@ pub(crate) struct Settings {
     pub(crate) line: LineHosts,
     /// Whether other hosts than the usual ones were set.
     pub(crate) allow_private_destinations: bool,
+    destinations_max: usize,
     trusted_proxies: Proxies,
     database_url: String,
     master_key: Option<Secret>,
@@ -240,6 +245,7 @@ impl Settings {
         let data_dir = path("data_dir").ok_or_else(|| wrong("data_dir", "a folder"))?;
         db::Url::parse(get("database_url"), &data_dir).map_err(|error| anyhow!("database_url: {error}"))?;
         let public_url = if get("public_url").is_empty() { None } else { Some(address("public_url")?) };
+        let destinations_max = get("destinations_max").parse().ok().filter(|max| (1..=100).contains(max));
         let webhook_max = get("webhook_max").parse().ok().filter(|max| (1024..=64 << 20).contains(max));
         let days = get("session_days").parse::<u64>().ok().filter(|days| (1..=365).contains(days));
         let log = get("log");
@@ -258,6 +264,8 @@ impl Settings {
                 liff: address("liff_url")?,
             },
             allow_private_destinations: flag("allow_private_destinations")?,
+            destinations_max: destinations_max
+                .ok_or_else(|| wrong("destinations_max", "a number from 1 to 100"))?,
             trusted_proxies: get("trusted_proxies").parse().map_err(|error| {
                 wrong("trusted_proxies", &format!("a list of addresses and networks: {error}"))
             })?,
@@ -309,6 +317,7 @@ impl Settings {
             master_key_file: self.master_key_file.clone(),
             webhook_max: self.webhook_max,
             allow_private_destinations: self.allow_private_destinations,
+            destinations_max: self.destinations_max,
             trusted_proxies: self.trusted_proxies.clone(),
             mail: self.mail.clone(),
             session_life: self.session_life,
@@ -363,6 +372,7 @@ impl Flags {
             ("liff_url", &self.liff_url),
             ("webhook_max", &self.webhook_max),
             ("allow_private_destinations", &self.allow_private_destinations),
+            ("destinations_max", &self.destinations_max),
             ("trusted_proxies", &self.trusted_proxies),
             ("session_days", &self.session_days),
             ("mail_from", &self.mail_from),

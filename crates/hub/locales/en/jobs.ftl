@@ -22,6 +22,7 @@ jobs-of-the-hub = Besides these, the hub's own upkeep has { $waiting } waiting a
 jobs-toast-retried = It will be tried again now.
 jobs-kind-accounts-doctor = Check how the accounts are
 jobs-kind-accounts-end = End what a disconnected account leaves
+jobs-kind-relay-forget = Forget old attempts of destinations
 jobs-kind-alerts-forget = Delete old alerts
 jobs-kind-alerts-send = Send a notice of an alert
 jobs-kind-alerts-settle = Confirm that a condition is over

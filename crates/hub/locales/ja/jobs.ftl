@@ -22,6 +22,7 @@ jobs-of-the-hub = このほか、システム自体の保守処理は待機中 {
 jobs-toast-retried = 今すぐ再試行します。
 jobs-kind-accounts-doctor = アカウントの接続を確認
 jobs-kind-accounts-end = 連携を解除したアカウントの後片付け
+jobs-kind-relay-forget = 転送先の古い記録の削除
 jobs-kind-alerts-forget = 古いアラートを削除
 jobs-kind-alerts-send = アラートの通知を送信
 jobs-kind-alerts-settle = 状態の回復を確認

@@ -22,6 +22,7 @@ jobs-of-the-hub = นอกจากนี้ งานดูแลระบบ�
 jobs-toast-retried = กำลังลองใหม่
 jobs-kind-accounts-doctor = ตรวจการเชื่อมต่อของบัญชี
 jobs-kind-accounts-end = จบงานของบัญชีที่ยกเลิกการเชื่อมต่อ
+jobs-kind-relay-forget = ลบบันทึกเก่าของปลายทาง
 jobs-kind-alerts-forget = ลบการแจ้งเตือนเก่า
 jobs-kind-alerts-send = ส่งการแจ้งเตือน
 jobs-kind-alerts-settle = ยืนยันว่าปัญหาหมดไปแล้ว

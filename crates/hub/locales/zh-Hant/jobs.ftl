@@ -22,6 +22,7 @@ jobs-of-the-hub = 此外，系統本身的維護工作有 { $waiting } 件等待
 jobs-toast-retried = 已排入立即重試。
 jobs-kind-accounts-doctor = 檢查官方帳號的連線
 jobs-kind-accounts-end = 結束已解除串接帳號的後續項目
+jobs-kind-relay-forget = 清除轉送目的地的舊紀錄
 jobs-kind-alerts-forget = 刪除舊的警示
 jobs-kind-alerts-send = 寄出警示通知
 jobs-kind-alerts-settle = 確認狀況已恢復

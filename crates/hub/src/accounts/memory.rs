@@ -81,6 +81,12 @@ impl Connected {
         self.secrets.first().map_or_else(|| Secret::from(""), |present| present.secret.clone())
     }
 
+    /// `x-line-signature` of a body, as LINE would make it.
+    #[must_use]
+    pub fn sign(&self, body: &[u8]) -> String {
+        line_api::signature::sign(self.present_secret().expose(), body)
+    }
+
     /// Whether its token is one that a person pasted.
     pub(super) fn has_pasted_token(&self) -> bool {
         self.credentials.token_serial.is_some()

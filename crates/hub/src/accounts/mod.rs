@@ -24,7 +24,7 @@ pub mod settings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 use std::time::Duration;
 

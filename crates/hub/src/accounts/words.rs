@@ -48,4 +48,4 @@ macro_rules! words {
     )*};
 }
 
-pub(in crate::accounts) use words;
+pub(crate) use words;

@@ -20,6 +20,7 @@ use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::live::Live;
 use crate::outbox::Outbox;
+use crate::relay::Relay;
 use crate::secrets::Keyring;
 
 /// The moment at which a test's clock stands: 2026-01-01T00:00:00Z.
@@ -78,6 +79,7 @@ impl TestHub {
                 .with_wall_clock(wall(&clock)),
             accounts: Accounts::default(),
             outbox: Outbox::default(),
+            relay: Relay::default(),
             node: "test".to_owned(),
             stop,
             tasks,
@@ -122,6 +124,7 @@ impl TestHub {
             line: hub.line.clone(),
             accounts: Accounts::default(),
             outbox: Outbox::default(),
+            relay: Relay::default(),
             node: node.to_owned(),
             stop,
             tasks,
@@ -155,6 +158,7 @@ fn config(dir: &Path, database: crate::db::Url, line: &Url, public_url: &str) ->
         master_key_file: None,
         webhook_max: 1024 * 1024,
         allow_private_destinations: true,
+        destinations_max: 5,
         trusted_proxies: crate::web::Proxies::default(),
         mail: None,
         session_life: Duration::from_secs(3600),

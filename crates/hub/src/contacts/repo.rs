@@ -48,6 +48,7 @@ statements! {
     SET_PROFILE_AT = { "UPDATE contacts SET profile_at = $2 WHERE id = $1" };
     // Holds the row until the transaction ends, so that of two changes at once the second sees the first.
     LABELS = { sqlite: labels!(), postgres: concat!(labels!(), " FOR UPDATE OF c") };
+    TAGS = { "SELECT external_id, tags FROM contacts WHERE tenant_id = $1 AND account_id = $2 AND external_id = $3" };
     SET_LABELS = { "UPDATE contacts SET tags = $2, attributes = $3, updated_at = $4 WHERE id = $1 AND tenant_id = $5" };
 }
 
@@ -121,6 +122,18 @@ pub(super) async fn knows(
     external_id: &str,
 ) -> DbResult<bool> {
     Ok(db.opt::<(String,)>(&KNOWS, args![tenant, account, external_id]).await?.is_some())
+}
+
+/// The tags of the person with this id of LINE's; none where the account has not met them.
+pub(super) async fn tags(
+    db: &Db,
+    tenant: &TenantId,
+    account: &AccountId,
+    external_id: &str,
+) -> DbResult<Vec<String>> {
+    let row: Option<(String, String)> = db.opt(&TAGS, args![tenant, account, external_id]).await?;
+    let Some((id, tags)) = row else { return Ok(Vec::new()) };
+    serde_json::from_str(&tags).map_err(|_| DbError::Inconsistent { table: "contacts", column: "tags", id })
 }
 
 pub(super) async fn see(tx: &mut Tx, seen: &Sighting<'_>) -> DbResult<Contact> {

@@ -1,6 +1,6 @@
 //! Seeing, finding and labelling people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::model::{Act, Also, Contact, Labels, relation};
@@ -44,6 +44,22 @@ pub async fn see(
 #[must_use]
 pub fn wants_profile(contact: &Contact, now: Timestamp) -> bool {
     contact.profile_at.is_none_or(|at| at.plus(PROFILE_LIFE) < now)
+}
+
+/// The tags of people of an account, by LINE's user ID; for the hub's own work.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tags_of(
+    hub: &Hub,
+    (tenant, account): (&TenantId, &AccountId),
+    people: &[String],
+) -> DbResult<HashMap<String, Vec<String>>> {
+    let mut tags = HashMap::new();
+    for person in people {
+        tags.insert(person.clone(), repo::tags(&hub.db, tenant, account, person).await?);
+    }
+    Ok(tags)
 }
 
 /// One contact within the scope.

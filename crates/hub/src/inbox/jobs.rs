@@ -16,7 +16,6 @@ use crate::db::{DbError, DbResult, LogAndIgnore as _, Tx};
 use crate::guard::Policy;
 use crate::ids::{ConversationId, Id, MessageId, TenantId};
 use crate::jobs::{self, Job, Lane, NewJob, Outcome};
-use crate::journal::cursors;
 use crate::live::Notice;
 use crate::scope::Scope;
 
@@ -318,8 +317,8 @@ pub async fn run_group(hub: Hub, job: FetchGroup) -> Outcome {
 
 /// The handler of [`BlankJournal`].
 pub async fn run_blank(hub: Hub, job: BlankJournal) -> Outcome {
-    let slowest = match cursors::positions(&hub.db).await {
-        Ok(all) => all.into_iter().map(|(_, position)| position).min().unwrap_or(0),
+    let slowest = match crate::wiring::read_by_all(&hub).await {
+        Ok(position) => position,
         Err(error) => return Outcome::from(Err(error)),
     };
     if slowest < job.position {

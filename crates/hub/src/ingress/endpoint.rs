@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -63,6 +63,15 @@ impl Refusal {
     }
 }
 
+/// Names the hub that relays a request; one that finds its own name here has been led back to itself.
+pub const VIA: HeaderName = HeaderName::from_static("x-trunkline-hub");
+
+/// This hub's name in [`VIA`].
+#[must_use]
+pub fn own_name(hub: &Hub) -> String {
+    format!("{:016x}", hub.journal.epoch())
+}
+
 /// Takes in a webhook request of LINE.
 pub(super) async fn receive(
     State(hub): State<Hub>,
@@ -70,6 +79,11 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if headers.get(VIA).is_some_and(|name| name == own_name(&hub).as_str()) {
+        tracing::warn!("a request that this hub relayed came back to it");
+        let label = [(VIA, own_name(&hub))];
+        return (StatusCode::LOOP_DETECTED, label, "{}").into_response();
+    }
     let (status, label) = match take(&hub, &key, &headers, body).await {
         Ok(()) => (StatusCode::OK, "200"),
         Err(refusal) => refusal.status(),

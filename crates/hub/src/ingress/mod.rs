@@ -18,6 +18,7 @@ use axum::routing::post;
 use crate::app::Hub;
 use crate::db::LogAndIgnore;
 
+pub use endpoint::{VIA, own_name};
 pub use quarantine::Quarantine;
 pub(crate) use repo::STATEMENTS;
 

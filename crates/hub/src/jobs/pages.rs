@@ -30,6 +30,7 @@ pub const SETTINGS: [SettingsEntry; 1] =
 const KINDS: &[(&str, &str)] = &[
     ("accounts.doctor", "jobs-kind-accounts-doctor"),
     ("accounts.end", "jobs-kind-accounts-end"),
+    ("relay.forget", "jobs-kind-relay-forget"),
     ("alerts.forget", "jobs-kind-alerts-forget"),
     ("alerts.send", "jobs-kind-alerts-send"),
     ("alerts.settle", "jobs-kind-alerts-settle"),

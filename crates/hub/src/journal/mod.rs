@@ -26,12 +26,14 @@ use ulid::Ulid;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult};
 use crate::ids::AccountId;
-use repo::entries;
+use repo::{entries, requests};
 
 pub use repo::cursors;
 pub(crate) use repo::cursors::STATEMENTS as CURSORS;
 pub use repo::entries::Filter;
 pub(crate) use repo::entries::STATEMENTS;
+pub(crate) use repo::requests::STATEMENTS as REQUESTS;
+pub use repo::requests::{Placed, Request, Requests, Room};
 pub use writer::NotStored;
 
 /// How long a request may wait for the disk before the answer is 503 (ARCHITECTURE section 1 point 1).
@@ -215,6 +217,15 @@ impl Journal {
     /// The database does not answer.
     pub async fn read(&self, position: i64, limit: i64) -> DbResult<Vec<Entry>> {
         entries::read(&self.db, position, limit).await
+    }
+
+    /// Whole requests, with their bytes, whose events stand after `after` and not after `until`, in order, as many as
+    /// there is room for.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn requests(&self, after: i64, until: i64, room: Room) -> DbResult<Requests> {
+        requests::read(&self.db, after, until, room).await
     }
 
     /// Entries of the named accounts after the filter's cursor, oldest first, without their JSON.

@@ -574,7 +574,7 @@ async fn the_set_up_leads_to_line_login_and_to_the_account_that_is_there() {
     assert_eq!(owner.get(&format!("{root}/webhook")).await.status, 200);
     assert!(setups().await["done_at"].is_string());
     assert_eq!(leads(&owner, &root).await, format!("{root}/login"));
-    assert_eq!(offered(&owner).await, [root.clone()]);
+    assert_eq!(offered(&owner).await, std::slice::from_ref(&root));
     let made = json!({ "providerId": channel["providerId"], "type": "login", "name": "Login" });
     let made = hub.control.post("/channels", made).await;
     let body =

@@ -2,3 +2,4 @@
 
 pub mod cursors;
 pub(super) mod entries;
+pub(super) mod requests;

@@ -10,7 +10,7 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 32] = [
+const CALLS: [(&str, &[&str]); 39] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
@@ -34,6 +34,13 @@ const CALLS: [(&str, &[&str]); 32] = [
     ("/alert-settings", &["get", "put"]),
     ("/alert-settings/test", &["post"]),
     ("/company", &["get", "patch"]),
+    ("/accounts/{id}/destinations", &["get", "post"]),
+    ("/destinations/{id}", &["delete", "get", "patch"]),
+    ("/destinations/{id}/deliveries", &["get"]),
+    ("/destinations/{id}/replay", &["post"]),
+    ("/destinations/{id}/retry", &["post"]),
+    ("/destinations/{id}/skip", &["post"]),
+    ("/destinations/{id}/test", &["post"]),
     ("/accounts/{id}/doctor", &["get"]),
     ("/accounts/{id}/liff-repair", &["post"]),
     ("/accounts/{id}/login-test", &["post"]),

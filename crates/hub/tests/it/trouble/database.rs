@@ -405,6 +405,7 @@ impl Site {
             master_key_file: None,
             webhook_max: 1 << 20,
             allow_private_destinations: true,
+            destinations_max: 5,
             trusted_proxies: hub::web::Proxies::default(),
             mail: None,
             session_life: Duration::from_secs(3600),

@@ -1,0 +1,106 @@
+//! One attempt of a unit: its bytes, its signature, its headers, its call.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use ulid::Ulid;
+
+use super::deliver::{self, Call, Made};
+use super::model::Destination;
+use super::repo::UnitRow;
+use super::unit::{Parcel, Tags, Unit};
+use crate::accounts::Connected;
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::contacts;
+use crate::db::{DbError, DbResult};
+use crate::ids::DeliveryId;
+use crate::ingress;
+use crate::journal::Room;
+use crate::secrets::Secret;
+
+/// Why no call was made.
+pub(super) enum NotMade {
+    Expired,
+    Nothing,
+    Database(DbError),
+}
+
+/// Makes the call of a unit, reading it again where it is not at hand.
+pub(super) async fn make(
+    hub: &Hub,
+    destination: &Destination,
+    account: &Connected,
+    secret: Option<&Secret>,
+    row: &UnitRow,
+    parcel: Option<(Parcel, Arc<Unit>)>,
+) -> Result<(Made, Arc<Unit>), NotMade> {
+    let is_fresh = parcel.is_some();
+    let (parcel, unit) = match parcel {
+        Some(found) => found,
+        None => read(hub, destination, account, row).await?,
+    };
+    let (body, signature) = match parcel {
+        Parcel::Nothing => return Err(NotMade::Nothing),
+        Parcel::Expired => return Err(NotMade::Expired),
+        Parcel::Whole(body) | Parcel::Rebuilt(body) if secret.is_some() => {
+            let secret = secret.map_or("", Secret::expose);
+            let signature = line_api::signature::sign(secret, &body);
+            (body, signature)
+        }
+        // LINE's own, unless the channel secret has changed since.
+        Parcel::Whole(body) if is_fresh || account.verify(&body, &unit.request.signature, hub.now()) => {
+            (body, unit.request.signature.clone())
+        }
+        Parcel::Whole(body) | Parcel::Rebuilt(body) => {
+            let signature = account.sign(&body);
+            (body, signature)
+        }
+    };
+    let headers = headers(hub, row, &unit, &signature);
+    let call = Call { url: destination.url.clone(), headers, body, timeout: destination.timeout() };
+    Ok((deliver::call(hub, call).await, unit))
+}
+
+/// A unit that has only a row, as the journal has it.
+async fn read(
+    hub: &Hub,
+    destination: &Destination,
+    account: &Connected,
+    row: &UnitRow,
+) -> Result<(Parcel, Arc<Unit>), NotMade> {
+    let room = Room { events: i64::MAX, bytes: i64::MAX };
+    let found = hub.journal.requests(row.first - 1, row.last, room).await.map_err(NotMade::Database)?;
+    let request = found.items.into_iter().find(|request| request.account_id == account.id.as_str());
+    let unit = Unit::new(request.ok_or(NotMade::Expired)?);
+    let tags = tags(hub, destination, &unit).await.map_err(NotMade::Database)?;
+    Ok((unit.parcel(&destination.filter, &account.bot_user_id, &tags), unit))
+}
+
+/// The tags of a unit's people, where the filter asks for them.
+pub(super) async fn tags(hub: &Hub, destination: &Destination, unit: &Unit) -> DbResult<Tags> {
+    if destination.filter.tags.is_none() {
+        return Ok(Tags::new());
+    }
+    contacts::service::tags_of(hub, (&destination.tenant, &destination.account), &unit.people()).await
+}
+
+fn headers(hub: &Hub, row: &UnitRow, unit: &Unit, signature: &str) -> HeaderMap {
+    let received = unit.request.received_at.to_jiff().to_string();
+    let pairs: [(HeaderName, String); 5] = [
+        (deliver::SIGNATURE, signature.to_owned()),
+        (deliver::DELIVERY, row.id.to_string()),
+        (deliver::ATTEMPT, (row.attempts + 1).to_string()),
+        (deliver::RECEIVED, received),
+        (ingress::VIA, ingress::own_name(hub)),
+    ];
+    // A value that is no header value is left out; none of these can be one but a signature that was never LINE's.
+    pairs.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))).collect()
+}
+
+/// The unit's name at its destination: the same after every restart.
+pub(super) fn delivery_id(received_at: Timestamp, first: i64) -> DeliveryId {
+    let ms = u64::try_from(received_at.millis()).unwrap_or(0);
+    let ulid = Ulid::from_parts(ms, u128::try_from(first).unwrap_or(0));
+    DeliveryId::from_ulid(ulid)
+}

@@ -1,0 +1,29 @@
+//! Forgetting: of each destination's log the newest attempts stay, of its counts those of a day.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::repo;
+use crate::app::Hub;
+use crate::jobs::{Job, Outcome};
+
+/// Attempts kept of each destination.
+pub const ATTEMPTS_KEPT: i64 = 1_000;
+/// How long counts are kept: the day that is shown, and what of the day before stands in its first step.
+const COUNTS_KEPT: Duration = Duration::from_secs(25 * 3600);
+/// How often this is done.
+pub const EVERY: Duration = Duration::from_secs(600);
+
+/// Forgets old attempts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Forget {}
+
+impl Job for Forget {
+    const KIND: &'static str = "relay.forget";
+}
+
+/// The handler of [`Forget`].
+pub async fn run(hub: Hub, _: Forget) -> Outcome {
+    Outcome::from(repo::forget(&hub.db, hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await)
+}

@@ -1,0 +1,105 @@
+//! One call of one destination.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tokio::time::Instant;
+
+use super::model::{ANSWER_KEPT, ANSWER_MAX, Answer, retry_after};
+use crate::app::Hub;
+use crate::guard::{self, GuardError, Policy};
+use crate::ingress;
+use crate::text::cut;
+
+/// LINE's own (PLATFORM 15): what stands behind a filter for LINE's sender lets the relay through.
+const USER_AGENT: &str = "LineBotWebhook/2.0";
+/// LINE's header of the signature.
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-line-signature");
+/// The unit, the same at every attempt.
+pub(super) const DELIVERY: HeaderName = HeaderName::from_static("x-trunkline-delivery");
+/// The attempt's number, from 1.
+pub(super) const ATTEMPT: HeaderName = HeaderName::from_static("x-trunkline-attempt");
+/// When LINE's request was received, RFC 3339.
+pub(super) const RECEIVED: HeaderName = HeaderName::from_static("x-trunkline-received-at");
+/// A call, ready to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Where to.
+    pub url: String,
+    /// Its own headers; those of JSON and of the hub are added.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// How long it may take, with its answer.
+    pub timeout: Duration,
+}
+
+/// A call that was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// What came of it.
+    pub answer: Answer,
+    /// The beginning of the answer's body, as text.
+    pub said: String,
+    /// How long it took, in ms.
+    pub ms: i64,
+}
+
+/// Which addresses destinations may have.
+#[must_use]
+pub(super) fn policy(hub: &Hub) -> Policy {
+    let private = hub.config.allow_private_destinations;
+    Policy { http: private, private }
+}
+
+/// Makes the call; never fails, because a failure is an answer too.
+pub(super) async fn call(hub: &Hub, call: Call) -> Made {
+    let began = Instant::now();
+    let limit = call.timeout;
+    let (answer, said) = match tokio::time::timeout(limit, attempt(hub, call)).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(error)) => (Answer::None(words(&error)), String::new()),
+        Err(_) => (Answer::None(format!("no answer within {} ms", limit.as_millis())), String::new()),
+    };
+    Made { answer, said, ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX) }
+}
+
+async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, String), GuardError> {
+    let mut headers = call.headers;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    let request = hub.guard.request(Method::POST, &call.url, policy(hub))?;
+    let response = request.headers(headers).body(call.body).send().await.map_err(guard::fault)?;
+    let status = response.status().as_u16();
+    let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let asked = header(&header::RETRY_AFTER).and_then(|value| retry_after(value, hub.now()));
+    let is_us = header(&ingress::VIA).is_some_and(|name| name == ingress::own_name(hub));
+    // An answer is read to its end so that the connection can be used again, but not one without end.
+    let (mut said, mut read) = (Vec::new(), 0);
+    let mut body = response.bytes_stream();
+    while let Some(piece) = body.next().await {
+        // The status has come; what happens to the rest of the answer changes nothing.
+        let Ok(piece) = piece else { break };
+        read += piece.len();
+        if said.len() < 4 * ANSWER_KEPT {
+            said.extend_from_slice(&piece);
+        }
+        if read > ANSWER_MAX {
+            break;
+        }
+    }
+    let said = cut(String::from_utf8_lossy(&said).trim(), ANSWER_KEPT);
+    Ok((Answer::Status { status, retry_after: asked, is_us }, said))
+}
+
+/// Why there was no answer, for a person.
+fn words(error: &GuardError) -> String {
+    let GuardError::Unreachable(cause) = error else { return error.to_string() };
+    let mut deepest: &dyn std::error::Error = cause;
+    while let Some(inner) = deepest.source() {
+        deepest = inner;
+    }
+    cut(&deepest.to_string(), 200)
+}

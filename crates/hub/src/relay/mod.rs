@@ -1,0 +1,33 @@
+//! The relay: every destination of an account gets LINE's requests, in the order of each chat, as LINE sent them.
+//!
+//! Owns `destinations`, `relay_units`, `relay_attempts`, `relay_counts`. A destination is a cursor on the journal
+//! (ARCHITECTURE 1.4). Promises:
+//!
+//! - each request with a new event reaches each active destination whose filter passes it, at least once, or is listed as
+//!   refused, skipped or expired; more than once only where the answer was lost or, after a kill, within one [`flow::WINDOW`];
+//! - a request waits for earlier unfinished ones that share one of its chats, and for nothing else;
+//! - a healthy destination writes no row per event: its cursor, and what finished above it, move in one write per batch;
+//! - a slow or broken destination holds back neither another one nor the webhook door.
+//!
+//! The data path, downhill: [`feed`] reads the journal once for all destinations, [`unit`] is what one destination gets of a
+//! request, [`flow`] says whose turn it is, [`attempt`] signs and [`deliver`] calls, [`model`] reads the answer, [`runner`] binds
+//! them and moves the cursor; [`watch`] starts the runners of this node.
+
+pub mod api;
+mod attempt;
+pub mod cleanup;
+mod deliver;
+mod feed;
+mod flow;
+mod model;
+pub mod replay;
+mod repo;
+mod runner;
+pub mod service;
+mod unit;
+mod watch;
+pub mod wishes;
+
+pub use model::{Destination, Filter, Halt, Signing, Standing, State};
+pub(crate) use repo::STATEMENTS;
+pub use watch::{Relay, run};

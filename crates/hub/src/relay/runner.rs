@@ -1,0 +1,565 @@
+//! Carries the units of one destination: reads, sends, takes in the answers, moves the cursor.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{NotMade, delivery_id, make, tags};
+use super::deliver::Made;
+use super::flow::{Flow, Number, WINDOW};
+use super::model::{
+    Answer, Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_MAX, SUSPECT_AFTER, Standing,
+    TRIED_FOR, Verdict, judge, wait,
+};
+use super::repo::{self, Attempt, Count, Held, UnitRow};
+use super::unit::{Parcel, Unit};
+use super::watch::Ended;
+use crate::accounts::Connected;
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::{DbError, DbResult, LogAndIgnore as _};
+use crate::ids::{DeliveryId, DestinationId};
+use crate::secrets::Secret;
+
+/// How long a cursor is kept without being moved.
+const LEASE: Duration = Duration::from_secs(10);
+/// How long what was settled waits for the write that it shares.
+const FLUSH: Duration = Duration::from_millis(100);
+/// How long a runner sleeps at most.
+const POLL: Duration = Duration::from_millis(500);
+/// Successes of one write that are logged; failures all are.
+const LOGGED: usize = 10;
+/// Units of replays that are in memory at once.
+const REPLAYS: usize = 400;
+/// The length of the time that one count covers.
+const COUNTED: i64 = 300_000;
+/// The longest wait between two trials of a destination that fails.
+const TRIAL_MAX: Duration = Duration::from_secs(60);
+/// How long calls under way are waited for when the hub stops.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// A unit of this destination's flow.
+#[derive(Debug)]
+struct Pending {
+    row: UnitRow,
+    received_at: Timestamp,
+    /// What goes out; `None` where it has to be read from the journal again.
+    parcel: Option<(Parcel, Arc<Unit>)>,
+}
+
+/// What is to be written with the next move of the cursor.
+#[derive(Debug, Default)]
+struct Unwritten {
+    since: Option<Instant>,
+    rows: BTreeMap<DeliveryId, (UnitRow, Standing, Option<String>, Timestamp)>,
+    gone: BTreeSet<DeliveryId>,
+    attempts: Vec<Attempt>,
+    successes: usize,
+    counts: BTreeMap<Timestamp, Count>,
+    last: Option<Last>,
+    health: bool,
+}
+
+impl Unwritten {
+    fn touch(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+/// A call that has come back.
+struct Landed {
+    number: Number,
+    /// When it began.
+    at: Timestamp,
+    made: Result<(Made, Arc<Unit>), NotMade>,
+}
+
+pub(super) struct Runner {
+    hub: Hub,
+    destination: Destination,
+    account: Arc<Connected>,
+    secret: Option<Secret>,
+    fence: i64,
+    lease_until: Timestamp,
+    flow: Flow<Pending>,
+    /// Up to where the journal was read.
+    read_to: i64,
+    /// The cursor on disk.
+    written: i64,
+    /// First positions of what was settled above the cursor.
+    done: BTreeSet<i64>,
+    /// First positions of units above the cursor that have rows.
+    known: HashSet<i64>,
+    failures: u32,
+    refusals: u32,
+    /// Nothing is sent before: the destination asked for it, or it is on trial.
+    hold_until: Timestamp,
+    /// When the next call may start, where the rate is limited.
+    next_call: Instant,
+    unwritten: Unwritten,
+    halting: bool,
+    /// Whether more waits to be replayed than is in memory.
+    has_more: bool,
+}
+
+impl Runner {
+    /// Takes the cursor and reads what waits; `None` when another node has it, or there is nothing to run.
+    pub(super) async fn open(hub: &Hub, id: &DestinationId, serial: i64) -> DbResult<Option<Self>> {
+        let Some(destination) = repo::find_own(&hub.db, id).await?.filter(|one| one.serial == serial) else {
+            return Ok(None);
+        };
+        // The account may be disconnected: then nothing is passed on.
+        let Some(account) = hub.accounts.by_id(&destination.account) else { return Ok(None) };
+        let (now, steal) = (hub.now(), !hub.db.is_postgres());
+        let Some(held) = repo::claim(&hub.db, id, &hub.node, (now, now.plus(LEASE)), steal).await? else {
+            return Ok(None);
+        };
+        let Held { fence, epoch, position, done } = held;
+        if epoch != hub.journal.epoch() || position > hub.journal.head().await? {
+            tracing::error!(destination = %id, "the cursor belongs to another journal; the destination stands still");
+            return Ok(None);
+        }
+        let secret = match &destination.secret {
+            Some(sealed) => Some(super::service::open_secret(hub, id, sealed)?),
+            None => None,
+        };
+        let mut flow = Flow::default();
+        let known = repo::above(&hub.db, id, position).await?;
+        let rows = repo::units(&hub.db, id, (ROWS_MAX, REPLAYS)).await?;
+        let replays = rows.iter().filter(|row| row.is_replay).count();
+        for row in rows {
+            let (chats, due, received_at) = (row.chats.clone(), row.due_at, now);
+            flow.add(Pending { row, received_at, parcel: None }, chats, due, true);
+        }
+        let failures = if destination.failing_since.is_some() { SUSPECT_AFTER } else { 0 };
+        Ok(Some(Self {
+            hub: hub.clone(),
+            account,
+            secret,
+            fence,
+            lease_until: now.plus(LEASE),
+            flow,
+            read_to: position,
+            written: position,
+            done: done.into_iter().collect(),
+            known,
+            failures,
+            refusals: 0,
+            hold_until: now,
+            next_call: Instant::now(),
+            unwritten: Unwritten::default(),
+            halting: false,
+            has_more: replays >= REPLAYS,
+            destination,
+        }))
+    }
+
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Ended {
+        let mut appended = self.hub.journal.appended();
+        let mut paused = self.hub.journal.paused();
+        let mut flying: FuturesUnordered<BoxFuture<'static, Landed>> = FuturesUnordered::new();
+        while !stop.is_cancelled() && !self.halting && !self.wants_more() {
+            appended.borrow_and_update();
+            let is_paused = *paused.borrow_and_update();
+            let mut waits_for_more = false;
+            if !is_paused {
+                match self.fill().await {
+                    Ok(caught_up) => waits_for_more = caught_up,
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn Error, "destination waits for the database");
+                    }
+                }
+                while flying.len() < self.places()
+                    && let Some(number) = self.next()
+                {
+                    flying.extend(self.start(number));
+                }
+            }
+            if self.is_flush_due()
+                && let Err(error) = self.flush().await
+            {
+                tracing::warn!(error = &error as &dyn Error, destination = %self.destination.id, "cursor was not moved");
+                if matches!(error, DbError::Conflict { .. }) {
+                    // Another node has it, or it was deleted: what flies is no longer ours to record.
+                    return Ended::Anyhow;
+                }
+                tokio::time::sleep(FLUSH).await;
+            }
+            let pause = if is_paused { POLL } else { self.pause(flying.len()) };
+            tokio::select! {
+                Some(landed) = flying.next(), if !flying.is_empty() => self.land(landed),
+                () = tokio::time::sleep(pause) => {}
+                changed = appended.changed(), if waits_for_more => if changed.is_err() { break },
+                changed = paused.changed() => if changed.is_err() { break },
+                () = stop.cancelled() => {}
+            }
+        }
+        let last_calls = async {
+            while let Some(landed) = flying.next().await {
+                self.land(landed);
+            }
+        };
+        // What does not come back in time comes again after the restart.
+        let _ = tokio::time::timeout(LAST_CALLS, last_calls).await;
+        drop(flying);
+        self.flush().await.log_and_ignore("moving a destination's cursor");
+        repo::release(&self.hub.db, &self.destination.id, self.fence)
+            .await
+            .log_and_ignore("giving a destination's cursor back");
+        self.hub.relay.wake();
+        if self.halting { Ended::Stands } else { Ended::Anyhow }
+    }
+
+    /// Reads the journal as far as the window has room; gives whether nothing more waits there.
+    async fn fill(&mut self) -> DbResult<bool> {
+        let account = self.account.id.as_str().to_owned();
+        while !self.is_full() {
+            let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? else {
+                return Ok(true);
+            };
+            for unit in piece.of(&account, self.read_to) {
+                if self.is_full() {
+                    return Ok(false);
+                }
+                self.take_in(unit).await?;
+                self.read_to = unit.request.last();
+            }
+            self.read_to = piece.end;
+        }
+        Ok(false)
+    }
+
+    fn is_full(&self) -> bool {
+        // One that is on trial gets nothing new: the cursor stays, and no row is written for what would fail too.
+        self.is_on_trial()
+            || self.flow.without_row() + self.done.len() >= WINDOW
+            || self.flow.with_row() >= ROWS_MAX
+    }
+
+    async fn take_in(&mut self, unit: &Arc<Unit>) -> DbResult<()> {
+        let (first, last) = (unit.request.first(), unit.request.last());
+        if self.known.remove(&first) || self.done.contains(&first) {
+            return Ok(());
+        }
+        let tags = tags(&self.hub, &self.destination, unit).await?;
+        let parcel = unit.parcel(&self.destination.filter, &self.account.bot_user_id, &tags);
+        if parcel == Parcel::Nothing {
+            return Ok(());
+        }
+        let now = self.hub.now();
+        let row = UnitRow {
+            id: delivery_id(unit.request.received_at, first),
+            first,
+            last,
+            chats: unit.chats.clone(),
+            is_replay: false,
+            attempts: 0,
+            due_at: now,
+            failed_at: None,
+        };
+        let pending =
+            Pending { row, received_at: unit.request.received_at, parcel: Some((parcel, Arc::clone(unit))) };
+        self.flow.add(pending, unit.chats.clone(), now, false);
+        Ok(())
+    }
+
+    /// It has failed again and again: one unit at a time, as long as there is one.
+    fn is_on_trial(&self) -> bool {
+        self.failures >= SUSPECT_AFTER && !self.flow.is_empty()
+    }
+
+    /// What is in memory of a replay is nearly done, and more waits: it is read when the runner is started anew.
+    fn wants_more(&self) -> bool {
+        self.has_more && self.flow.with_row() < REPLAYS / 4
+    }
+
+    /// How many calls may be under way.
+    fn places(&self) -> usize {
+        if self.is_on_trial() { 1 } else { usize::try_from(self.destination.concurrency).unwrap_or(1) }
+    }
+
+    /// The unit that goes now.
+    fn next(&mut self) -> Option<Number> {
+        let now = self.hub.now();
+        if now < self.hold_until || Instant::now() < self.next_call {
+            return None;
+        }
+        // On trial any unit will do: what waits for its own time is no reason to leave the destination alone longer.
+        let number = self.flow.take(if self.is_on_trial() { Timestamp(i64::MAX) } else { now })?;
+        if let Some(rate) = self.destination.rate.filter(|rate| *rate > 0) {
+            let gap = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX);
+            // A tenth of a second may be caught up on, so that the timer's grain costs nothing.
+            let behind = Instant::now().checked_sub(Duration::from_millis(100));
+            self.next_call = behind.map_or(self.next_call, |behind| self.next_call.max(behind)) + gap;
+        }
+        Some(number)
+    }
+
+    fn start(&mut self, number: Number) -> Option<BoxFuture<'static, Landed>> {
+        let pending = self.flow.get_mut(number)?;
+        let parcel = pending.parcel.take();
+        let (row, at) = (pending.row.clone(), self.hub.now());
+        let (hub, destination, account) =
+            (self.hub.clone(), self.destination.clone(), Arc::clone(&self.account));
+        let secret = self.secret.clone();
+        Some(Box::pin(async move {
+            let made = make(&hub, &destination, &account, secret.as_ref(), &row, parcel).await;
+            Landed { number, at, made }
+        }))
+    }
+
+    /// Takes in what came of a call.
+    fn land(&mut self, landed: Landed) {
+        let Landed { number, at, made } = landed;
+        let now = self.hub.now();
+        let (made, unit) = match made {
+            Ok(made) => made,
+            Err(NotMade::Nothing) => return self.end(number, None),
+            Err(NotMade::Expired) => {
+                let why = "the journal no longer has its bytes".to_owned();
+                return self.end(number, Some((Standing::Expired, why)));
+            }
+            Err(NotMade::Database(error)) => {
+                tracing::warn!(error = &error as &dyn Error, "a unit could not be read from the journal");
+                return self.flow.postpone(number, now.plus(POLL));
+            }
+        };
+        let Some(pending) = self.flow.get_mut(number) else { return };
+        pending.row.attempts += 1;
+        let row = pending.row.clone();
+        let mut verdict = judge(&made.answer);
+        if verdict == Verdict::Refused {
+            self.refusals += 1;
+            if self.refusals > REFUSALS_MAX {
+                // It refuses everything: the trouble is the destination's, not the units'.
+                verdict = Verdict::Again(None);
+            }
+        }
+        let error = match (&made.answer, verdict) {
+            (_, Verdict::Delivered) => None,
+            (_, Verdict::Loop) => Some("the address leads back to this hub".to_owned()),
+            (Answer::Status { status, .. }, _) => Some(format!("answered {status}")),
+            (Answer::None(why), _) => Some(why.clone()),
+        };
+        let why = error.clone().unwrap_or_default();
+        let next_at = match verdict {
+            Verdict::Delivered => {
+                self.refusals = 0;
+                self.recover(now);
+                self.end(number, None);
+                None
+            }
+            Verdict::Refused => {
+                // It is there, whatever it thinks of this unit.
+                self.recover(now);
+                self.end(number, Some((Standing::Refused, why)));
+                None
+            }
+            Verdict::Again(asked) => self.again(number, &row, asked, why),
+            Verdict::Gone | Verdict::Loop => {
+                self.wait_for(number, now, why);
+                self.destination.halt = Some(if verdict == Verdict::Gone { Halt::Gone } else { Halt::Loop });
+                self.unwritten.health = true;
+                self.halting = true;
+                None
+            }
+        };
+        self.note(&row, &unit, (at, &made), error, next_at);
+    }
+
+    /// The call failed for now: the unit goes again, unless it has been tried for long enough. Gives when.
+    fn again(
+        &mut self,
+        number: Number,
+        row: &UnitRow,
+        asked: Option<Duration>,
+        why: String,
+    ) -> Option<Timestamp> {
+        let now = self.hub.now();
+        self.failures = self.failures.saturating_add(1);
+        let since = *self.destination.failing_since.get_or_insert(now);
+        self.unwritten.health = true;
+        if self.destination.halt.is_none() && self.is_on_trial() && since.plus(PAUSED_AFTER) <= now {
+            self.destination.halt = Some(Halt::Failing);
+        }
+        // What fails while others get through is given up after a day; an outage gives nothing up.
+        if !self.is_on_trial() && row.failed_at.is_some_and(|first| first.plus(TRIED_FOR) <= now) {
+            self.end(number, Some((Standing::Expired, why)));
+            return None;
+        }
+        let luck = u64::from_le_bytes(self.hub.entropy.bytes());
+        if let Some(asked) = asked {
+            self.hold_until = self.hold_until.max(now.plus(asked));
+        }
+        if self.is_on_trial() {
+            let trial = wait(i64::from(self.failures - SUSPECT_AFTER + 1), None, luck).min(TRIAL_MAX);
+            self.hold_until = self.hold_until.max(now.plus(trial));
+        }
+        let due = now.plus(wait(row.attempts, asked, luck)).max(self.hold_until);
+        self.wait_for(number, due, why);
+        Some(due)
+    }
+
+    /// It took something: whatever waits may go.
+    fn recover(&mut self, now: Timestamp) {
+        if self.is_on_trial() {
+            self.hold_until = now;
+            self.flow.hurry(now);
+        }
+        self.failures = 0;
+        let (since, halt) = (self.destination.failing_since.take(), self.destination.halt.take());
+        self.unwritten.health |= since.is_some() || halt.is_some();
+    }
+
+    /// The unit has a row from now on, and goes again at `due`.
+    fn wait_for(&mut self, number: Number, due: Timestamp, why: String) {
+        let now = self.hub.now();
+        self.flow.postpone(number, due);
+        self.flow.has_row(number);
+        let Some(pending) = self.flow.get_mut(number) else { return };
+        pending.row.due_at = due;
+        pending.row.failed_at.get_or_insert(now);
+        let row = (pending.row.clone(), Standing::Retrying, Some(why), pending.received_at);
+        self.unwritten.rows.insert(row.0.id.clone(), row);
+        self.unwritten.touch();
+    }
+
+    /// The unit has come to its end: delivered, or put aside with why.
+    fn end(&mut self, number: Number, aside: Option<(Standing, String)>) {
+        let had_row = self.flow.row_of(number);
+        let Some(pending) = self.flow.settle(number) else { return };
+        let Pending { mut row, received_at, .. } = pending;
+        match aside {
+            Some((standing, why)) => {
+                row.failed_at.get_or_insert(self.hub.now());
+                self.unwritten.rows.insert(row.id.clone(), (row.clone(), standing, Some(why), received_at));
+            }
+            None if had_row => {
+                self.unwritten.rows.remove(&row.id);
+                self.unwritten.gone.insert(row.id.clone());
+            }
+            None => {}
+        }
+        if !row.is_replay && row.first > self.written {
+            self.done.insert(row.first);
+        }
+        self.unwritten.touch();
+    }
+
+    /// Counts an attempt, and logs it: a failure always, successes a few of each write.
+    fn note(
+        &mut self,
+        row: &UnitRow,
+        unit: &Unit,
+        (at, made): (Timestamp, &Made),
+        error: Option<String>,
+        next_at: Option<Timestamp>,
+    ) {
+        let status = match made.answer {
+            Answer::Status { status, .. } => Some(i64::from(status)),
+            Answer::None(_) => None,
+        };
+        let begins_at = Timestamp(at.millis() - at.millis().rem_euclid(COUNTED));
+        let unwritten = &mut self.unwritten;
+        unwritten.touch();
+        let count = unwritten.counts.entry(begins_at).or_insert(Count { begins_at, ..Count::default() });
+        count.ok += i64::from(error.is_none());
+        count.failed += i64::from(error.is_some());
+        count.ms += made.ms;
+        unwritten.last = Some(Last { at, status, duration_ms: made.ms, error: error.clone() });
+        unwritten.successes += usize::from(error.is_none());
+        if error.is_none() && unwritten.successes > LOGGED {
+            return;
+        }
+        unwritten.attempts.push(Attempt {
+            id: self.hub.id(),
+            delivery: row.id.clone(),
+            first_position: row.first,
+            last_position: row.last,
+            event_ids: serde_json::Value::from(unit.event_ids()).to_string(),
+            attempt: row.attempts,
+            at,
+            status,
+            ms: made.ms,
+            error,
+            said: made.said.clone(),
+            next_at,
+        });
+    }
+
+    fn is_flush_due(&self) -> bool {
+        let is_old = self.unwritten.since.is_some_and(|since| since.elapsed() >= FLUSH);
+        is_old
+            || self.done.len() >= WINDOW / 2
+            || self.unwritten.rows.len() >= WINDOW
+            || self.lease_until <= self.hub.now().plus(LEASE / 2)
+    }
+
+    /// How long there is nothing to do, unless a call comes back or something is appended.
+    fn pause(&self, flying: usize) -> Duration {
+        let now = self.hub.now();
+        let mut pause = POLL;
+        if let Some(since) = self.unwritten.since {
+            pause = pause.min(FLUSH.saturating_sub(since.elapsed()));
+        }
+        if flying < self.places()
+            && let Some(due) = self.flow.next_due()
+        {
+            let due = if self.is_on_trial() { self.hold_until } else { due.max(self.hold_until) };
+            pause = pause
+                .min(due.since(now))
+                .max(self.next_call.saturating_duration_since(Instant::now()).min(POLL));
+        }
+        pause
+    }
+
+    /// Moves the cursor, and writes what goes with it, in one transaction.
+    async fn flush(&mut self) -> DbResult<()> {
+        // Behind one that has a row others may wait long: they get rows too, so that the cursor can pass them.
+        for number in self.flow.stuck() {
+            let Some(pending) = self.flow.get_mut(number) else { continue };
+            pending.parcel = None;
+            let row = (pending.row.clone(), Standing::Retrying, None, pending.received_at);
+            self.unwritten.rows.insert(row.0.id.clone(), row);
+            self.flow.has_row(number);
+        }
+        let position = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
+        let done: Vec<i64> = self.done.range(position + 1..).copied().collect();
+        let now = self.hub.now();
+        let lease_until = now.plus(LEASE);
+        let (id, tenant) = (&self.destination.id, &self.destination.tenant);
+        let unwritten = &self.unwritten;
+        let mut tx = self.hub.db.begin().await?;
+        let last = unwritten.last.as_ref();
+        repo::advance(&mut tx, (id, self.fence), (position, &done), lease_until, last).await?;
+        for (row, standing, why, received_at) in unwritten.rows.values() {
+            let times = (*received_at, now);
+            repo::put_unit(&mut tx, (tenant, id), row, *standing, why.as_deref(), times).await?;
+        }
+        for unit in &unwritten.gone {
+            repo::drop_unit(&mut tx, id, unit).await?;
+        }
+        for attempt in &unwritten.attempts {
+            repo::log(&mut tx, (tenant, id), attempt).await?;
+        }
+        for count in unwritten.counts.values() {
+            repo::count_up(&mut tx, id, count).await?;
+        }
+        if unwritten.health {
+            let (since, halt) = (self.destination.failing_since, self.destination.halt);
+            repo::set_health(&mut tx, (id, self.fence, self.destination.serial), since, halt).await?;
+        }
+        tx.commit().await?;
+        self.unwritten = Unwritten::default();
+        (self.written, self.lease_until) = (position, lease_until);
+        self.done = done.into_iter().collect();
+        Ok(())
+    }
+}

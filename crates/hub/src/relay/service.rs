@@ -1,0 +1,342 @@
+//! Making, changing, testing, stopping and watching destinations.
+
+use axum::http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use serde_json::json;
+
+use super::deliver::{self, Call, Made};
+use super::model::{CONCURRENCY, Destination, Filter, Signing, TIMEOUT, TIMEOUT_BOUNDS};
+use super::repo::{self, Attempt, Count, Parked};
+use super::wishes::{Wishes, fulfil};
+use crate::accounts;
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::{DbError, DbResult};
+use crate::error::{AppError, AppResult, FieldError};
+use crate::ids::{AccountId, AttemptId, DestinationId};
+use crate::ingress;
+use crate::journal;
+use crate::scope::Scope;
+use crate::secrets::Secret;
+use crate::team::Actor;
+use crate::team::service as team;
+
+/// The account's destinations, the oldest first.
+///
+/// # Errors
+/// 404 when there is no such account in the scope.
+pub async fn list(hub: &Hub, scope: &Scope, account: &AccountId) -> AppResult<Vec<Destination>> {
+    accounts::service::get(hub, scope, account).await?;
+    Ok(repo::of_account(&hub.db, scope, account).await?)
+}
+
+/// One destination.
+///
+/// # Errors
+/// 404 when there is none in the scope.
+pub async fn get(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Destination> {
+    repo::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("destination"))
+}
+
+/// Makes a destination, which gets what comes in from now on; with its own secret, which is told this once, where it is
+/// to sign with one.
+///
+/// # Errors
+/// 404 without such an account; 422 naming what is wrong; 409 `destination_limit` when the account has as many as it may.
+pub async fn create(
+    hub: &Hub,
+    (scope, actor): (&Scope, &Actor),
+    account: &AccountId,
+    wishes: Wishes,
+) -> AppResult<(Destination, Option<Secret>)> {
+    accounts::service::get(hub, scope, account).await?;
+    let now = hub.now();
+    let missing = |field: &str, what| FieldError::new(field, "required", format!("give {what}"));
+    let mut absent = Vec::new();
+    absent.extend(wishes.name.is_none().then(|| missing("name", "the destination a name")));
+    absent.extend(wishes.url.is_none().then(|| missing("url", "the address that the events are sent to")));
+    let blank = Destination {
+        id: hub.id(),
+        tenant: scope.tenant().clone(),
+        account: account.clone(),
+        name: String::new(),
+        url: String::new(),
+        filter: Filter::default(),
+        signing: Signing::Line,
+        secret: None,
+        active: true,
+        halt: None,
+        failing_since: None,
+        concurrency: CONCURRENCY.0,
+        rate: None,
+        timeout_ms: i64::try_from(TIMEOUT.as_millis()).unwrap_or(TIMEOUT_BOUNDS.1),
+        position: hub.journal.head().await?,
+        epoch: hub.journal.epoch(),
+        last: None,
+        retrying: 0,
+        parked: 0,
+        serial: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    let (new, secret) = fulfil(hub, blank, wishes, absent)?;
+    let most = hub.config.destinations_max;
+    let mut tx = hub.db.begin().await?;
+    if repo::count(&mut tx, &new.tenant, account).await? >= i64::try_from(most).unwrap_or(i64::MAX) {
+        let detail = format!(
+            "this account has {most} destinations, which is as many as this hub allows; delete one, or ask the operator \
+             to raise TRUNKLINE_DESTINATIONS_MAX"
+        );
+        return Err(AppError::conflict("destination_limit", detail).with("limit", most));
+    }
+    repo::insert(&mut tx, &new, actor.name()).await?;
+    let detail = json!({ "name": new.name, "host": host(&new.url), "account": account.as_str() });
+    team::audit(&mut tx, hub, &new.tenant, actor, ("destination.created", new.id.as_str()), &detail).await?;
+    tx.commit().await?;
+    hub.relay.wake();
+    Ok((new, secret))
+}
+
+/// Changes a destination. Switching one on again, or giving it another address, lets it go on where it stopped.
+///
+/// # Errors
+/// 404 when there is none; 422 naming what is wrong; 409 when somebody else changed it at the same moment.
+pub async fn change(
+    hub: &Hub,
+    (scope, actor): (&Scope, &Actor),
+    id: &DestinationId,
+    wishes: Wishes,
+) -> AppResult<(Destination, Option<Secret>)> {
+    let before = get(hub, scope, id).await?;
+    let is_resumed = wishes.active == Some(true) || wishes.url.as_ref().is_some_and(|url| *url != before.url);
+    let (mut after, secret) = fulfil(hub, before.clone(), wishes, Vec::new())?;
+    if is_resumed {
+        (after.halt, after.failing_since) = (None, None);
+    }
+    after.updated_at = hub.now();
+    let parts = [
+        ("name", before.name != after.name),
+        ("url", before.url != after.url),
+        ("filter", before.filter != after.filter),
+        ("signing", before.signing != after.signing || secret.is_some()),
+        ("active", before.active != after.active),
+        (
+            "limits",
+            (before.concurrency, before.rate, before.timeout_ms)
+                != (after.concurrency, after.rate, after.timeout_ms),
+        ),
+    ];
+    let changed: Vec<_> = parts.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    let detail = json!({ "name": after.name, "changed": changed, "active": after.active });
+    let mut tx = hub.db.begin().await?;
+    if !repo::change(&mut tx, &after, actor.name()).await? {
+        let detail = "the destination was changed at the same moment; look at it and try again";
+        return Err(AppError::conflict("changed_meanwhile", detail));
+    }
+    team::audit(&mut tx, hub, &after.tenant, actor, ("destination.changed", id.as_str()), &detail).await?;
+    tx.commit().await?;
+    hub.relay.wake();
+    Ok((get(hub, scope, id).await?, secret))
+}
+
+/// Deletes a destination; what waits for it is dropped.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn delete(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<()> {
+    let before = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    if !repo::delete(&mut tx, &before.tenant, id, hub.now()).await? {
+        return Err(AppError::not_found("destination"));
+    }
+    let detail = json!({ "name": before.name, "host": host(&before.url) });
+    team::audit(&mut tx, hub, &before.tenant, actor, ("destination.deleted", id.as_str()), &detail).await?;
+    tx.commit().await?;
+    hub.relay.wake();
+    Ok(())
+}
+
+/// Sends a signed empty batch, as LINE's "Verify" does (PLATFORM 15), and tells what came of it; nothing is stored.
+///
+/// # Errors
+/// 404 when there is no such destination; 409 when its account is not connected.
+pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Made> {
+    let destination = get(hub, scope, id).await?;
+    let account = hub.accounts.by_id(&destination.account).ok_or_else(|| {
+        AppError::conflict("disconnected", "the account is not connected; connect it again first")
+    })?;
+    let body = json!({ "destination": account.bot_user_id, "events": [] }).to_string();
+    let signature = match &destination.secret {
+        Some(sealed) => {
+            let secret = open_secret(hub, id, sealed)?;
+            line_api::signature::sign(secret.expose(), body.as_bytes())
+        }
+        None => account.sign(body.as_bytes()),
+    };
+    let mut headers = HeaderMap::new();
+    if let Ok(signature) = HeaderValue::from_str(&signature) {
+        headers.insert(deliver::SIGNATURE, signature);
+    }
+    if let Ok(name) = HeaderValue::from_str(&ingress::own_name(hub)) {
+        headers.insert(ingress::VIA, name);
+    }
+    let timeout = destination.timeout();
+    let call = Call { url: destination.url, headers, body: Bytes::from(body), timeout };
+    Ok(deliver::call(hub, call).await)
+}
+
+/// Lets everything go again that was refused or has expired; gives how many units that are.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn retry_parked(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<u64> {
+    let destination = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    let count = repo::revive(&mut tx, &destination.tenant, id, hub.now()).await?;
+    finish(hub, tx, &destination, actor, "destination.retried", count).await
+}
+
+/// Leaves out everything that waits for another try, so that what stands behind it goes on; gives how many units that
+/// are. They stay listed, and can be replayed.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn skip(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<u64> {
+    let destination = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    let count = repo::skip(&mut tx, &destination.tenant, id).await?;
+    finish(hub, tx, &destination, actor, "destination.skipped", count).await
+}
+
+async fn finish(
+    hub: &Hub,
+    mut tx: crate::db::Tx,
+    destination: &Destination,
+    actor: &Actor,
+    action: &str,
+    count: u64,
+) -> AppResult<u64> {
+    repo::bump(&mut tx, &destination.tenant, &destination.id).await?;
+    let detail = json!({ "name": destination.name, "count": count });
+    let subject = (action, destination.id.as_str());
+    team::audit(&mut tx, hub, &destination.tenant, actor, subject, &detail).await?;
+    tx.commit().await?;
+    hub.relay.wake();
+    Ok(count)
+}
+
+/// How far a destination is behind: events of its account that the cursor has not passed, of at most 10,000 looked at,
+/// and the age of the oldest of them.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn lag(hub: &Hub, destination: &Destination) -> DbResult<(i64, u64)> {
+    let ahead = hub.journal.lag(destination.position).await?;
+    let events = ahead.get(destination.account.as_str()).copied().unwrap_or(0);
+    if events == 0 {
+        return Ok((0, 0));
+    }
+    let account = [destination.account.as_str().to_owned()];
+    let filter = journal::Filter {
+        accounts: &account,
+        after: destination.position,
+        limit: 1,
+        ..journal::Filter::default()
+    };
+    let oldest = hub.journal.list(&filter).await?;
+    Ok((events, oldest.first().map_or(0, |entry| hub.now().since(entry.received_at).as_secs())))
+}
+
+/// One page of a destination's attempts, the newest first.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn attempts(
+    hub: &Hub,
+    scope: &Scope,
+    id: &DestinationId,
+    failed_only: bool,
+    below: Option<(Timestamp, String)>,
+    limit: i64,
+) -> AppResult<Vec<Attempt>> {
+    let destination = get(hub, scope, id).await?;
+    let (at, last) = below.unwrap_or((Timestamp(i64::MAX), String::new()));
+    Ok(repo::attempts(&hub.db, (&destination.tenant, id), (at, &last), failed_only, limit).await?)
+}
+
+/// One attempt.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn attempt(
+    hub: &Hub,
+    scope: &Scope,
+    id: &DestinationId,
+    attempt: &AttemptId,
+) -> AppResult<Attempt> {
+    let destination = get(hub, scope, id).await?;
+    let found = repo::attempt(&hub.db, (&destination.tenant, id), attempt).await?;
+    found.ok_or_else(|| AppError::not_found("attempt"))
+}
+
+/// What was put aside: refused, expired or skipped; the oldest first.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn parked(hub: &Hub, destination: &Destination, limit: i64) -> DbResult<Vec<Parked>> {
+    repo::parked(&hub.db, &destination.tenant, &destination.id, limit).await
+}
+
+/// The attempts of the last day, in steps of five minutes; steps without one are left out.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn last_day(hub: &Hub, destination: &Destination) -> DbResult<Vec<Count>> {
+    let since = hub.now().minus(std::time::Duration::from_secs(24 * 3600));
+    repo::counts(&hub.db, &destination.id, since).await
+}
+
+/// The place that every destination which gets along has passed; `None` when there is none. One that is paused, stopped or
+/// has failed for long holds nothing back: what is blanked meanwhile is left out for it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn slowest(hub: &Hub) -> DbResult<Option<i64>> {
+    repo::slowest(&hub.db).await
+}
+
+/// Opens a destination's own secret.
+pub(super) fn open_secret(hub: &Hub, id: &DestinationId, sealed: &str) -> DbResult<Secret> {
+    let wrong =
+        |_| DbError::Inconsistent { table: "destinations", column: "secret", id: id.as_str().to_owned() };
+    hub.keyring.open(&identity(id), sealed).map_err(wrong)
+}
+
+/// Seals every stored secret that was sealed by an older master key anew; gives how many.
+///
+/// # Errors
+/// The database does not answer, or a secret does not open.
+pub async fn reseal(hub: &Hub) -> AppResult<usize> {
+    let mut count = 0;
+    for (id, sealed) in repo::sealed(&hub.db).await? {
+        if !hub.keyring.needs_reseal(&sealed) {
+            continue;
+        }
+        let secret = open_secret(hub, &id, &sealed)?;
+        let anew = hub.keyring.seal(&hub.entropy, &identity(&id), secret.expose());
+        let mut tx = hub.db.begin().await?;
+        repo::reseal(&mut tx, &id, &sealed, &anew).await?;
+        tx.commit().await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+pub(super) fn identity(id: &DestinationId) -> String {
+    format!("destinations/{id}/secret")
+}
+
+/// The host of an address, for the audit log: the path may hold a key.
+pub(super) fn host(url: &str) -> String {
+    url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}

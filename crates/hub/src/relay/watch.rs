@@ -1,0 +1,120 @@
+//! The loop that starts and ends the runners of this node.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::Feed;
+use super::repo;
+use super::runner::Runner;
+use crate::app::Hub;
+use crate::ids::DestinationId;
+
+/// How often destinations are looked at that nobody runs.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the relay has in memory.
+#[derive(Debug, Default)]
+pub struct Relay {
+    pub(super) feed: Feed,
+    wake: Notify,
+}
+
+impl Relay {
+    /// Tells the loop that a destination was made or changed; to be called after the commit.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+struct Running {
+    serial: i64,
+    stop: CancellationToken,
+    task: JoinHandle<Ended>,
+}
+
+/// Why a runner ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was asked to, or another node has the cursor, or there was trouble: it may be started again.
+    Anyhow,
+    /// Nothing can be done before a person changes something.
+    Stands,
+}
+
+/// Runs the destinations that no other node runs, until the hub stops.
+///
+/// # Errors
+/// None: trouble is logged and passes.
+pub async fn run(hub: Hub) -> anyhow::Result<()> {
+    let mut running: HashMap<DestinationId, Running> = HashMap::new();
+    let mut standing: HashMap<DestinationId, i64> = HashMap::new();
+    while !hub.stop.is_cancelled() {
+        reap(&mut running, &mut standing).await;
+        match repo::runnable(&hub.db).await {
+            Ok(runnable) => {
+                let wanted: HashMap<_, _> = runnable.iter().map(|one| (&one.id, one.serial)).collect();
+                for (id, one) in &running {
+                    if wanted.get(id) != Some(&one.serial) {
+                        one.stop.cancel();
+                    }
+                }
+                standing.retain(|id, serial| wanted.get(id) == Some(&*serial));
+                for one in runnable {
+                    let is_free = one.lease_until < hub.now() || !hub.db.is_postgres();
+                    if is_free && !running.contains_key(&one.id) && !standing.contains_key(&one.id) {
+                        let stop = hub.stop.child_token();
+                        let task = tokio::spawn(hold(hub.clone(), one.id.clone(), one.serial, stop.clone()));
+                        running.insert(one.id, Running { serial: one.serial, stop, task });
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "destinations could not be looked at");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = hub.relay.wake.notified() => {}
+            () = hub.stop.cancelled() => {}
+        }
+    }
+    for one in running.into_values() {
+        if let Err(error) = one.task.await {
+            tracing::error!(%error, "a destination's task failed");
+        }
+    }
+    Ok(())
+}
+
+/// Takes out the runners that have ended.
+async fn reap(running: &mut HashMap<DestinationId, Running>, standing: &mut HashMap<DestinationId, i64>) {
+    let ended: Vec<_> =
+        running.iter().filter(|(_, one)| one.task.is_finished()).map(|(id, _)| id.clone()).collect();
+    for id in ended {
+        let Some(one) = running.remove(&id) else { continue };
+        match one.task.await {
+            Ok(Ended::Anyhow) => {}
+            Ok(Ended::Stands) => {
+                standing.insert(id, one.serial);
+            }
+            Err(error) => tracing::error!(%error, destination = %id, "a destination's task failed"),
+        }
+    }
+}
+
+/// Takes a destination's cursor and carries its units until `stop`.
+async fn hold(hub: Hub, id: DestinationId, serial: i64, stop: CancellationToken) -> Ended {
+    match Runner::open(&hub, &id, serial).await {
+        Ok(Some(runner)) => runner.run(stop).await,
+        Ok(None) => Ended::Anyhow,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn Error, destination = %id, "destination could not be taken");
+            Ended::Anyhow
+        }
+    }
+}
