@@ -286,3 +286,37 @@ async fn the_head_of_an_account_follows_what_its_doctor_finds() {
     assert!(state.contains("Needs attention"), "{state}");
     hub.close().await;
 }
+
+// S1-42: an account that is disconnected says so at once, and nothing is queued.
+#[tokio::test]
+async fn nothing_is_sent_by_an_account_that_is_disconnected() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let (account, friend) = hub.account_with_friend().await;
+    let (api, owner) = (hub.api(), hub.owner().await);
+    api.patch(&format!("/accounts/{}", account.id), json!({ "group_chats": "shown" })).await.expect(200);
+    let group = json!({ "name": "週末爬山團", "channelId": account.channel_id, "members": [friend.user] });
+    let group = hub.control.post("/groups", group).await["groupId"].clone();
+    let message = json!({ "type": "text", "text": "hi" });
+    friend
+        .acts("messages", json!({ "channelId": account.channel_id, "group": group, "message": message }))
+        .await;
+    friend.says(&account, "hello").await;
+    hub.settle().await;
+    assert_eq!(api.delete(&format!("/accounts/{}", account.id)).await.status, 204);
+    let listed = api.get("/conversations").await.expect(200)["items"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    for one in listed.as_array().unwrap() {
+        let id = one["id"].as_str().unwrap();
+        let path = format!("/conversations/{id}/messages");
+        let before = api.get(&path).await.expect(200);
+        let answer =
+            json!({ "messages": [{ "type": "text", "text": "ok" }], "allow_paid": true, "max_cost": 9 });
+        assert_eq!(api.post(&path, answer).await.expect(409)["code"], "disconnected", "{one}");
+        let page = format!("/inbox/{id}");
+        assert!(owner.get(&page).await.body.contains("This account is disconnected"), "{one}");
+        let sent = owner.submit(&page, &format!("{page}/send"), &[("text", "ok")]).await;
+        assert!(sent.status == 409 && sent.body.contains("This account is disconnected"), "{}", sent.body);
+        assert_eq!(api.get(&path).await.expect(200), before, "nothing was queued");
+    }
+    hub.close().await;
+}

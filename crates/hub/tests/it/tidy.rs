@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The slices, each before those that may call it.
-const SLICES: [&str; 7] = ["team", "alerts", "accounts", "ingress", "contacts", "outbox", "inbox"];
+const SLICES: [&str; 8] = ["team", "alerts", "accounts", "ingress", "contacts", "outbox", "inbox", "relay"];
 /// The engines; they know no feature.
 const ENGINES: [&str; 9] = ["db", "journal", "jobs", "live", "secrets", "web", "blobs", "guard", "mail"];
 /// Parts of slices that have a file of words of their own.

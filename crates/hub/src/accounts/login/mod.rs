@@ -24,6 +24,7 @@ pub(super) mod pages;
 pub(crate) mod repo;
 mod run;
 pub mod service;
+mod test_pages;
 #[cfg(test)]
 mod tests;
 
