@@ -197,6 +197,9 @@ describe('connecting an account', () => {
     await page.waitForURL(/\/enable$/);
     assert.equal(await page.locator('a[href="https://manager.line.biz/"]').count(), 0, 'the link comes after the confirmation');
     await inspect(page, 'before the click for good');
+    // Nobody has given the company a name yet, so none is proposed for what stays for good.
+    assert.equal(await page.locator('#f-provider').inputValue(), '');
+    await type('#f-provider', '山嵐商事');
     await click('.guide-agree button');
     await page.locator('#step-enable').waitFor();
     await inspect(page, 'enable');
