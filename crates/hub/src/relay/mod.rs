@@ -4,14 +4,14 @@
 //! (ARCHITECTURE 1.4). Promises:
 //!
 //! - each request with a new event reaches each active destination whose filter passes it, at least once, or is listed as
-//!   refused, skipped or expired; more than once only where the answer was lost or, after a kill, within one [`flow::WINDOW`];
+//!   refused, skipped or expired; more than once only where the answer was lost or, after a kill, within one `flow::WINDOW`;
 //! - a request waits for earlier unfinished ones that share one of its chats, and for nothing else;
 //! - a healthy destination writes no row per event: its cursor, and what finished above it, move in one write per batch;
 //! - a slow or broken destination holds back neither another one nor the webhook door.
 //!
-//! The data path, downhill: [`feed`] reads the journal once for all destinations, [`unit`] is what one destination gets of a
-//! request, [`flow`] says whose turn it is, [`attempt`] signs and [`deliver`] calls, [`model`] reads the answer, [`runner`] binds
-//! them and moves the cursor; [`watch`] starts the runners of this node.
+//! The data path, downhill: `feed` reads the journal once for all destinations, `unit` is what one destination gets of a
+//! request, `flow` says whose turn it is, `attempt` signs and `deliver` calls, `model` reads the answer, `runner` binds
+//! them and moves the cursor; `watch` starts the runners of this node.
 
 pub mod api;
 mod attempt;
