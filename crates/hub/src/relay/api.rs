@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Attempt;
 use super::model::{Answer, Destination, Filter, Last, Signing, State as Fares};
 use super::replay::{self, Replay};
-use super::repo::Attempt;
 use super::service;
 use super::wishes::Wishes;
 use crate::app::Hub;

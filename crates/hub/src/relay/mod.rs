@@ -30,4 +30,5 @@ pub mod wishes;
 
 pub use model::{Destination, Filter, Halt, Signing, Standing, State};
 pub(crate) use repo::STATEMENTS;
+pub use repo::{Attempt, Count, Parked};
 pub use watch::{Relay, run};
