@@ -40,24 +40,23 @@ pub(super) async fn make(
         Some(found) => found,
         None => read(hub, destination, account, row).await?,
     };
-    let (body, signature) = match parcel {
+    let (body, is_whole) = match parcel {
         Parcel::Nothing => return Err(NotMade::Nothing),
         Parcel::Expired => return Err(NotMade::Expired),
-        Parcel::Whole(body) | Parcel::Rebuilt(body) if secret.is_some() => {
-            let secret = secret.map_or("", Secret::expose);
-            let signature = line_api::signature::sign(secret, &body);
-            (body, signature)
-        }
-        // LINE's own, unless the channel secret has changed since.
-        Parcel::Whole(body) if is_fresh || account.verify(&body, &unit.request.signature, hub.now()) => {
-            (body, unit.request.signature.clone())
-        }
-        Parcel::Whole(body) | Parcel::Rebuilt(body) => {
-            let signature = account.sign(&body);
-            (body, signature)
-        }
+        Parcel::Whole(body) => (body, true),
+        Parcel::Rebuilt(body) => (body, false),
     };
-    let headers = headers(hub, row, &unit, &signature);
+    let lines = &unit.request.signature;
+    // LINE's own, unless the channel secret has changed since.
+    let is_lines = is_whole && secret.is_none() && (is_fresh || account.verify(&body, lines, hub.now()));
+    let signature = if is_lines { lines.clone() } else { sign(account, secret, &body) };
+    let headers = headers([
+        (deliver::SIGNATURE, signature),
+        (deliver::DELIVERY, row.id.to_string()),
+        (deliver::ATTEMPT, (row.attempts + 1).to_string()),
+        (deliver::RECEIVED, unit.request.received_at.to_jiff().to_string()),
+        (ingress::VIA, ingress::own_name(hub)),
+    ]);
     let call = Call { url: destination.url.clone(), headers, body, timeout: destination.timeout() };
     Ok((deliver::call(hub, call).await, unit))
 }
@@ -85,16 +84,13 @@ pub(super) async fn tags(hub: &Hub, destination: &Destination, unit: &Unit) -> D
     contacts::service::tags_of(hub, (&destination.tenant, &destination.account), &unit.people()).await
 }
 
-fn headers(hub: &Hub, row: &UnitRow, unit: &Unit, signature: &str) -> HeaderMap {
-    let received = unit.request.received_at.to_jiff().to_string();
-    let pairs: [(HeaderName, String); 5] = [
-        (deliver::SIGNATURE, signature.to_owned()),
-        (deliver::DELIVERY, row.id.to_string()),
-        (deliver::ATTEMPT, (row.attempts + 1).to_string()),
-        (deliver::RECEIVED, received),
-        (ingress::VIA, ingress::own_name(hub)),
-    ];
-    // A value that is no header value is left out; none of these can be one but a signature that was never LINE's.
+/// The signature of a body: by the destination's own secret, where it has one, else as LINE would make it.
+pub(super) fn sign(account: &Connected, secret: Option<&Secret>, body: &[u8]) -> String {
+    secret.map_or_else(|| account.sign(body), |secret| line_api::signature::sign(secret.expose(), body))
+}
+
+/// A value that is no header value is left out; none of ours can be one but a signature that was never LINE's.
+pub(super) fn headers<const N: usize>(pairs: [(HeaderName, String); N]) -> HeaderMap {
     pairs.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))).collect()
 }
 

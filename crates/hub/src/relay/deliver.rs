@@ -23,6 +23,7 @@ pub(super) const DELIVERY: HeaderName = HeaderName::from_static("x-trunkline-del
 pub(super) const ATTEMPT: HeaderName = HeaderName::from_static("x-trunkline-attempt");
 /// When LINE's request was received, RFC 3339.
 pub(super) const RECEIVED: HeaderName = HeaderName::from_static("x-trunkline-received-at");
+
 /// A call, ready to be made.
 #[derive(Debug, Clone)]
 pub(super) struct Call {

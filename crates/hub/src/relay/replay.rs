@@ -1,10 +1,8 @@
 //! Sending events again, as a person asks.
 
-use serde_json::json;
-
 use super::model::{Destination, Standing};
 use super::repo::{self, UnitRow};
-use super::service::get;
+use super::service::{finish, get};
 use super::unit::Unit;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -13,7 +11,6 @@ use crate::ids::DestinationId;
 use crate::journal::{self, Room};
 use crate::scope::Scope;
 use crate::team::Actor;
-use crate::team::service as team;
 
 /// Requests of one replay.
 pub const REPLAY_MAX: usize = 10_000;
@@ -55,13 +52,9 @@ pub async fn replay(
         }
         tx.commit().await?;
     }
-    let detail = json!({ "name": destination.name, "count": units.len() });
-    let mut tx = hub.db.begin().await?;
-    repo::bump(&mut tx, &destination.tenant, id).await?;
-    team::audit(&mut tx, hub, &destination.tenant, actor, ("destination.replayed", id.as_str()), &detail)
-        .await?;
-    tx.commit().await?;
-    hub.relay.wake();
+    let count = u64::try_from(units.len()).unwrap_or(u64::MAX);
+    let tx = hub.db.begin().await?;
+    finish(hub, tx, &destination, actor, "destination.replayed", count).await?;
     Ok(units.len())
 }
 

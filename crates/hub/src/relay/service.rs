@@ -1,9 +1,9 @@
 //! Making, changing, testing, stopping and watching destinations.
 
-use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde_json::json;
 
+use super::attempt::{headers, sign};
 use super::deliver::{self, Call, Made};
 use super::model::{CONCURRENCY, Destination, Filter, Signing, TIMEOUT, TIMEOUT_BOUNDS};
 use super::repo::{self, Attempt, Count, Parked};
@@ -166,20 +166,10 @@ pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Mad
         AppError::conflict("disconnected", "the account is not connected; connect it again first")
     })?;
     let body = json!({ "destination": account.bot_user_id, "events": [] }).to_string();
-    let signature = match &destination.secret {
-        Some(sealed) => {
-            let secret = open_secret(hub, id, sealed)?;
-            line_api::signature::sign(secret.expose(), body.as_bytes())
-        }
-        None => account.sign(body.as_bytes()),
-    };
-    let mut headers = HeaderMap::new();
-    if let Ok(signature) = HeaderValue::from_str(&signature) {
-        headers.insert(deliver::SIGNATURE, signature);
-    }
-    if let Ok(name) = HeaderValue::from_str(&ingress::own_name(hub)) {
-        headers.insert(ingress::VIA, name);
-    }
+    let sealed = destination.secret.as_deref();
+    let secret = sealed.map(|sealed| open_secret(hub, id, sealed)).transpose()?;
+    let signature = sign(&account, secret.as_ref(), body.as_bytes());
+    let headers = headers([(deliver::SIGNATURE, signature), (ingress::VIA, ingress::own_name(hub))]);
     let timeout = destination.timeout();
     let call = Call { url: destination.url, headers, body: Bytes::from(body), timeout };
     Ok(deliver::call(hub, call).await)
@@ -208,7 +198,8 @@ pub async fn skip(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationI
     finish(hub, tx, &destination, actor, "destination.skipped", count).await
 }
 
-async fn finish(
+/// Has the runner read everything again, and tells the audit log of what was done to so many units.
+pub(super) async fn finish(
     hub: &Hub,
     mut tx: crate::db::Tx,
     destination: &Destination,
