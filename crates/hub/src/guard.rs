@@ -89,8 +89,31 @@ pub struct Guard(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     listeners: Listeners,
+    names: Names,
     /// One client for each (private allowed, port of an own listener); connections are never shared between them.
     clients: [OnceLock<Client>; 4],
+}
+
+/// What names resolve to, where a test says so.
+type Says = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
+/// The system's resolver, or a test's.
+#[derive(Clone, Default)]
+struct Names(Arc<OnceLock<Box<Says>>>);
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    async fn of(&self, name: &str) -> std::io::Result<Vec<SocketAddr>> {
+        match self.0.get() {
+            Some(says) => Ok(says(name).into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()),
+            None => Ok(tokio::net::lookup_host((name, 0)).await?.collect()),
+        }
+    }
 }
 
 /// The hub's own listening addresses.
@@ -107,6 +130,13 @@ impl Guard {
     /// Names an address on which this process listens; it is refused from now on, whatever else is allowed.
     pub fn refuse_listener(&self, address: SocketAddr) {
         self.0.listeners.0.write().unwrap_or_else(PoisonError::into_inner).push(address);
+    }
+
+    /// Resolves names so from now on, instead of asking the system; once only.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn resolve_by(&self, says: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) {
+        let set = self.0.names.0.set(Box::new(says));
+        assert!(set.is_ok(), "names are resolved by a test already");
     }
 
     /// Reads and judges an address, as far as that is possible without resolving its name. For forms: a refusal at
@@ -140,10 +170,14 @@ impl Guard {
             Host::Ipv6(ip) => IpAddr::V6(ip),
             Host::Domain(name) => {
                 let name = name.trim_end_matches('.');
-                if !policy.private && (name == "localhost" || name.ends_with(".localhost")) {
+                // Tells where a listener of this machine is, before anything is resolved.
+                if name == "localhost" || name.ends_with(".localhost") {
+                    IpAddr::V4(Ipv4Addr::LOCALHOST)
+                } else if reach_by_name(name).is_allowed(policy.private) {
+                    return Ok(url);
+                } else {
                     return Err(GuardError::Forbidden);
                 }
-                return Ok(url);
             }
         };
         if reach(ip).is_allowed(policy.private) && !self.0.listeners.own(ip, Some(port)) {
@@ -207,7 +241,7 @@ impl Guard {
         }
         let listeners = own_port.then(|| self.0.listeners.clone());
         let client = Client::builder()
-            .dns_resolver(Guarded { private, listeners })
+            .dns_resolver(Guarded { private, listeners, names: self.0.names.clone() })
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -281,6 +315,7 @@ struct NotPublic;
 struct Guarded {
     private: bool,
     listeners: Option<Listeners>,
+    names: Names,
 }
 
 impl Guarded {
@@ -292,8 +327,9 @@ impl Guarded {
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let (private, listeners) = (self.private, self.listeners.clone());
+        let names = self.names.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = names.of(name.as_str()).await?;
             let none = found.is_empty();
             let allowed: Vec<SocketAddr> = found
                 .into_iter()
@@ -325,6 +361,26 @@ impl Reach {
             Self::Private => private,
             Self::Never => false,
         }
+    }
+}
+
+/// Names that say by themselves where they lead; all others are judged by what they resolve to.
+fn reach_by_name(name: &str) -> Reach {
+    const METADATA: [&str; 5] = [
+        "metadata.google.internal",
+        "metadata.goog",
+        "metadata.tencentyun.com",
+        "instance-data",
+        "instance-data.ec2.internal",
+    ];
+    // RFC 6762, RFC 8375, ICANN's name for private use, and what resolves by a search list only.
+    const INSIDE: [&str; 5] = [".local", ".internal", ".localdomain", ".home.arpa", ".lan"];
+    if METADATA.contains(&name) {
+        Reach::Never
+    } else if !name.contains('.') || INSIDE.iter().any(|end| name.ends_with(end)) {
+        Reach::Private
+    } else {
+        Reach::Public
     }
 }
 
@@ -486,6 +542,12 @@ mod tests {
     #[case("http://LOCALHOST./")]
     #[case("http://a.localhost/")]
     #[case("http://169.254.169.254/latest/meta-data/")]
+    #[case("http://metadata.google.internal/")]
+    #[case("http://metadata.goog./")]
+    #[case("http://instance-data/")]
+    #[case("http://printer.local/")]
+    #[case("http://db.internal/")]
+    #[case("http://postgres/")]
     #[case("https://[fd00:ec2::254]/")]
     fn a_literal_is_refused_in_every_spelling(#[case] address: &str) {
         let refused = Guard::new().check(address, PUBLIC);
@@ -528,9 +590,13 @@ mod tests {
         assert!(guard.check("https://example.com/", strict).is_ok());
         assert!(guard.check("http://10.1.2.3:8080/", PRIVATE).is_ok());
         assert!(guard.check("http://[::1]/", PRIVATE).is_ok());
-        for never in
-            ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"]
-        {
+        for never in [
+            "http://169.254.169.254/",
+            "http://[fe80::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://0.0.0.0/",
+            "http://metadata.goog/",
+        ] {
             assert!(matches!(guard.check(never, PRIVATE), Err(GuardError::Forbidden)), "{never}");
         }
         assert!(guard.check(&format!("https://example.com/{}", "x".repeat(URL_MAX)), PUBLIC).is_err());
@@ -548,6 +614,58 @@ mod tests {
         assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0);
         let fetched = guard.fetch(&url, PRIVATE, 100, SECOND).await.unwrap();
         assert_eq!(fetched.body.try_collect::<Vec<_>>().await.unwrap().concat(), b"hello");
+    }
+
+    /// Answers of a resolver that rebinds: the first list to the first question, and so on; the last for ever.
+    fn rebinding(answers: &'static [&'static [&'static str]]) -> impl Fn(&str) -> Vec<IpAddr> {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        move |_| {
+            let turn = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            answers[turn.min(answers.len() - 1)].iter().map(|ip| ip.parse().unwrap()).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_anew_at_each_resolution() {
+        let guard = Guard::new();
+        guard.resolve_by(rebinding(&[
+            &["8.8.8.8"],
+            &["8.8.8.8", "10.0.0.1"],
+            &["10.0.0.1"],
+            &["::ffff:8.8.8.8"],
+            &[],
+        ]));
+        let resolver = Guarded { private: false, listeners: None, names: guard.0.names.clone() };
+        let ask = async || {
+            let found = resolver.resolve("rebind.test".parse().unwrap()).await;
+            found.map(|found| found.map(|address| address.ip().to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(ask().await.unwrap(), ["8.8.8.8"]);
+        assert_eq!(ask().await.unwrap(), ["8.8.8.8"], "of several, those that may be reached");
+        assert!(ask().await.unwrap_err().is::<NotPublic>());
+        assert!(ask().await.unwrap_err().is::<NotPublic>());
+        assert!(ask().await.unwrap().is_empty(), "a name that is not known is another matter");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_anew_at_each_connection() {
+        let (address, count) = server(answer("200 OK", "hello")).await;
+        for after in [["169.254.169.254"], ["fe80::1"]] {
+            let guard = Guard::new();
+            let turn = std::sync::atomic::AtomicBool::new(true);
+            guard.resolve_by(move |_| {
+                let is_first = turn.swap(false, std::sync::atomic::Ordering::SeqCst);
+                let ip = if is_first { "127.0.0.1" } else { after[0] };
+                vec![ip.parse().unwrap()]
+            });
+            let url = format!("http://rebind.test:{}/", address.port());
+            let before = count.load(std::sync::atomic::Ordering::SeqCst);
+            assert!(guard.fetch(&url, PRIVATE, 100, SECOND).await.is_ok());
+            // The server closes each connection, so the next request resolves again.
+            let refused = guard.fetch(&url, PRIVATE, 100, SECOND).await;
+            assert!(matches!(refused, Err(GuardError::Forbidden)), "{after:?} {refused:?}");
+            assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), before + 1);
+        }
     }
 
     #[tokio::test]

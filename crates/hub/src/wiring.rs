@@ -127,6 +127,14 @@ pub async fn read_by_all(hub: &Hub) -> DbResult<i64> {
     Ok(consumers.chain(relay).min().unwrap_or(0))
 }
 
+/// Up to where every destination got what stands in the journal, or has it listed; entries behind it are still needed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn listed_by_all(hub: &Hub) -> DbResult<i64> {
+    crate::relay::service::listed(hub).await
+}
+
 /// The kinds of background work.
 #[must_use]
 pub fn jobs() -> Registry {

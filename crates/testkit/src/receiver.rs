@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
@@ -27,7 +27,7 @@ pub struct Receiver {
     /// Its address.
     pub url: Url,
     kept: Arc<Mutex<Vec<Received>>>,
-    answer: Arc<Mutex<(StatusCode, Bytes)>>,
+    answer: Arc<Mutex<(StatusCode, HeaderMap, Bytes)>>,
     _stop: DropGuard,
 }
 
@@ -37,7 +37,7 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let kept: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let answer = Arc::new(Mutex::new((StatusCode::OK, Bytes::new())));
+        let answer = Arc::new(Mutex::new((StatusCode::OK, HeaderMap::new(), Bytes::new())));
         let (keep, told) = (kept.clone(), answer.clone());
         let router =
             Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
@@ -56,7 +56,16 @@ impl Receiver {
 
     /// Answers so from now on.
     pub fn answers(&self, status: StatusCode, body: impl Into<Bytes>) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = (status, body.into());
+        self.answers_with(status, &[], body);
+    }
+
+    /// Answers so from now on, with these headers.
+    pub fn answers_with(&self, status: StatusCode, headers: &[(&'static str, &str)], body: impl Into<Bytes>) {
+        let headers = headers.iter().map(|(name, value)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header's value"))
+        });
+        let answer = (status, headers.collect(), body.into());
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
     /// What came so far, in order.

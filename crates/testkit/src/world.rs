@@ -34,6 +34,7 @@ pub struct Builder {
     webhook_max: usize,
     mail: Option<String>,
     public_url: Option<Url>,
+    private: bool,
 }
 
 impl Builder {
@@ -65,6 +66,13 @@ impl Builder {
         self
     }
 
+    /// Refuses destinations that are not in the public Internet, as a hub does unless its operator allows them.
+    #[must_use]
+    pub fn public_destinations_only(mut self) -> Self {
+        self.private = false;
+        self
+    }
+
     /// Where letters leave: `smtp://127.0.0.1:…`.
     #[must_use]
     pub fn mail(mut self, url: impl Into<String>) -> Self {
@@ -88,7 +96,7 @@ impl Builder {
             master_key: None,
             master_key_file: None,
             webhook_max: self.webhook_max,
-            allow_private_destinations: true,
+            allow_private_destinations: self.private,
             destinations_max: 5,
             trusted_proxies: hub::web::Proxies::default(),
             mail: self.mail.as_ref().map(|url| {
@@ -192,6 +200,7 @@ impl TestHub {
             webhook_max: 1 << 20,
             mail: None,
             public_url: None,
+            private: true,
         }
     }
 

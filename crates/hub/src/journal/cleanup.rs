@@ -1,4 +1,5 @@
-//! Forgetting: request bytes after 30 days, entries (the dedupe keys) after 90, never beyond the slowest cursor.
+//! Forgetting: request bytes after 30 days, entries (the dedupe keys) after 90, never beyond the slowest cursor. Destinations
+//! hold back entries only: what they did not get of lost bytes is listed before its entries go.
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ async fn prune(hub: &Hub) -> DbResult<()> {
     let slowest =
         cursors::positions(&hub.db).await?.into_iter().map(|(_, position)| position).min().unwrap_or(0);
     let (requests, entries) = (hub.now().minus(REQUESTS_KEPT), hub.now().minus(DEDUPE_KEPT));
-    while hub.journal.prune(requests, entries, slowest, BATCH).await? > 0 {}
+    let needed = crate::wiring::listed_by_all(hub).await?;
+    while hub.journal.prune(requests, entries, (slowest, needed), BATCH).await? > 0 {}
     cursors::forget_parked(&hub.db, entries).await
 }

@@ -228,6 +228,14 @@ impl Journal {
         requests::read(&self.db, after, until, room).await
     }
 
+    /// The whole request of the event at `position`; `None` when there is no such event.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn request_of(&self, position: i64) -> DbResult<Option<Request>> {
+        requests::of_event(&self.db, position).await
+    }
+
     /// Entries of the named accounts after the filter's cursor, oldest first, without their JSON.
     ///
     /// # Errors
@@ -276,7 +284,8 @@ impl Journal {
     }
 
     /// Deletes request bytes received before `requests_before` and entries before `entries_before`, never beyond
-    /// `cursor` (the slowest live one); at most `limit` of each a call. Gives how many rows went.
+    /// `cursor` (the slowest live one), and entries not beyond `needed` either; at most `limit` of each a call. Gives how
+    /// many rows went.
     ///
     /// # Errors
     /// The database does not answer.
@@ -284,10 +293,10 @@ impl Journal {
         &self,
         requests_before: Timestamp,
         entries_before: Timestamp,
-        cursor: i64,
+        (cursor, needed): (i64, i64),
         limit: i64,
     ) -> DbResult<u64> {
-        entries::prune(&self.db, requests_before, entries_before, cursor, limit).await
+        entries::prune(&self.db, requests_before, entries_before, (cursor, needed), limit).await
     }
 
     /// By which settings its database keeps a commit.

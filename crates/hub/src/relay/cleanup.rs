@@ -1,11 +1,13 @@
-//! Forgetting: of each destination's log the newest attempts stay, of its counts those of a day.
+//! Forgetting: of each destination's log the newest attempts stay, of its counts those of a day. What the journal has
+//! forgotten is listed for those that did not get it.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::repo;
+use super::{expire, repo};
 use crate::app::Hub;
+use crate::db::DbResult;
 use crate::jobs::{Job, Outcome};
 
 /// Attempts kept of each destination.
@@ -25,5 +27,10 @@ impl Job for Forget {
 
 /// The handler of [`Forget`].
 pub async fn run(hub: Hub, _: Forget) -> Outcome {
-    Outcome::from(repo::forget(&hub.db, hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await)
+    Outcome::from(forget(&hub).await)
+}
+
+async fn forget(hub: &Hub) -> DbResult<()> {
+    repo::forget(&hub.db, hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await?;
+    expire::all(hub).await
 }

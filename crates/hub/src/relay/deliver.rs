@@ -48,6 +48,17 @@ pub struct Made {
     pub ms: i64,
 }
 
+impl Made {
+    /// The status of the answer; `None` when there was none.
+    #[must_use]
+    pub fn status(&self) -> Option<i64> {
+        match self.answer {
+            Answer::Status { status, .. } => Some(i64::from(status)),
+            Answer::None(_) => None,
+        }
+    }
+}
+
 /// Which addresses destinations may have.
 #[must_use]
 pub(super) fn policy(hub: &Hub) -> Policy {

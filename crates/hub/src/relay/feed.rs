@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::unit::Unit;
 use crate::db::DbResult;
@@ -14,6 +16,8 @@ use crate::journal::{Journal, Room};
 
 /// A piece of the journal.
 const ROOM: Room = Room { events: 512, bytes: 2 << 20 };
+/// How long it is believed that nothing came, as long as this node appended nothing; another node may have.
+const TRUSTED: Duration = Duration::from_millis(400);
 /// Pieces kept: at most 16 MiB of bodies, and mostly half a MiB each.
 const KEPT: usize = 8;
 
@@ -37,7 +41,14 @@ impl Piece {
 /// The journal as the relay reads it.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
-    pieces: Mutex<VecDeque<Arc<Piece>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    pieces: VecDeque<Arc<Piece>>,
+    /// The place behind which nothing stood, how often this node had appended then, and when that was.
+    end: Option<(i64, u64, Instant)>,
 }
 
 impl Feed {
@@ -47,19 +58,27 @@ impl Feed {
     /// The database does not answer.
     pub(super) async fn after(&self, journal: &Journal, place: i64) -> DbResult<Option<Arc<Piece>>> {
         // Held while reading: who comes meanwhile wants the same.
-        let mut pieces = self.pieces.lock().await;
-        let known = pieces.iter().find(|piece| piece.after <= place && place < piece.end);
-        if let Some(piece) = known {
+        let mut known = self.known.lock().await;
+        let found = known.pieces.iter().find(|piece| piece.after <= place && place < piece.end);
+        if let Some(piece) = found {
             return Ok(Some(Arc::clone(piece)));
+        }
+        let appended = *journal.appended().borrow();
+        let is_end = |(end, then, at): &(i64, u64, Instant)| {
+            *end == place && *then == appended && at.elapsed() < TRUSTED
+        };
+        if known.end.as_ref().is_some_and(is_end) {
+            return Ok(None);
         }
         let read = journal.requests(place, i64::MAX, ROOM).await?;
         if read.items.is_empty() {
+            known.end = Some((place, appended, Instant::now()));
             return Ok(None);
         }
         let units = read.items.into_iter().map(Unit::new).collect();
         let piece = Arc::new(Piece { after: place, end: read.end, units });
-        pieces.truncate(KEPT - 1);
-        pieces.push_front(Arc::clone(&piece));
+        known.pieces.truncate(KEPT - 1);
+        known.pieces.push_front(Arc::clone(&piece));
         Ok(Some(piece))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use crate::clock::Timestamp;
 
 /// How many units may be under way or finished above the cursor: so many may come twice after a kill, no more.
-pub(super) const WINDOW: usize = 256;
+pub(super) const WINDOW: usize = 512;
 
 /// A unit's number in its flow: grows in the order in which units were added.
 pub(super) type Number = u64;

@@ -11,15 +11,17 @@
 //!
 //! The data path, downhill: `feed` reads the journal once for all destinations, `unit` is what one destination gets of a
 //! request, `flow` says whose turn it is, `attempt` signs and `deliver` calls, `model` reads the answer, `runner` binds
-//! them and moves the cursor; `watch` starts the runners of this node.
+//! them, `writes` moves the cursor; `watch` starts the runners of this node, `expire` lists what the journal has lost.
 
 pub mod api;
 mod attempt;
 pub mod cleanup;
 mod deliver;
+mod expire;
 mod feed;
 mod flow;
 mod model;
+pub mod naive;
 pub mod replay;
 mod repo;
 mod runner;
@@ -27,6 +29,7 @@ pub mod service;
 mod unit;
 mod watch;
 pub mod wishes;
+mod writes;
 
 pub use model::{Destination, Filter, Halt, Signing, Standing, State};
 pub(crate) use repo::STATEMENTS;

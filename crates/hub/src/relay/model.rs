@@ -209,6 +209,20 @@ pub enum Answer {
     None(String),
 }
 
+impl Answer {
+    /// What went wrong, for a person.
+    #[must_use]
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Status { status: status @ 300..=399, .. } => {
+                format!("answered {status}, a redirect; redirects are not followed")
+            }
+            Self::Status { status, .. } => format!("answered {status}"),
+            Self::None(why) => why.clone(),
+        }
+    }
+}
+
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {

@@ -71,14 +71,13 @@ async fn named(hub: &Hub, destination: &Destination, ids: &[String]) -> AppResul
         let unknown =
             || AppError::invalid_field(&field, "unknown", "the journal has no such event of this account");
         let position = journal::event_position(id).ok_or_else(unknown)?;
-        let room = Room { events: 1, bytes: i64::MAX };
-        let found = hub.journal.requests(position - 1, position, room).await?;
-        let request = found.items.into_iter().next().filter(|request| {
+        let request = hub.journal.request_of(position).await?.filter(|request| {
             request.account_id == destination.account.as_str()
                 && journal::event_id(request.received_at, position) == *id
         });
         let request = request.ok_or_else(unknown)?;
-        if request.body.is_none() {
+        let is_blank = request.events.iter().any(|event| event.position == position && event.blanked);
+        if request.body.is_none() || is_blank {
             let detail = "the event's content is no longer kept, so it cannot be sent again";
             return Err(AppError::invalid_field(&field, "expired", detail));
         }
@@ -127,7 +126,8 @@ async fn between(
             }
             let is_meant = request.account_id == destination.account.as_str()
                 && (since..until).contains(&request.received_at)
-                && request.body.is_some();
+                && request.body.is_some()
+                && request.events.iter().any(|event| !event.blanked);
             if is_meant {
                 units.push(again(hub, request));
             }

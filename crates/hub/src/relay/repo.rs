@@ -62,7 +62,8 @@ statements! {
             standing, attempts, due_at, received_at, failed_at, last_error, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (destination_id, id) DO UPDATE SET standing = excluded.standing, attempts = excluded.attempts,
-            due_at = excluded.due_at, failed_at = excluded.failed_at, last_error = excluded.last_error" };
+            due_at = excluded.due_at, failed_at = excluded.failed_at, last_error = excluded.last_error
+        WHERE relay_units.standing <> 'skipped'" };
     DROP_UNIT = { "DELETE FROM relay_units WHERE destination_id = $1 AND id = $2" };
     PARKED = { "SELECT u.id, u.first_position, u.last_position, u.standing, u.attempts, u.received_at, u.failed_at,
             u.last_error FROM relay_units AS u
@@ -89,6 +90,9 @@ statements! {
         SELECT MIN(at) FROM (SELECT at FROM relay_attempts WHERE destination_id = $1 ORDER BY at DESC, id DESC LIMIT $2) AS kept)" };
     IDS = { "SELECT id FROM destinations ORDER BY id" };
     SLOWEST = { "SELECT MIN(position) FROM destinations WHERE deleted_at IS NULL AND active = $1 AND halt IS NULL" };
+    // A cursor of another journal stands still for ever and needs nothing of this one.
+    LISTED = { "SELECT MIN(position) FROM destinations WHERE deleted_at IS NULL AND epoch = $1" };
+    BEHIND = { "SELECT id FROM destinations WHERE deleted_at IS NULL AND epoch = $1 AND position < $2 ORDER BY id" };
     SEALED = { "SELECT id, secret FROM destinations WHERE secret IS NOT NULL ORDER BY id" };
     RESEAL = { "UPDATE destinations SET secret = $3 WHERE id = $1 AND secret = $2" };
 }
@@ -556,6 +560,17 @@ pub(super) async fn forget(db: &Db, since: Timestamp, kept: i64) -> DbResult<()>
 /// The place of the slowest of those that run and do not fail.
 pub(super) async fn slowest(db: &Db) -> DbResult<Option<i64>> {
     Ok(db.opt::<(Option<i64>,)>(&SLOWEST, args![true]).await?.and_then(|(position,)| position))
+}
+
+/// The place of the slowest of all, whether it runs or not.
+pub(super) async fn listed(db: &Db, epoch: i64) -> DbResult<Option<i64>> {
+    Ok(db.opt::<(Option<i64>,)>(&LISTED, args![epoch]).await?.and_then(|(position,)| position))
+}
+
+/// Those whose cursors stand before a place.
+pub(super) async fn behind(db: &Db, epoch: i64, position: i64) -> DbResult<Vec<DestinationId>> {
+    let rows: Vec<(DestinationId,)> = db.all(&BEHIND, args![epoch, position]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 pub(super) async fn sealed(db: &Db) -> DbResult<Vec<(DestinationId, String)>> {

@@ -1,47 +1,42 @@
 //! Carries the units of one destination: reads, sends, takes in the answers, moves the cursor.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{NotMade, delivery_id, make, tags};
 use super::deliver::Made;
+use super::expire::Gap;
 use super::flow::{Flow, Number, WINDOW};
 use super::model::{
-    Answer, Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_MAX, SUSPECT_AFTER, Standing,
-    TRIED_FOR, Verdict, judge, wait,
+    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_MAX, SUSPECT_AFTER, Standing, TRIED_FOR,
+    Verdict, judge, wait,
 };
-use super::repo::{self, Attempt, Count, Held, UnitRow};
+use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
 use super::watch::Ended;
+use super::writes::{FLUSH, LEASE, Sample, Unwritten, Write, Writing, written};
 use crate::accounts::Connected;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbError, DbResult, LogAndIgnore as _};
-use crate::ids::{DeliveryId, DestinationId};
+use crate::ids::DestinationId;
 use crate::secrets::Secret;
 
-/// How long a cursor is kept without being moved.
-const LEASE: Duration = Duration::from_secs(10);
-/// How long what was settled waits for the write that it shares.
-const FLUSH: Duration = Duration::from_millis(100);
 /// How long a runner sleeps at most.
 const POLL: Duration = Duration::from_millis(500);
-/// Successes of one write that are logged; failures all are.
-const LOGGED: usize = 10;
 /// Units of replays that are in memory at once.
 const REPLAYS: usize = 400;
-/// The length of the time that one count covers.
-const COUNTED: i64 = 300_000;
 /// The longest wait between two trials of a destination that fails.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
+/// How often a destination on trial is looked at for what the journal no longer has.
+const LOOK: Duration = Duration::from_secs(600);
 /// How long calls under way are waited for when the hub stops.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -54,25 +49,6 @@ struct Pending {
     parcel: Option<(Parcel, Arc<Unit>)>,
 }
 
-/// What is to be written with the next move of the cursor.
-#[derive(Debug, Default)]
-struct Unwritten {
-    since: Option<Instant>,
-    rows: BTreeMap<DeliveryId, (UnitRow, Standing, Option<String>, Timestamp)>,
-    gone: BTreeSet<DeliveryId>,
-    attempts: Vec<Attempt>,
-    successes: usize,
-    counts: BTreeMap<Timestamp, Count>,
-    last: Option<Last>,
-    health: bool,
-}
-
-impl Unwritten {
-    fn touch(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-}
-
 /// A call that has come back.
 struct Landed {
     number: Number,
@@ -83,9 +59,9 @@ struct Landed {
 
 pub(super) struct Runner {
     hub: Hub,
-    destination: Destination,
+    destination: Arc<Destination>,
     account: Arc<Connected>,
-    secret: Option<Secret>,
+    secret: Option<Arc<Secret>>,
     fence: i64,
     lease_until: Timestamp,
     flow: Flow<Pending>,
@@ -104,9 +80,16 @@ pub(super) struct Runner {
     /// When the next call may start, where the rate is limited.
     next_call: Instant,
     unwritten: Unwritten,
+    /// A move of the cursor that is under way.
+    writing: Option<Writing>,
+    log: Sample,
     halting: bool,
     /// Whether more waits to be replayed than is in memory.
     has_more: bool,
+    /// What the journal no longer has, until it is listed.
+    gap: Option<Gap>,
+    /// When a destination on trial is next looked at for what the journal no longer has.
+    next_look: Timestamp,
 }
 
 impl Runner {
@@ -127,7 +110,7 @@ impl Runner {
             return Ok(None);
         }
         let secret = match &destination.secret {
-            Some(sealed) => Some(super::service::open_secret(hub, id, sealed)?),
+            Some(sealed) => Some(Arc::new(super::service::open_secret(hub, id, sealed)?)),
             None => None,
         };
         let mut flow = Flow::default();
@@ -155,19 +138,27 @@ impl Runner {
             hold_until: now,
             next_call: Instant::now(),
             unwritten: Unwritten::default(),
+            writing: None,
+            log: Sample::default(),
             halting: false,
             has_more: replays >= REPLAYS,
-            destination,
+            gap: None,
+            next_look: now,
+            destination: Arc::new(destination),
         }))
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) -> Ended {
         let mut appended = self.hub.journal.appended();
         let mut paused = self.hub.journal.paused();
-        let mut flying: FuturesUnordered<BoxFuture<'static, Landed>> = FuturesUnordered::new();
+        // Tasks of their own: they go on while this one waits for the database. What is left of them ends with it.
+        let mut flying: JoinSet<Landed> = JoinSet::new();
         while !stop.is_cancelled() && !self.halting && !self.wants_more() {
+            // Disconnected: nothing is passed on. Connected anew, or with another secret: that is what counts now.
+            let Some(account) = self.hub.accounts.by_id(&self.account.id) else { break };
+            self.account = account;
             appended.borrow_and_update();
-            let is_paused = *paused.borrow_and_update();
+            let is_paused = *paused.borrow_and_update() && !self.hub.relay.is_alone();
             let mut waits_for_more = false;
             if !is_paused {
                 match self.fill().await {
@@ -179,22 +170,41 @@ impl Runner {
                 while flying.len() < self.places()
                     && let Some(number) = self.next()
                 {
-                    flying.extend(self.start(number));
+                    if let Some(call) = self.start(number) {
+                        flying.spawn(call);
+                    }
                 }
             }
-            if self.is_flush_due()
-                && let Err(error) = self.flush().await
-            {
-                tracing::warn!(error = &error as &dyn Error, destination = %self.destination.id, "cursor was not moved");
-                if matches!(error, DbError::Conflict { .. }) {
-                    // Another node has it, or it was deleted: what flies is no longer ours to record.
-                    return Ended::Anyhow;
-                }
-                tokio::time::sleep(FLUSH).await;
+            if self.writing.is_none() && self.is_flush_due() {
+                let write = self.next_write();
+                self.writing = Some(write.run(self.hub.clone()).boxed());
             }
             let pause = if is_paused { POLL } else { self.pause(flying.len()) };
             tokio::select! {
-                Some(landed) = flying.next(), if !flying.is_empty() => self.land(landed),
+                Some(landed) = flying.join_next(), if !flying.is_empty() => {
+                    let mut next = Some(landed);
+                    while let Some(landed) = next {
+                        match landed {
+                            Ok(landed) => self.land(landed),
+                            Err(error) => {
+                                tracing::error!(%error, destination = %self.destination.id, "a call's task failed");
+                                return Ended::Anyhow;
+                            }
+                        }
+                        next = flying.try_join_next();
+                    }
+                }
+                (write, end) = written(&mut self.writing), if self.writing.is_some() => {
+                    self.writing = None;
+                    if let Err(error) = self.wrote(write, end) {
+                        tracing::warn!(error = &error as &dyn Error, destination = %self.destination.id, "cursor was not moved");
+                        if matches!(error, DbError::Conflict { .. }) {
+                            // Another node has it, or it was deleted: what flies is no longer ours to record.
+                            return Ended::Anyhow;
+                        }
+                        tokio::time::sleep(FLUSH).await;
+                    }
+                }
                 () = tokio::time::sleep(pause) => {}
                 changed = appended.changed(), if waits_for_more => if changed.is_err() { break },
                 changed = paused.changed() => if changed.is_err() { break },
@@ -202,14 +212,21 @@ impl Runner {
             }
         }
         let last_calls = async {
-            while let Some(landed) = flying.next().await {
-                self.land(landed);
+            while let Some(landed) = flying.join_next().await {
+                if let Ok(landed) = landed {
+                    self.land(landed);
+                }
             }
         };
         // What does not come back in time comes again after the restart.
         let _ = tokio::time::timeout(LAST_CALLS, last_calls).await;
         drop(flying);
-        self.flush().await.log_and_ignore("moving a destination's cursor");
+        if let Some(writing) = self.writing.take() {
+            let (write, end) = writing.await;
+            self.wrote(write, end).log_and_ignore("moving a destination's cursor");
+        }
+        let (write, end) = self.next_write().run(self.hub.clone()).await;
+        self.wrote(write, end).log_and_ignore("moving a destination's cursor");
         repo::release(&self.hub.db, &self.destination.id, self.fence)
             .await
             .log_and_ignore("giving a destination's cursor back");
@@ -219,6 +236,10 @@ impl Runner {
 
     /// Reads the journal as far as the window has room; gives whether nothing more waits there.
     async fn fill(&mut self) -> DbResult<bool> {
+        if self.is_on_trial() && self.next_look <= self.hub.now() {
+            self.next_look = self.hub.now().plus(LOOK);
+            self.pass_expired().await?;
+        }
         let account = self.account.id.as_str().to_owned();
         while !self.is_full() {
             let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? else {
@@ -236,16 +257,40 @@ impl Runner {
         Ok(false)
     }
 
+    /// Lists what the journal no longer has, up to the first request that it still has.
+    async fn pass_expired(&mut self) -> DbResult<()> {
+        while let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? {
+            for unit in piece.of(self.account.id.clone().as_str(), self.read_to) {
+                if unit.request.body.is_some() || self.gap.as_ref().is_some_and(Gap::is_full) {
+                    return Ok(());
+                }
+                self.take_in(unit).await?;
+                self.read_to = unit.request.last();
+            }
+            self.read_to = piece.end;
+        }
+        Ok(())
+    }
+
     fn is_full(&self) -> bool {
         // One that is on trial gets nothing new: the cursor stays, and no row is written for what would fail too.
         self.is_on_trial()
             || self.flow.without_row() + self.done.len() >= WINDOW
             || self.flow.with_row() >= ROWS_MAX
+            || self.gap.as_ref().is_some_and(Gap::is_full)
     }
 
     async fn take_in(&mut self, unit: &Arc<Unit>) -> DbResult<()> {
         let (first, last) = (unit.request.first(), unit.request.last());
         if self.known.remove(&first) || self.done.contains(&first) {
+            return Ok(());
+        }
+        if unit.request.body.is_none() {
+            self.gap = Some(Gap::with(self.gap.take(), unit));
+            self.unwritten.touch();
+            if self.flow.without_row() > 0 {
+                self.done.insert(first);
+            }
             return Ok(());
         }
         let tags = tags(&self.hub, &self.destination, unit).await?;
@@ -302,17 +347,17 @@ impl Runner {
         Some(number)
     }
 
-    fn start(&mut self, number: Number) -> Option<BoxFuture<'static, Landed>> {
+    fn start(&mut self, number: Number) -> Option<impl Future<Output = Landed> + Send + 'static> {
         let pending = self.flow.get_mut(number)?;
         let parcel = pending.parcel.take();
         let (row, at) = (pending.row.clone(), self.hub.now());
         let (hub, destination, account) =
-            (self.hub.clone(), self.destination.clone(), Arc::clone(&self.account));
+            (self.hub.clone(), Arc::clone(&self.destination), Arc::clone(&self.account));
         let secret = self.secret.clone();
-        Some(Box::pin(async move {
-            let made = make(&hub, &destination, &account, secret.as_ref(), &row, parcel).await;
+        Some(async move {
+            let made = make(&hub, &destination, &account, secret.as_deref(), &row, parcel).await;
             Landed { number, at, made }
-        }))
+        })
     }
 
     /// Takes in what came of a call.
@@ -345,8 +390,7 @@ impl Runner {
         let error = match (&made.answer, verdict) {
             (_, Verdict::Delivered) => None,
             (_, Verdict::Loop) => Some("the address leads back to this hub".to_owned()),
-            (Answer::Status { status, .. }, _) => Some(format!("answered {status}")),
-            (Answer::None(why), _) => Some(why.clone()),
+            (answer, _) => Some(answer.words()),
         };
         let why = error.clone().unwrap_or_default();
         let next_at = match verdict {
@@ -365,7 +409,8 @@ impl Runner {
             Verdict::Again(asked) => self.again(number, &row, asked, why),
             Verdict::Gone | Verdict::Loop => {
                 self.wait_for(number, now, why);
-                self.destination.halt = Some(if verdict == Verdict::Gone { Halt::Gone } else { Halt::Loop });
+                let halt = if verdict == Verdict::Gone { Halt::Gone } else { Halt::Loop };
+                Arc::make_mut(&mut self.destination).halt = Some(halt);
                 self.unwritten.health = true;
                 self.halting = true;
                 None
@@ -384,10 +429,14 @@ impl Runner {
     ) -> Option<Timestamp> {
         let now = self.hub.now();
         self.failures = self.failures.saturating_add(1);
-        let since = *self.destination.failing_since.get_or_insert(now);
-        self.unwritten.health = true;
+        let since = self.destination.failing_since.unwrap_or(now);
+        if self.destination.failing_since.is_none() {
+            Arc::make_mut(&mut self.destination).failing_since = Some(now);
+            self.unwritten.health = true;
+        }
         if self.destination.halt.is_none() && self.is_on_trial() && since.plus(PAUSED_AFTER) <= now {
-            self.destination.halt = Some(Halt::Failing);
+            Arc::make_mut(&mut self.destination).halt = Some(Halt::Failing);
+            self.unwritten.health = true;
         }
         // What fails while others get through is given up after a day; an outage gives nothing up.
         if !self.is_on_trial() && row.failed_at.is_some_and(|first| first.plus(TRIED_FOR) <= now) {
@@ -414,8 +463,11 @@ impl Runner {
             self.flow.hurry(now);
         }
         self.failures = 0;
-        let (since, halt) = (self.destination.failing_since.take(), self.destination.halt.take());
-        self.unwritten.health |= since.is_some() || halt.is_some();
+        if self.destination.failing_since.is_some() || self.destination.halt.is_some() {
+            let destination = Arc::make_mut(&mut self.destination);
+            (destination.failing_since, destination.halt) = (None, None);
+            self.unwritten.health = true;
+        }
     }
 
     /// The unit has a row from now on, and goes again at `due`.
@@ -426,9 +478,7 @@ impl Runner {
         let Some(pending) = self.flow.get_mut(number) else { return };
         pending.row.due_at = due;
         pending.row.failed_at.get_or_insert(now);
-        let row = (pending.row.clone(), Standing::Retrying, Some(why), pending.received_at);
-        self.unwritten.rows.insert(row.0.id.clone(), row);
-        self.unwritten.touch();
+        self.unwritten.put((pending.row.clone(), Standing::Retrying, Some(why), pending.received_at));
     }
 
     /// The unit has come to its end: delivered, or put aside with why.
@@ -439,7 +489,7 @@ impl Runner {
         match aside {
             Some((standing, why)) => {
                 row.failed_at.get_or_insert(self.hub.now());
-                self.unwritten.rows.insert(row.id.clone(), (row.clone(), standing, Some(why), received_at));
+                self.unwritten.put((row.clone(), standing, Some(why), received_at));
             }
             None if had_row => {
                 self.unwritten.rows.remove(&row.id);
@@ -453,7 +503,7 @@ impl Runner {
         self.unwritten.touch();
     }
 
-    /// Counts an attempt, and logs it: a failure always, successes a few of each write.
+    /// Counts an attempt, and logs it: a failure always, of successes a few.
     fn note(
         &mut self,
         row: &UnitRow,
@@ -462,23 +512,12 @@ impl Runner {
         error: Option<String>,
         next_at: Option<Timestamp>,
     ) {
-        let status = match made.answer {
-            Answer::Status { status, .. } => Some(i64::from(status)),
-            Answer::None(_) => None,
-        };
-        let begins_at = Timestamp(at.millis() - at.millis().rem_euclid(COUNTED));
-        let unwritten = &mut self.unwritten;
-        unwritten.touch();
-        let count = unwritten.counts.entry(begins_at).or_insert(Count { begins_at, ..Count::default() });
-        count.ok += i64::from(error.is_none());
-        count.failed += i64::from(error.is_some());
-        count.ms += made.ms;
-        unwritten.last = Some(Last { at, status, duration_ms: made.ms, error: error.clone() });
-        unwritten.successes += usize::from(error.is_none());
-        if error.is_none() && unwritten.successes > LOGGED {
+        let status = made.status();
+        self.unwritten.count(Last { at, status, duration_ms: made.ms, error: error.clone() });
+        if error.is_none() && !self.log.has_room() {
             return;
         }
-        unwritten.attempts.push(Attempt {
+        self.unwritten.attempts.push(Attempt {
             id: self.hub.id(),
             delivery: row.id.clone(),
             first_position: row.first,
@@ -498,6 +537,7 @@ impl Runner {
         let is_old = self.unwritten.since.is_some_and(|since| since.elapsed() >= FLUSH);
         is_old
             || self.done.len() >= WINDOW / 2
+            || self.gap.as_ref().is_some_and(Gap::is_full)
             || self.unwritten.rows.len() >= WINDOW
             || self.lease_until <= self.hub.now().plus(LEASE / 2)
     }
@@ -506,7 +546,7 @@ impl Runner {
     fn pause(&self, flying: usize) -> Duration {
         let now = self.hub.now();
         let mut pause = POLL;
-        if let Some(since) = self.unwritten.since {
+        if let Some(since) = self.unwritten.since.filter(|_| self.writing.is_none()) {
             pause = pause.min(FLUSH.saturating_sub(since.elapsed()));
         }
         if flying < self.places()
@@ -520,46 +560,40 @@ impl Runner {
         pause
     }
 
-    /// Moves the cursor, and writes what goes with it, in one transaction.
-    async fn flush(&mut self) -> DbResult<()> {
+    /// Takes together what is to be written now.
+    fn next_write(&mut self) -> Write {
         // Behind one that has a row others may wait long: they get rows too, so that the cursor can pass them.
         for number in self.flow.stuck() {
             let Some(pending) = self.flow.get_mut(number) else { continue };
             pending.parcel = None;
-            let row = (pending.row.clone(), Standing::Retrying, None, pending.received_at);
-            self.unwritten.rows.insert(row.0.id.clone(), row);
+            self.unwritten.put((pending.row.clone(), Standing::Retrying, None, pending.received_at));
             self.flow.has_row(number);
         }
-        let position = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
-        let done: Vec<i64> = self.done.range(position + 1..).copied().collect();
         let now = self.hub.now();
-        let lease_until = now.plus(LEASE);
-        let (id, tenant) = (&self.destination.id, &self.destination.tenant);
-        let unwritten = &self.unwritten;
-        let mut tx = self.hub.db.begin().await?;
-        let last = unwritten.last.as_ref();
-        repo::advance(&mut tx, (id, self.fence), (position, &done), lease_until, last).await?;
-        for (row, standing, why, received_at) in unwritten.rows.values() {
-            let times = (*received_at, now);
-            repo::put_unit(&mut tx, (tenant, id), row, *standing, why.as_deref(), times).await?;
+        if let Some(gap) = self.gap.take() {
+            self.unwritten.put(gap.row(now));
         }
-        for unit in &unwritten.gone {
-            repo::drop_unit(&mut tx, id, unit).await?;
+        let position = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
+        Write {
+            destination: (self.destination.tenant.clone(), self.destination.id.clone()),
+            fence: self.fence,
+            serial: self.destination.serial,
+            position,
+            done: self.done.range(position + 1..).copied().collect(),
+            lease_until: now.plus(LEASE),
+            health: (self.destination.failing_since, self.destination.halt),
+            unwritten: std::mem::take(&mut self.unwritten),
         }
-        for attempt in &unwritten.attempts {
-            repo::log(&mut tx, (tenant, id), attempt).await?;
+    }
+
+    /// The cursor has moved, or it has not and what was to be written is written with the next move.
+    fn wrote(&mut self, write: Write, end: DbResult<()>) -> DbResult<()> {
+        if end.is_err() {
+            self.unwritten.take_back(write.unwritten);
+            return end;
         }
-        for count in unwritten.counts.values() {
-            repo::count_up(&mut tx, id, count).await?;
-        }
-        if unwritten.health {
-            let (since, halt) = (self.destination.failing_since, self.destination.halt);
-            repo::set_health(&mut tx, (id, self.fence, self.destination.serial), since, halt).await?;
-        }
-        tx.commit().await?;
-        self.unwritten = Unwritten::default();
-        (self.written, self.lease_until) = (position, lease_until);
-        self.done = done.into_iter().collect();
+        (self.written, self.lease_until) = (write.position, write.lease_until);
+        self.done = self.done.split_off(&(write.position + 1));
         Ok(())
     }
 }

@@ -296,6 +296,14 @@ pub async fn slowest(hub: &Hub) -> DbResult<Option<i64>> {
     repo::slowest(&hub.db).await
 }
 
+/// The place up to which every destination has got, or has listed, what the journal had for it; whether it runs or not.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn listed(hub: &Hub) -> DbResult<i64> {
+    Ok(repo::listed(&hub.db, hub.journal.epoch()).await?.unwrap_or(i64::MAX))
+}
+
 /// Opens a destination's own secret.
 pub(super) fn open_secret(hub: &Hub, id: &DestinationId, sealed: &str) -> DbResult<Secret> {
     let wrong =

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -22,12 +23,22 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Relay {
     pub(super) feed: Feed,
     wake: Notify,
+    alone: AtomicBool,
 }
 
 impl Relay {
     /// Tells the loop that a destination was made or changed; to be called after the commit.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Goes on while the journal's other readers are paused; for measuring only.
+    pub fn go_on_alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
     }
 }
 

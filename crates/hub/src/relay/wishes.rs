@@ -171,7 +171,8 @@ fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
         );
     }
     let own = &hub.config.public_url;
-    let is_own = url.host() == own.host() && url.port_or_known_default() == own.port_or_known_default();
+    let name = |url: &url::Url| url.host_str().map(|host| host.trim_end_matches('.').to_owned());
+    let is_own = name(&url) == name(own) && url.port_or_known_default() == own.port_or_known_default();
     if is_own {
         return wrong(
             "loop",

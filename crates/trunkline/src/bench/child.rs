@@ -19,8 +19,13 @@ use crate::{lifecycle, say};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `trunkline bench serve`: the hub, storing as `commit` says; answers the line `drain` on standard input with
-/// `drained <entries in the journal>` once its consumers have read everything.
-pub(super) async fn serve(settings: &Settings, commit: &str, paused: bool) -> anyhow::Result<ExitCode> {
+/// `drained <entries in the journal>` once its consumers have read everything. The consumers may be paused; then the relay is
+/// too, unless it is told to go on alone.
+pub(super) async fn serve(
+    settings: &Settings,
+    commit: &str,
+    (paused, relay): (bool, bool),
+) -> anyhow::Result<ExitCode> {
     let commit = match commit {
         "group" => Commit::Group,
         "each" => Commit::Each,
@@ -32,6 +37,9 @@ pub(super) async fn serve(settings: &Settings, commit: &str, paused: bool) -> an
     let parts = Parts { commit, ..Parts::system(settings.config(listener.local_addr()?)?) };
     let running = start::start(parts).await?;
     running.hub.journal.pause_consumers(paused);
+    if relay {
+        running.hub.relay.go_on_alone();
+    }
     let hub = running.hub.clone();
     let ready = async move {
         say(format!("ready at {}", hub.config.public_url));
@@ -80,11 +88,17 @@ impl Place {
         if let Some(listen) = listen {
             flags.extend(["--listen".to_owned(), listen.to_owned()]);
         }
+        // Destinations of the measurements are on this machine.
+        flags.extend(["--allow-private-destinations".to_owned(), "true".to_owned()]);
         flags.extend(["--log".to_owned(), "warn".to_owned()]);
         flags
     }
 
-    fn command(&self, words: &[&str], listen: Option<&str>) -> anyhow::Result<tokio::process::Command> {
+    pub(super) fn command(
+        &self,
+        words: &[&str],
+        listen: Option<&str>,
+    ) -> anyhow::Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         // Another file of settings in the working folder must not change what is measured.
         command.args(words).args(self.flags(listen)).args(["--config", "/dev/null"]).kill_on_drop(true);

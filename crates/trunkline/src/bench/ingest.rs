@@ -83,7 +83,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     if let Some(url) = &options.postgres {
         beds.push(bed(&stage, "PostgreSQL", folder.path(), Some(url.clone())).await?);
     }
-    let numbers = Arc::new(AtomicU64::new(first_number()));
+    let numbers = Arc::new(AtomicU64::new(load::first_number()));
     let mut runs: BTreeMap<(&str, Variant), Vec<Run>> = BTreeMap::new();
     for round in 1..=options.rounds {
         for variant in VARIANTS {
@@ -106,13 +106,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         say(rest(&bed.place, bed.engine).await?);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Event ids go on where an earlier run on the same database ended.
-fn first_number() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a number that no earlier run used")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    now.as_secs() * 1_000_000
 }
 
 async fn bed(

@@ -21,6 +21,11 @@ pub(super) trait Requests: Send + Sync + 'static {
 
     /// Writes the next whole request of a connection.
     fn write(&self, lane: usize, request: &mut Vec<u8>);
+
+    /// The connection's last request was answered 200.
+    fn accepted(&self, lane: usize) {
+        let _ = lane;
+    }
 }
 
 /// Bodies are filled up to this many bytes.
@@ -45,6 +50,20 @@ impl Requests for Source {
     }
 
     fn write(&self, lane: usize, request: &mut Vec<u8>) {
+        self.write_next(lane, request);
+    }
+}
+
+/// Event ids go on where an earlier run on the same database ended.
+pub(super) fn first_number() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a number that no earlier run used")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.as_secs() * 1_000_000
+}
+
+impl Source {
+    /// Writes the next request; gives its event's number.
+    pub(super) fn write_next(&self, lane: usize, request: &mut Vec<u8>) -> u64 {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let friend = self.friends.get(lane % self.friends.len().max(1)).map_or("", |friend| &friend.id);
         let body = body(&self.channel.bot_user_id, friend, number);
@@ -58,6 +77,7 @@ impl Requests for Source {
         );
         request.extend_from_slice(head.as_bytes());
         request.extend_from_slice(&body);
+        number
     }
 }
 
@@ -96,10 +116,23 @@ pub(super) async fn run(
     warm_up: Duration,
     measured: Duration,
 ) -> anyhow::Result<Seen> {
+    run_at(source, connections, None, warm_up, measured).await
+}
+
+/// As [`run`], with so many requests a second in all, where the connections can keep up.
+pub(super) async fn run_at(
+    source: Arc<impl Requests>,
+    connections: usize,
+    rate: Option<f64>,
+    warm_up: Duration,
+    measured: Duration,
+) -> anyhow::Result<Seen> {
     let begin = Instant::now() + warm_up;
     let end = begin + measured;
-    let tasks: Vec<_> =
-        (0..connections).map(|lane| tokio::spawn(connection(source.clone(), lane, begin, end))).collect();
+    let gap = rate.map(|rate| Duration::from_secs_f64(connections as f64 / rate));
+    let tasks: Vec<_> = (0..connections)
+        .map(|lane| tokio::spawn(connection(source.clone(), (lane, connections), gap, begin, end)))
+        .collect();
     let mut seen = Seen { lasted: measured, ..Seen::default() };
     for task in tasks {
         let one = task.await??;
@@ -114,7 +147,8 @@ pub(super) async fn run(
 
 async fn connection(
     source: Arc<impl Requests>,
-    lane: usize,
+    (lane, lanes): (usize, usize),
+    gap: Option<Duration>,
     begin: Instant,
     end: Instant,
 ) -> anyhow::Result<Seen> {
@@ -124,7 +158,13 @@ async fn connection(
     let mut seen = Seen::default();
     let mut request = Vec::with_capacity(2 * BODY);
     let mut answer = Vec::with_capacity(1024);
+    // The connections take turns, so that a slow rate is not one burst after another.
+    let mut next = Instant::now() + gap.unwrap_or_default().mul_f64(lane as f64 / lanes.max(1) as f64);
     loop {
+        if let Some(gap) = gap {
+            tokio::time::sleep_until(next.into()).await;
+            next += gap;
+        }
         request.clear();
         source.write(lane, &mut request);
         let sent = Instant::now();
@@ -133,6 +173,7 @@ async fn connection(
         let done = Instant::now();
         if status == 200 {
             seen.accepted_in_all += 1;
+            source.accepted(lane);
         } else {
             seen.refused += 1;
         }
@@ -171,7 +212,7 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u1
 }
 
 /// A webhook body with one text message, about 1 KB.
-fn body(destination: &str, user: &str, number: u64) -> Vec<u8> {
+pub(super) fn body(destination: &str, user: &str, number: u64) -> Vec<u8> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the generator stands for LINE, whose events carry the real time"

@@ -4,6 +4,9 @@ mod child;
 mod faults;
 mod ingest;
 mod load;
+mod receivers;
+mod relay;
+mod relay_bare;
 mod sandbox;
 mod stage;
 
@@ -19,6 +22,8 @@ pub(crate) enum Command {
     Ingest(ingest::Options),
     /// Kill the hub again and again under load, and count what was lost or came twice
     Faults(faults::Options),
+    /// How many deliveries a second the relay makes to five destinations, beside a bare loop of the same client and a design with a commit for each
+    Relay(relay::Options),
     /// What the local LINE sustains, beside a bare server and client of the same libraries, and what a million messages weigh
     Sandbox(sandbox::Options),
     /// The bare server
@@ -33,6 +38,9 @@ pub(crate) enum Command {
         #[arg(long)]
         seconds: u64,
     },
+    /// The bare loop of the relay's client, or the design with a commit for each
+    #[command(hide = true)]
+    BareRelay(Box<relay_bare::Options>),
     /// The hub as the others run it
     #[command(hide = true)]
     Serve(Box<ServeOptions>),
@@ -48,6 +56,9 @@ pub(crate) struct ServeOptions {
     /// Leave the journal unread
     #[arg(long)]
     paused: bool,
+    /// Let the relay read it all the same
+    #[arg(long)]
+    relay: bool,
 }
 
 /// Runs a measurement.
@@ -55,13 +66,15 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Ingest(options) => ingest::run(options).await,
         Command::Faults(options) => faults::run(options).await,
+        Command::Relay(options) => Box::pin(relay::run(options)).await,
         Command::Sandbox(options) => sandbox::run(options).await,
         Command::Bare => sandbox::bare().await,
         Command::BareClient { url, seconds } => sandbox::bare_client(&url, seconds).await,
+        Command::BareRelay(options) => relay_bare::run(*options).await,
         Command::Serve(options) => {
             let settings = Settings::read(&options.settings)?;
             settings.start_log()?;
-            child::serve(&settings, &options.commit, options.paused).await
+            child::serve(&settings, &options.commit, (options.paused, options.relay)).await
         }
     }
 }

@@ -359,7 +359,7 @@ pub(in crate::journal) async fn prune(
     db: &Db,
     requests_before: Timestamp,
     entries_before: Timestamp,
-    cursor: i64,
+    (cursor, needed): (i64, i64),
     limit: i64,
 ) -> DbResult<u64> {
     let mut tx = db.begin().await?;
@@ -368,7 +368,7 @@ pub(in crate::journal) async fn prune(
     for (request,) in old {
         gone += tx.run(&DELETE_REQUEST, args![request]).await?;
     }
-    gone += tx.run(&DELETE_ENTRIES, args![entries_before, cursor, limit]).await?;
+    gone += tx.run(&DELETE_ENTRIES, args![entries_before, needed.min(cursor), limit]).await?;
     tx.commit().await?;
     Ok(gone)
 }

@@ -20,6 +20,9 @@ statements! {
             FROM (SELECT * FROM journal_entries WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3) AS e
             LEFT JOIN journal_requests AS r ON r.id = e.request_id ORDER BY e.position"
     };
+    // The events of a request stand together, with gaps where one had come before.
+    FIRST_OF = { "SELECT MIN(position) FROM journal_entries WHERE position > $1 - 6000 AND position <= $1
+        AND request_id = (SELECT request_id FROM journal_entries WHERE position = $1)" };
     BODIES = { "SELECT id, body, signature FROM journal_requests WHERE id >= $1 AND id <= $2 ORDER BY id" };
 }
 
@@ -99,6 +102,14 @@ struct Head {
     event_at: Timestamp,
     received_at: Timestamp,
     size: Option<i64>,
+}
+
+/// The whole request of the event at `position`.
+pub(in crate::journal) async fn of_event(db: &Db, position: i64) -> DbResult<Option<Request>> {
+    let first: Option<(Option<i64>,)> = db.opt(&FIRST_OF, args![position]).await?;
+    let Some(first) = first.and_then(|(first,)| first) else { return Ok(None) };
+    let found = read(db, first - 1, i64::MAX, Room { events: 2, bytes: 0 }).await?;
+    Ok(found.items.into_iter().next())
 }
 
 /// The requests whose events stand after `after` and not after `until`, whole ones, as many as there is room for.

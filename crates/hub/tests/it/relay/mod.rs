@@ -1,5 +1,7 @@
 //! The relay over HTTP: other systems get what LINE sent, in order, and nothing is lost while they fail.
 
+mod hostile;
+
 use std::time::Duration;
 
 use axum::http::StatusCode;
