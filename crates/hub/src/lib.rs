@@ -26,6 +26,7 @@ pub mod live;
 pub mod mail;
 pub mod secrets;
 pub mod web;
+pub mod webhooks;
 
 // Slices, each before those that may call it.
 pub mod accounts;

@@ -193,6 +193,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "alerts", crate::alerts::STATEMENTS),
         (Set::Hub, "accounts", crate::accounts::STATEMENTS),
         (Set::Hub, "accounts settings", crate::accounts::SETTINGS_STATEMENTS),
+        (Set::Hub, "accounts replies", crate::accounts::replies::STATEMENTS),
         (Set::Hub, "accounts::login", crate::accounts::login::STATEMENTS),
         (Set::Hub, "accounts::keys", crate::accounts::keys::STATEMENTS),
         (Set::Hub, "accounts guide", crate::accounts::guide::STATEMENTS),
@@ -222,3 +223,6 @@ pub const WHO_WROTE: &dyn crate::accounts::login::WhoWrote = &crate::inbox::Came
 
 /// Who tells what came in, for the end of the set-up.
 pub const ARRIVALS: &dyn crate::accounts::guide::Arrivals = &crate::inbox::Came;
+
+/// Who knows the systems to which an account's events are passed on.
+pub const SYSTEMS: &dyn crate::accounts::replies::Systems = &crate::relay::Passed;

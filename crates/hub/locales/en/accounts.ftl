@@ -220,6 +220,7 @@ accounts-usage-prices = LINE's plans and prices
 audit-account-moved = Registered an account at a new public address
 audit-account-connected = Connected an account
 audit-account-connect-undone = Took back an unfinished connection
+audit-account-reply-owner = Changed who may use the free reply
 audit-account-changed = Changed an account
 audit-account-disconnected = Disconnected an account
 audit-destination-created = Added a destination

@@ -88,6 +88,7 @@ inbox-seconds = { $count } s
 inbox-price-free = Free reply for
 inbox-price-paid = Counts as { $count } of this month’s messages; { $left } left
 inbox-price-paid-bare = Counts as { $count } of this month’s messages
+inbox-price-owned = { $name } answers for free; from here it counts as { $count }
 inbox-price-unknown = LINE did not tell the number of members, so the price is not known
 inbox-ask-paid = The free reply time is over. Sending to this group of { $count } members counts as { $count } of this month’s messages; { $left } are left.
 inbox-ask-paid-bare = The free reply time is over. Sending to this group of { $count } members counts as { $count } of this month’s messages.

@@ -220,6 +220,7 @@ accounts-usage-prices = LINEの料金プラン
 audit-account-moved = 新しい公開URLで公式アカウントを登録し直し
 audit-account-connected = 公式アカウントを連携
 audit-account-connect-undone = 未完了の連携を取り消し
+audit-account-reply-owner = 無料の返信を使うシステムを変更
 audit-account-changed = 公式アカウントの設定を変更
 audit-account-disconnected = 公式アカウントの連携を解除
 audit-destination-created = 転送先を追加

@@ -88,6 +88,7 @@ inbox-seconds = { $count }秒
 inbox-price-free = 無料で返信できます：残り
 inbox-price-paid = 今月の通数を{ $count }通使います。残り{ $left }通
 inbox-price-paid-bare = 今月の通数を{ $count }通使います
+inbox-price-owned = 無料の返信は{ $name }が使います。ここからの送信は{ $count }通分です
 inbox-price-unknown = LINEからメンバー数を取得できず、通数がわかりません
 inbox-ask-paid = 無料で返信できる時間は過ぎました。このグループは{ $count }人なので、今月の通数を{ $count }通使います（残り{ $left }通）。
 inbox-ask-paid-bare = 無料で返信できる時間は過ぎました。このグループは{ $count }人なので、今月の通数を{ $count }通使います。

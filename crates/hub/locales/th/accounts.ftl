@@ -220,6 +220,7 @@ accounts-usage-prices = แพ็กเกจและราคาของ LINE
 audit-account-moved = ลงทะเบียนบัญชีที่ที่อยู่สาธารณะใหม่
 audit-account-connected = เชื่อมต่อบัญชีทางการ
 audit-account-connect-undone = ยกเลิกการเชื่อมต่อที่ไม่สำเร็จ
+audit-account-reply-owner = เปลี่ยนผู้ใช้การตอบกลับฟรี
 audit-account-changed = เปลี่ยนการตั้งค่าบัญชีทางการ
 audit-account-disconnected = ยกเลิกการเชื่อมต่อบัญชีทางการ
 audit-destination-created = เพิ่มปลายทาง

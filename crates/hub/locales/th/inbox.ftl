@@ -88,6 +88,7 @@ inbox-seconds = { $count } วินาที
 inbox-price-free = ตอบกลับฟรีอีก
 inbox-price-paid = นับเป็น { $count } ข้อความของโควตาเดือนนี้ เหลือ { $left }
 inbox-price-paid-bare = นับเป็น { $count } ข้อความของโควตาเดือนนี้
+inbox-price-owned = { $name } ตอบได้ฟรี หากส่งจากที่นี่จะนับเป็น { $count } ข้อความ
 inbox-price-unknown = LINE ไม่ได้แจ้งจำนวนสมาชิก จึงยังไม่ทราบราคา
 inbox-ask-paid = หมดเวลาตอบกลับฟรีแล้ว กลุ่มนี้มีสมาชิก { $count } คน การส่งจะนับ { $count } ข้อความของโควตาเดือนนี้ เหลือ { $left }
 inbox-ask-paid-bare = หมดเวลาตอบกลับฟรีแล้ว กลุ่มนี้มีสมาชิก { $count } คน การส่งจะนับ { $count } ข้อความของโควตาเดือนนี้

@@ -220,6 +220,7 @@ accounts-usage-prices = LINE 的方案與價格
 audit-account-moved = 以新的公開網址重新登記官方帳號
 audit-account-connected = 串接官方帳號
 audit-account-connect-undone = 串接未完成，已復原
+audit-account-reply-owner = 變更免費回覆的使用者
 audit-account-changed = 變更官方帳號設定
 audit-account-disconnected = 解除串接官方帳號
 audit-destination-created = 新增轉送目的地

@@ -88,6 +88,7 @@ inbox-seconds = { $count } 秒
 inbox-price-free = 免費回覆，剩
 inbox-price-paid = 會計入本月額度 { $count } 則，剩 { $left } 則
 inbox-price-paid-bare = 會計入本月額度 { $count } 則
+inbox-price-owned = 由{ $name }免費回覆；從這裡傳送計 { $count } 則
 inbox-price-unknown = LINE 沒有回覆成員人數，無法得知計費則數
 inbox-ask-paid = 免費回覆時間已過。這個群組有 { $count } 位成員，傳送會計入本月額度 { $count } 則，目前剩 { $left } 則。
 inbox-ask-paid-bare = 免費回覆時間已過。這個群組有 { $count } 位成員，傳送會計入本月額度 { $count } 則。

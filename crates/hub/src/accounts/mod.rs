@@ -1,7 +1,8 @@
 //! Connected accounts (a LINE Official Account first): connect, credentials, tokens, webhook, disconnect.
 //!
 //! Owns `accounts`, `account_secrets`, `account_ticks` and `account_blocks`; the folder `keys` owns `signing_keys`,
-//! the folder `guide` the set-ups. Promises: a channel is held by one tenant of a hub at a time; credentials are taken only
+//! the folder `guide` the set-ups,
+//! `replies` `reply_owners`. Promises: a channel is held by one tenant of a hub at a time; credentials are taken only
 //! after LINE accepted them, are sealed at rest and never shown again; a connecting that fails leaves nothing half made; a
 //! disconnected account receives and sends nothing, and keeps its history and id for the same channel.
 //! What the webhook door and the outbox need is in memory ([`Accounts`]), so that they look nothing up in SQL.
@@ -17,6 +18,7 @@ pub(in crate::accounts) mod pages;
 pub mod pasted;
 mod pending;
 pub mod plan;
+pub mod replies;
 pub(crate) mod repo;
 pub mod service;
 pub mod settings;

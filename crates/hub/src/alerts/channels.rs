@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::notify::{Kind, Told};
@@ -18,6 +16,7 @@ use crate::ids::{NoticeId, TenantId};
 use crate::secrets::Secret;
 use crate::team::{Actor, Role, Tenant, service as team};
 use crate::web::i18n::Language;
+use crate::webhooks;
 
 /// Addresses that a tenant may name.
 pub(super) const MAX_ADDRESSES: usize = 20;
@@ -197,7 +196,7 @@ pub async fn change(
     if after.email_on && changes.email_on == Some(true) && hub.config.mail.is_none() {
         errors.push(FieldError::new("email_on", "no_mail_server", NO_MAIL_SERVER));
     }
-    if changes.own_secret.as_ref().is_some_and(|secret| !is_secret(secret.expose())) {
+    if changes.own_secret.as_ref().is_some_and(|secret| !webhooks::is_secret(secret.expose())) {
         let detail = "a secret is whsec_ and the base64 of 24 to 64 bytes";
         errors.push(FieldError::new("webhook_secret", "invalid", detail));
     }
@@ -207,8 +206,8 @@ pub async fn change(
     let own = changes.own_secret.filter(|_| after.webhook_url.is_some());
     let needs_secret =
         own.is_none() && after.webhook_url.is_some() && (sealed.is_none() || changes.new_secret);
-    let secret = needs_secret.then(|| format!("whsec_{}", STANDARD.encode(hub.entropy.bytes::<32>())));
-    let fresh = own.as_ref().map(Secret::expose).or(secret.as_deref());
+    let secret = needs_secret.then(|| webhooks::new_secret(&hub.entropy));
+    let fresh = own.as_ref().or(secret.as_ref()).map(Secret::expose);
     let sealed = match fresh {
         Some(secret) => Some(hub.keyring.seal(&hub.entropy, &identity(tenant), secret)),
         None => sealed.filter(|_| after.webhook_url.is_some()),
@@ -228,13 +227,7 @@ pub async fn change(
     repo::set_settings(&mut tx, tenant, &after, sealed).await?;
     team::audit(&mut tx, hub, tenant, actor, ("alerts.settings_changed", tenant.as_str()), &detail).await?;
     tx.commit().await?;
-    Ok((after, secret))
-}
-
-/// Whether a text is a secret of Standard Webhooks.
-fn is_secret(text: &str) -> bool {
-    let bytes = text.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-    bytes.is_some_and(|bytes| (24..=64).contains(&bytes.len()))
+    Ok((after, secret.map(|secret| secret.expose().to_owned())))
 }
 
 /// Addresses in one form, each once.

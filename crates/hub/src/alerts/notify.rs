@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 use askama::Template;
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,6 +17,7 @@ use crate::ids::TenantId;
 use crate::mail::{self, Letter, MailError};
 use crate::web::i18n::{Language, words};
 use crate::web::moment_text;
+use crate::webhooks;
 
 /// How long the other side has for its answer.
 const POST_LIMIT: Duration = Duration::from_secs(15);
@@ -215,7 +213,7 @@ impl Told<'_> {
         let secret = channels::secret(hub, self.tenant).await?.ok_or(Failed::Secret)?;
         let seconds = hub.now().millis() / 1000;
         let body = self.body(hub).to_string();
-        let signature = sign(secret.expose(), self.id, seconds, &body).ok_or(Failed::Secret)?;
+        let signature = webhooks::sign(&secret, self.id, seconds, body.as_bytes()).ok_or(Failed::Secret)?;
         let request = hub.guard.request(Method::POST, address, policy(hub))?;
         let sent = request
             .timeout(POST_LIMIT)
@@ -236,31 +234,5 @@ impl Told<'_> {
                 Err(Failed::Status(status, wait.map(|wait| wait.min(LONGEST_WAIT))))
             }
         }
-    }
-}
-
-/// `v1,` and the base64 of HMAC-SHA256 over id, time and body; `None` when the secret is not `whsec_` and base64.
-fn sign(secret: &str, id: &str, seconds: i64, body: &str) -> Option<String> {
-    let key = STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-    let tag = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
-    Some(format!("v1,{}", STANDARD.encode(tag)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_notice_is_signed_as_standard_webhooks_says() {
-        // The example of the specification's reference libraries.
-        let signature = sign(
-            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "msg_p5jXN8AQM9LWM0D4loKWxJek",
-            1_614_265_330,
-            r#"{"test": 2432232314}"#,
-        );
-        assert_eq!(signature.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
-        assert_eq!(sign("MfKQ", "a", 1, ""), None);
     }
 }

@@ -152,6 +152,7 @@ impl Inbox {
             jobs::fetch_group(tx, hub, &arrival.tenant, &arrival.conversation).await?;
         }
         if let Some(token) = &event.reply_token {
+            let owner = accounts::replies::at(tx, &arrival.account, entry.position, &entry.kind).await?;
             let token = NewToken {
                 tenant: &arrival.tenant,
                 account: &arrival.account,
@@ -161,6 +162,7 @@ impl Inbox {
                 event_at: entry.event_at,
                 received_at: entry.received_at,
                 redelivered: entry.redelivered,
+                owner: owner.as_ref(),
             };
             outbox::service::remember_token(tx, &token).await?;
         }

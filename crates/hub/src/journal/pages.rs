@@ -74,10 +74,8 @@ impl EventsPage {
         event_id(event.received_at, event.position)
     }
 
-    /// The event's kind in words where there are some, else as LINE names it.
     fn kind(&self, event: &Parked) -> String {
-        let known = KINDS.iter().find(|(kind, _)| *kind == event.kind);
-        known.map_or_else(|| event.kind.clone(), |(_, key)| self.ui.t(key))
+        kind_words(&self.ui, &event.kind)
     }
 
     /// Why it could not be processed, in words where the hub has some.
@@ -88,6 +86,13 @@ impl EventsPage {
     fn is_cut(&self) -> bool {
         i64::try_from(self.events.len()).is_ok_and(|shown| shown >= SHOWN)
     }
+}
+
+/// A type of events in words where there are some, else as LINE names it.
+#[must_use]
+pub fn kind_words(ui: &Ui, kind: &str) -> String {
+    let known = KINDS.iter().find(|(known, _)| *known == kind);
+    known.map_or_else(|| kind.to_owned(), |(_, key)| ui.t(key))
 }
 
 async fn list_events(State(hub): State<Hub>, viewer: Viewer, ui: Ui) -> AppResult<Page<EventsPage>> {

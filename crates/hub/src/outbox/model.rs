@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::ids::{AccountId, ConversationId, MessageId, SendId, TenantId};
+use crate::ids::{AccountId, ConversationId, DestinationId, MessageId, SendId, TenantId};
 
 /// LINE takes a reply token for one minute after the webhook (PLATFORM 17), by our clock from our receipt.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(60);
@@ -183,6 +183,8 @@ pub struct NewToken<'a> {
     pub received_at: Timestamp,
     /// `deliveryContext.isRedelivery`.
     pub redelivered: bool,
+    /// The system whose it is; `None` for the hub.
+    pub owner: Option<&'a DestinationId>,
 }
 
 impl NewToken<'_> {
@@ -233,13 +235,15 @@ pub struct Queued {
 }
 
 /// What a send to a conversation would cost now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
     /// Until when it is free; `None` when it would be a push.
     pub free_until: Option<Timestamp>,
     /// The cost in messages of the quota: 0 while free, else 1 or the members of a group or room; `None` when LINE
     /// did not tell the number of members.
     pub cost: Option<i64>,
+    /// The system that may answer for free in the hub's stead, where it is one.
+    pub owned_by: Option<DestinationId>,
     /// What of the month's quota is left after all sends under way; `None` when the account has no limit or no
     /// reading of the last minute exists.
     pub quota_left: Option<i64>,

@@ -12,7 +12,7 @@ use super::model::{
 use super::once::Once;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
-use crate::ids::{AccountId, ConversationId, Id as _, MessageId, SendId, TenantId};
+use crate::ids::{AccountId, ConversationId, DestinationId, Id as _, MessageId, SendId, TenantId};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
@@ -39,7 +39,7 @@ macro_rules! settled_before {
 
 statements! {
     TOKEN_INSERT = { "INSERT INTO reply_tokens (account_id, token, tenant_id, conversation_id, position, event_at,
-        received_at, usable_until, claimed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)
+        received_at, usable_until, claimed_by, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)
         ON CONFLICT (account_id, token) DO UPDATE SET received_at = excluded.received_at,
         usable_until = excluded.usable_until WHERE reply_tokens.usable_until < excluded.usable_until" };
     LANE_HOLD = { "INSERT INTO send_lanes (conversation_id, tenant_id, account_id, last_number)
@@ -86,7 +86,7 @@ statements! {
         postgres: due!(" FOR UPDATE OF s SKIP LOCKED"),
     };
     TOKEN_NEWEST = { "SELECT t.token, t.usable_until FROM reply_tokens AS t
-        WHERE t.conversation_id = $1 AND t.claimed_by IS NULL AND t.usable_until > $2
+        WHERE t.conversation_id = $1 AND t.owner = '' AND t.claimed_by IS NULL AND t.usable_until > $2
         ORDER BY t.event_at DESC, t.position DESC, t.token LIMIT 1" };
     TOKEN_CLAIM = { "UPDATE reply_tokens SET claimed_by = $3
         WHERE account_id = $1 AND token = $2 AND claimed_by IS NULL" };
@@ -123,9 +123,11 @@ statements! {
         s.error_code, s.error_detail, s.presumed, s.tenant_id, s.account_id, s.conversation_id, s.origin, s.settled_at
         FROM deliveries AS d JOIN sends AS s ON s.id = d.send_id WHERE s.id = $1 ORDER BY d.place" };
     FREE_UNTIL = { "SELECT MAX(t.usable_until) FROM reply_tokens AS t
-        WHERE t.conversation_id = $1 AND t.claimed_by IS NULL AND t.usable_until > $2
+        WHERE t.conversation_id = $1 AND t.owner = '' AND t.claimed_by IS NULL AND t.usable_until > $2
         HAVING COUNT(*) > (SELECT COUNT(*) FROM sends AS s WHERE s.conversation_id = $1
             AND s.state IN ('queued', 'sending') AND s.via IS NULL)" };
+    TOKEN_OWNER = { "SELECT t.owner FROM reply_tokens AS t WHERE t.conversation_id = $1 AND t.owner <> ''
+        AND t.claimed_by IS NULL AND t.usable_until > $2 ORDER BY t.event_at DESC, t.position DESC LIMIT 1" };
     READING = { "SELECT quota, used, read_at FROM quota_readings WHERE account_id = $1" };
     READING_SET = { "INSERT INTO quota_readings (account_id, tenant_id, quota, used, read_at)
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE
@@ -138,7 +140,7 @@ statements! {
             (s.via = 'push' AND s.state <> 'failed')
             OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $4
                 AND NOT EXISTS (SELECT 1 FROM reply_tokens AS t WHERE t.conversation_id = s.conversation_id
-                    AND t.claimed_by IS NULL AND t.usable_until > $3)))" };
+                    AND t.owner = '' AND t.claimed_by IS NULL AND t.usable_until > $3)))" };
     ONCE_TAKE = { "INSERT INTO once_keys
         (conversation_id, once_key, tenant_id, account_id, wanted, message_ids, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -168,7 +170,8 @@ pub(super) async fn remember_token(tx: &mut Tx, new: &NewToken<'_>) -> DbResult<
             new.position,
             new.event_at,
             new.received_at,
-            new.usable_until()
+            new.usable_until(),
+            new.owner.map_or("", DestinationId::as_str),
         ],
     )
     .await
@@ -567,6 +570,16 @@ pub(super) async fn free_until(
 ) -> DbResult<Option<Timestamp>> {
     let row: Option<(Option<Timestamp>,)> = db.opt(&FREE_UNTIL, args![conversation, now]).await?;
     Ok(row.and_then(|(until,)| until))
+}
+
+/// The system that may use the conversation's newest free reply; `None` when that is the hub's, or there is none.
+pub(super) async fn token_owner(
+    db: &Db,
+    conversation: &ConversationId,
+    now: Timestamp,
+) -> DbResult<Option<DestinationId>> {
+    let row: Option<(DestinationId,)> = db.opt(&TOKEN_OWNER, args![conversation, now]).await?;
+    Ok(row.map(|(owner,)| owner))
 }
 
 /// A delivery's columns, read with its send's.

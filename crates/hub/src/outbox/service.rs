@@ -134,12 +134,14 @@ pub(super) async fn price_by(
     target: &Target,
 ) -> DbResult<Price> {
     if let Some(until) = free_until(&hub.db, conversation, hub.now()).await? {
-        return Ok(Price { free_until: Some(until), cost: Some(0), quota_left: None });
+        return Ok(Price { free_until: Some(until), cost: Some(0), owned_by: None, quota_left: None });
     }
+    let owned_by = repo::token_owner(&hub.db, conversation, hub.now()).await?;
     let Ok(Some(line)) = lines.line(account).await else {
         return Ok(Price {
             free_until: None,
             cost: (target.kind == TargetKind::User).then_some(1),
+            owned_by,
             quota_left: None,
         });
     };
@@ -155,7 +157,7 @@ pub(super) async fn price_by(
             Some(quota - used - repo::own_cost(&hub.db, account, &reading, now).await?)
         }
     };
-    Ok(Price { free_until: None, cost, quota_left })
+    Ok(Price { free_until: None, cost, owned_by, quota_left })
 }
 
 /// LINE's word on the account's quota, not older than [`READING_LIFE`]; `None` when LINE does not say.

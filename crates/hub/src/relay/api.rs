@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Attempt;
-use super::model::{Answer, Destination, Filter, Last, Signing, State as Fares};
+use super::model::{Answer, Destination, Filter, Last, NewSecrets, Signing, State as Fares};
 use super::replay::{self, Replay};
 use super::service;
 use super::wishes::Wishes;
@@ -60,6 +60,12 @@ struct DestinationView {
     /// The secret, where this call made it. LINE's SDKs take it as their channel secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// Whether it gets a second signature in the form of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
+    /// `webhook-signature`).
+    standard_webhooks: bool,
+    /// The secret of the second signature, `whsec_…`, where this call made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standard_secret: Option<String>,
     /// Whether it is switched on.
     active: bool,
     /// How it fares.
@@ -89,7 +95,7 @@ struct DestinationView {
 }
 
 impl DestinationView {
-    async fn of(hub: &Hub, of: Destination, secret: Option<crate::secrets::Secret>) -> ApiResult<Self> {
+    async fn of(hub: &Hub, of: Destination, new: NewSecrets) -> ApiResult<Self> {
         let (events, seconds) = service::lag(hub, &of).await?;
         Ok(Self {
             state: of.state(),
@@ -99,7 +105,9 @@ impl DestinationView {
             url: of.url,
             filter: of.filter,
             signing: of.signing,
-            secret: secret.map(|secret| secret.expose().to_owned()),
+            secret: new.own.map(|secret| secret.expose().to_owned()),
+            standard_webhooks: of.standard.is_some(),
+            standard_secret: new.standard.map(|secret| secret.expose().to_owned()),
             active: of.active,
             halt: of.halt,
             lag: LagView { events, seconds },
@@ -130,6 +138,11 @@ struct DestinationInput {
     /// With `signing` `own`: makes a new secret, which this call shows once.
     #[serde(default)]
     new_secret: bool,
+    /// Whether it gets a second signature in the form of Standard Webhooks, with a secret that is made for it.
+    standard_webhooks: Option<bool>,
+    /// Makes a new secret for the second signature, which this call shows once; for 24 hours both sign.
+    #[serde(default)]
+    new_standard_secret: bool,
     /// Whether it is switched on; switching on again lets it go on where it stopped.
     active: Option<bool>,
     /// Calls at once, 1–64; 16 when left out at making.
@@ -155,6 +168,8 @@ impl From<DestinationInput> for Wishes {
             filter: input.filter,
             signing: input.signing,
             new_secret: input.new_secret,
+            standard: input.standard_webhooks,
+            new_standard_secret: input.new_standard_secret,
             active: input.active,
             concurrency: input.concurrency,
             rate: input.rate,
@@ -173,7 +188,7 @@ async fn list_destinations(
 ) -> ApiResult<Json<Items<DestinationView>>> {
     let mut items = Vec::new();
     for destination in service::list(&hub, &caller.scope, &id).await? {
-        items.push(DestinationView::of(&hub, destination, None).await?);
+        items.push(DestinationView::of(&hub, destination, NewSecrets::default()).await?);
     }
     Ok(Json(Items { items }))
 }
@@ -189,8 +204,8 @@ async fn create_destination(
     Input(body): Input<DestinationInput>,
 ) -> ApiResult<(StatusCode, Json<DestinationView>)> {
     let who = (&caller.scope, &caller.actor());
-    let (destination, secret) = service::create(&hub, who, &id, body.into()).await?;
-    Ok((StatusCode::CREATED, Json(DestinationView::of(&hub, destination, secret).await?)))
+    let (destination, secrets) = service::create(&hub, who, &id, body.into()).await?;
+    Ok((StatusCode::CREATED, Json(DestinationView::of(&hub, destination, secrets).await?)))
 }
 
 /// One destination.
@@ -202,7 +217,7 @@ async fn get_destination(
     Ident(id): Ident<DestinationId>,
 ) -> ApiResult<Json<DestinationView>> {
     let destination = service::get(&hub, &caller.scope, &id).await?;
-    Ok(Json(DestinationView::of(&hub, destination, None).await?))
+    Ok(Json(DestinationView::of(&hub, destination, NewSecrets::default()).await?))
 }
 
 /// Changes a destination; `active` pauses and resumes it.
@@ -215,8 +230,8 @@ async fn change_destination(
     Input(body): Input<DestinationInput>,
 ) -> ApiResult<Json<DestinationView>> {
     let who = (&caller.scope, &caller.actor());
-    let (destination, secret) = service::change(&hub, who, &id, body.into()).await?;
-    Ok(Json(DestinationView::of(&hub, destination, secret).await?))
+    let (destination, secrets) = service::change(&hub, who, &id, body.into()).await?;
+    Ok(Json(DestinationView::of(&hub, destination, secrets).await?))
 }
 
 /// Deletes a destination; what waits for it is dropped.

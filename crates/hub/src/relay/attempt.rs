@@ -8,6 +8,7 @@ use ulid::Ulid;
 use super::deliver::{self, Call, Made};
 use super::model::Destination;
 use super::repo::UnitRow;
+use super::service::{identity, open_secret, standard_identity};
 use super::unit::{Parcel, Tags, Unit};
 use crate::accounts::Connected;
 use crate::app::Hub;
@@ -18,6 +19,55 @@ use crate::ids::DeliveryId;
 use crate::ingress;
 use crate::journal::Room;
 use crate::secrets::Secret;
+use crate::webhooks;
+
+/// The secrets by which one destination's calls are signed.
+#[derive(Debug)]
+pub(super) struct Signer {
+    own: Option<Secret>,
+    /// Those of the second signature, and until when each signs; the present one first.
+    standard: Vec<(Secret, Option<Timestamp>)>,
+}
+
+impl Signer {
+    /// Opens a destination's secrets.
+    pub(super) fn open(hub: &Hub, destination: &Destination) -> DbResult<Self> {
+        let id = &destination.id;
+        let own = destination.secret.as_deref();
+        let own = own.map(|sealed| open_secret(hub, id, &identity(id), sealed)).transpose()?;
+        let mut standard = Vec::new();
+        if let Some(of) = &destination.standard {
+            let open = |sealed: &str| open_secret(hub, id, &standard_identity(id), sealed);
+            standard.push((open(&of.secret)?, None));
+            if let Some((sealed, until)) = &of.before {
+                standard.push((open(sealed)?, Some(*until)));
+            }
+        }
+        Ok(Self { own, standard })
+    }
+
+    /// The signature of a body: by the destination's own secret, where it has one, else as LINE would make it.
+    pub(super) fn sign(&self, account: &Connected, body: &[u8]) -> String {
+        let own = self.own.as_ref();
+        own.map_or_else(|| account.sign(body), |secret| line_api::signature::sign(secret.expose(), body))
+    }
+
+    /// The headers of the second signature; none where the destination has none.
+    pub(super) fn standard(&self, id: &str, now: Timestamp, body: &[u8]) -> HeaderMap {
+        let seconds = now.millis() / 1000;
+        let usable = self.standard.iter().filter(|(_, until)| until.is_none_or(|until| now < until));
+        let made: Vec<_> =
+            usable.filter_map(|(secret, _)| webhooks::sign(secret, id, seconds, body)).collect();
+        if made.is_empty() {
+            return HeaderMap::new();
+        }
+        headers([
+            (deliver::WEBHOOK_ID, id.to_owned()),
+            (deliver::WEBHOOK_TIMESTAMP, seconds.to_string()),
+            (deliver::WEBHOOK_SIGNATURE, made.join(" ")),
+        ])
+    }
+}
 
 /// Why no call was made.
 pub(super) enum NotMade {
@@ -31,7 +81,7 @@ pub(super) async fn make(
     hub: &Hub,
     destination: &Destination,
     account: &Connected,
-    secret: Option<&Secret>,
+    signer: &Signer,
     row: &UnitRow,
     parcel: Option<(Parcel, Arc<Unit>)>,
 ) -> Result<(Made, Arc<Unit>), NotMade> {
@@ -45,14 +95,15 @@ pub(super) async fn make(
         Parcel::Whole(body) | Parcel::Rebuilt(body) => body,
     };
     // LINE's own, bit for bit, as long as LINE signed with the present channel secret; else it would fit nothing.
-    let signature = sign(account, secret, &body);
-    let headers = headers([
+    let signature = signer.sign(account, &body);
+    let mut headers = headers([
         (deliver::SIGNATURE, signature),
         (deliver::DELIVERY, row.id.to_string()),
         (deliver::ATTEMPT, (row.attempts + 1).to_string()),
         (deliver::RECEIVED, unit.request.received_at.to_jiff().to_string()),
         (ingress::VIA, ingress::own_name(hub)),
     ]);
+    headers.extend(signer.standard(row.id.as_str(), hub.now(), &body));
     let call = Call { url: destination.url.clone(), headers, body, timeout: destination.timeout() };
     Ok((deliver::call(hub, call).await, unit))
 }
@@ -79,11 +130,6 @@ pub(super) async fn tags(hub: &Hub, destination: &Destination, unit: &Unit) -> D
         return Ok(Tags::new());
     }
     contacts::service::tags_of(hub, (&destination.tenant, &destination.account), &unit.people()).await
-}
-
-/// The signature of a body: by the destination's own secret, where it has one, else as LINE would make it.
-pub(super) fn sign(account: &Connected, secret: Option<&Secret>, body: &[u8]) -> String {
-    secret.map_or_else(|| account.sign(body), |secret| line_api::signature::sign(secret.expose(), body))
 }
 
 /// A value that is no header value is left out; none of ours can be one but a signature that was never LINE's.

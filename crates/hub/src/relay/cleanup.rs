@@ -31,6 +31,6 @@ pub async fn run(hub: Hub, _: Forget) -> Outcome {
 }
 
 async fn forget(hub: &Hub) -> DbResult<()> {
-    repo::forget(&hub.db, hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await?;
+    repo::forget(&hub.db, hub.now(), hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await?;
     expire::all(hub).await
 }

@@ -21,6 +21,12 @@ pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-line-signatu
 pub(super) const DELIVERY: HeaderName = HeaderName::from_static("x-trunkline-delivery");
 /// The attempt's number, from 1.
 pub(super) const ATTEMPT: HeaderName = HeaderName::from_static("x-trunkline-attempt");
+/// The unit, in the second signature (Standard Webhooks).
+pub(super) const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+/// When the attempt was signed, in seconds.
+pub(super) const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// `v1,…`, two of them with a blank between while a secret is replaced.
+pub(super) const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// When LINE's request was received, RFC 3339.
 pub(super) const RECEIVED: HeaderName = HeaderName::from_static("x-trunkline-received-at");
 

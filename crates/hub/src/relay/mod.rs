@@ -31,7 +31,8 @@ mod watch;
 pub mod wishes;
 mod writes;
 
-pub use model::{Destination, Filter, Halt, Signing, Standing, State};
+pub use model::{Destination, Filter, Halt, NewSecrets, Signing, Standard, Standing, State};
 pub(crate) use repo::STATEMENTS;
 pub use repo::{Attempt, Count, Parked};
+pub use service::Passed;
 pub use watch::{Relay, run};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, DestinationId, TenantId};
+use crate::secrets::Secret;
 
 /// Units with rows of their own that a destination may have before its cursor stops.
 pub(super) const ROWS_MAX: usize = 1_000;
@@ -35,6 +36,8 @@ pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
 pub(super) const SUSPECT_AFTER: u32 = 8;
 /// So many refusals without a success between them, and what is refused is no longer put aside but tried again.
 pub(super) const REFUSALS_MAX: u32 = 20;
+/// How long a secret of the second signature that was replaced signs beside the new one.
+pub(super) const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// A destination that has failed for so long is paused, and said to be so.
 pub(super) const PAUSED_AFTER: Duration = Duration::from_secs(5 * 60);
 
@@ -124,6 +127,8 @@ pub struct Destination {
     pub signing: Signing,
     /// Its own secret, sealed.
     pub secret: Option<String>,
+    /// The secret of the second signature, sealed, where it has one.
+    pub standard: Option<Standard>,
     /// Whether a person has it switched on.
     pub active: bool,
     /// Why it gets nothing all the same.
@@ -152,6 +157,24 @@ pub struct Destination {
     pub created_at: Timestamp,
     /// When a person changed it last.
     pub updated_at: Timestamp,
+}
+
+/// The second signature, in the form of Standard Webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standard {
+    /// Its secret, sealed.
+    pub secret: String,
+    /// The secret before it, sealed, and until when it signs as well.
+    pub before: Option<(String, Timestamp)>,
+}
+
+/// Secrets that were made just now, to be shown this once.
+#[derive(Debug, Default)]
+pub struct NewSecrets {
+    /// The destination's own, for `x-line-signature`.
+    pub own: Option<Secret>,
+    /// That of the second signature, `whsec_…`.
+    pub standard: Option<Secret>,
 }
 
 /// How the last call ended.

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
 use crate::ids::{AccountId, AttemptId, DeliveryId, DestinationId, TenantId};
-use crate::relay::model::{Destination, Filter, Halt, Last, Signing, Standing};
+use crate::relay::model::{Destination, Filter, Halt, Last, Signing, Standard, Standing};
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
 macro_rules! columns {
     () => {
-        "SELECT d.id, d.tenant_id, d.account_id, d.name, d.url, d.filter, d.signing, d.secret, d.active, d.halt,
+        "SELECT d.id, d.tenant_id, d.account_id, d.name, d.url, d.filter, d.signing, d.secret, d.standard_secret,
+        d.standard_before, d.standard_until, d.active, d.halt,
         d.failing_since, d.concurrency, d.rate, d.timeout_ms, d.position, d.epoch, d.last_at, d.last_status, d.last_ms,
         d.last_error, d.serial, d.created_at, d.updated_at,
         (SELECT COUNT(*) FROM relay_units AS u WHERE u.destination_id = d.id AND u.standing = 'retrying') AS retrying,
@@ -27,13 +28,14 @@ statements! {
     COUNT = { "SELECT COUNT(*) FROM destinations WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL" };
     INSERT = { "INSERT INTO destinations (id, tenant_id, account_id, name, url, filter, signing, secret, active,
             concurrency, rate, timeout_ms, epoch, position, done, fence, holder, lease_until, serial, created_at,
-            created_by, updated_at, updated_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '[]', 0, '', 0, 0, $15, $16, $15, $16)" };
+            created_by, updated_at, updated_by, standard_secret)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '[]', 0, '', 0, 0, $15, $16, $15, $16, $17)" };
     CHANGE = { "UPDATE destinations SET name = $3, url = $4, filter = $5, signing = $6, secret = $7, active = $8,
             concurrency = $9, rate = $10, timeout_ms = $11, halt = $12, failing_since = $13, updated_at = $14,
-            updated_by = $15, serial = serial + 1
+            updated_by = $15, standard_secret = $17, standard_before = $18, standard_until = $19, serial = serial + 1
         WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND serial = $16" };
-    DELETE = { "UPDATE destinations SET deleted_at = $3, secret = NULL, serial = serial + 1
+    DELETE = { "UPDATE destinations SET deleted_at = $3, secret = NULL, standard_secret = NULL, standard_before = NULL,
+            standard_until = NULL, serial = serial + 1
         WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL" };
     DELETE_UNITS = { "DELETE FROM relay_units WHERE tenant_id = $1 AND destination_id = $2" };
     // What a node may run: of all tenants, whose accounts are in the node's memory.
@@ -93,8 +95,13 @@ statements! {
     // A cursor of another journal stands still for ever and needs nothing of this one.
     LISTED = { "SELECT MIN(position) FROM destinations WHERE deleted_at IS NULL AND epoch = $1" };
     BEHIND = { "SELECT id FROM destinations WHERE deleted_at IS NULL AND epoch = $1 AND position < $2 ORDER BY id" };
-    SEALED = { "SELECT id, secret FROM destinations WHERE secret IS NOT NULL ORDER BY id" };
-    RESEAL = { "UPDATE destinations SET secret = $3 WHERE id = $1 AND secret = $2" };
+    FORGET_STANDARD = { "UPDATE destinations SET standard_before = NULL, standard_until = NULL WHERE standard_until < $1" };
+    SEALED = { "SELECT id, secret, standard_secret, standard_before FROM destinations
+        WHERE secret IS NOT NULL OR standard_secret IS NOT NULL ORDER BY id" };
+    RESEAL = { "UPDATE destinations SET secret = CASE WHEN secret = $2 THEN $3 ELSE secret END,
+            standard_secret = CASE WHEN standard_secret = $2 THEN $3 ELSE standard_secret END,
+            standard_before = CASE WHEN standard_before = $2 THEN $3 ELSE standard_before END
+        WHERE id = $1" };
 }
 
 #[derive(sqlx::FromRow)]
@@ -107,6 +114,9 @@ struct Row {
     filter: String,
     signing: String,
     secret: Option<String>,
+    standard_secret: Option<String>,
+    standard_before: Option<String>,
+    standard_until: Option<Timestamp>,
     active: bool,
     halt: Option<String>,
     failing_since: Option<Timestamp>,
@@ -151,6 +161,9 @@ impl TryFrom<Row> for Destination {
             name: row.name,
             url: row.url,
             secret: row.secret,
+            standard: row
+                .standard_secret
+                .map(|secret| Standard { secret, before: row.standard_before.zip(row.standard_until) }),
             active: row.active,
             failing_since: row.failing_since,
             concurrency: row.concurrency,
@@ -201,12 +214,14 @@ pub(super) async fn insert(tx: &mut Tx, new: &Destination, by: &str) -> DbResult
         new.position,
         new.created_at,
         by,
+        new.standard.as_ref().map(|standard| standard.secret.as_str()),
     ];
     tx.run(&INSERT, args).await.map(|_| ())
 }
 
 /// Writes what a person may change; `false` when somebody else did so meanwhile.
 pub(super) async fn change(tx: &mut Tx, to: &Destination, by: &str) -> DbResult<bool> {
+    let before = to.standard.as_ref().and_then(|standard| standard.before.as_ref());
     let args = args![
         &to.tenant,
         &to.id,
@@ -224,6 +239,9 @@ pub(super) async fn change(tx: &mut Tx, to: &Destination, by: &str) -> DbResult<
         to.updated_at,
         by,
         to.serial,
+        to.standard.as_ref().map(|standard| standard.secret.as_str()),
+        before.map(|(sealed, _)| sealed.as_str()),
+        before.map(|(_, until)| *until),
     ];
     Ok(tx.run(&CHANGE, args).await? == 1)
 }
@@ -545,8 +563,8 @@ pub(super) async fn counts(db: &Db, destination: &DestinationId, since: Timestam
     db.all(&COUNTS, args![destination, since]).await
 }
 
-/// Keeps of each destination's log the newest `kept`, and of the counts those since `since`.
-pub(super) async fn forget(db: &Db, since: Timestamp, kept: i64) -> DbResult<()> {
+/// Keeps of each destination's log the newest `kept`, of the counts those since `since`, and no secret that signs no more.
+pub(super) async fn forget(db: &Db, now: Timestamp, since: Timestamp, kept: i64) -> DbResult<()> {
     for (id,) in db.all::<(DestinationId,)>(&IDS, args![]).await? {
         let mut tx = db.begin().await?;
         tx.run(&FORGET_ATTEMPTS, args![&id, kept]).await?;
@@ -554,6 +572,7 @@ pub(super) async fn forget(db: &Db, since: Timestamp, kept: i64) -> DbResult<()>
     }
     let mut tx = db.begin().await?;
     tx.run(&FORGET_COUNTS, args![since]).await?;
+    tx.run(&FORGET_STANDARD, args![now]).await?;
     tx.commit().await
 }
 
@@ -573,8 +592,16 @@ pub(super) async fn behind(db: &Db, epoch: i64, position: i64) -> DbResult<Vec<D
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-pub(super) async fn sealed(db: &Db) -> DbResult<Vec<(DestinationId, String)>> {
-    db.all(&SEALED, args![]).await
+/// All sealed secrets, and whether each is the destination's own; the others are of the second signature.
+pub(super) async fn sealed(db: &Db) -> DbResult<Vec<(DestinationId, bool, String)>> {
+    type Row = (DestinationId, Option<String>, Option<String>, Option<String>);
+    let rows: Vec<Row> = db.all(&SEALED, args![]).await?;
+    let flat = rows.into_iter().flat_map(|(id, own, standard, before)| {
+        let own = own.map(|sealed| (id.clone(), true, sealed));
+        let others = standard.into_iter().chain(before).map(move |sealed| (id.clone(), false, sealed));
+        own.into_iter().chain(others)
+    });
+    Ok(flat.collect())
 }
 
 pub(super) async fn reseal(tx: &mut Tx, id: &DestinationId, before: &str, after: &str) -> DbResult<()> {

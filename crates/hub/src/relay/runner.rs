@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{NotMade, delivery_id, make, tags};
+use super::attempt::{NotMade, Signer, delivery_id, make, tags};
 use super::deliver::Made;
 use super::expire::Gap;
 use super::flow::{Flow, Number, WINDOW};
@@ -27,7 +27,6 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbError, DbResult, LogAndIgnore as _};
 use crate::ids::DestinationId;
-use crate::secrets::Secret;
 
 /// How long a runner sleeps at most.
 const POLL: Duration = Duration::from_millis(500);
@@ -61,7 +60,7 @@ pub(super) struct Runner {
     hub: Hub,
     destination: Arc<Destination>,
     account: Arc<Connected>,
-    secret: Option<Arc<Secret>>,
+    signer: Arc<Signer>,
     fence: i64,
     lease_until: Timestamp,
     flow: Flow<Pending>,
@@ -109,10 +108,7 @@ impl Runner {
             tracing::error!(destination = %id, "the cursor belongs to another journal; the destination stands still");
             return Ok(None);
         }
-        let secret = match &destination.secret {
-            Some(sealed) => Some(Arc::new(super::service::open_secret(hub, id, sealed)?)),
-            None => None,
-        };
+        let signer = Arc::new(Signer::open(hub, &destination)?);
         let mut flow = Flow::default();
         let known = repo::above(&hub.db, id, position).await?;
         let rows = repo::units(&hub.db, id, (ROWS_MAX, REPLAYS)).await?;
@@ -125,7 +121,7 @@ impl Runner {
         Ok(Some(Self {
             hub: hub.clone(),
             account,
-            secret,
+            signer,
             fence,
             lease_until: now.plus(LEASE),
             flow,
@@ -353,9 +349,9 @@ impl Runner {
         let (row, at) = (pending.row.clone(), self.hub.now());
         let (hub, destination, account) =
             (self.hub.clone(), Arc::clone(&self.destination), Arc::clone(&self.account));
-        let secret = self.secret.clone();
+        let signer = Arc::clone(&self.signer);
         Some(async move {
-            let made = make(&hub, &destination, &account, secret.as_deref(), &row, parcel).await;
+            let made = make(&hub, &destination, &account, &signer, &row, parcel).await;
             Landed { number, at, made }
         })
     }

@@ -1,25 +1,45 @@
 //! Making, changing, testing, stopping and watching destinations.
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::attempt::{headers, sign};
+use super::attempt::{Signer, headers};
 use super::deliver::{self, Call, Made};
-use super::model::{CONCURRENCY, Destination, Filter, Signing, TIMEOUT, TIMEOUT_BOUNDS};
+use super::model::{CONCURRENCY, Destination, Filter, NewSecrets, Signing, TIMEOUT, TIMEOUT_BOUNDS};
 use super::repo::{self, Attempt, Count, Parked};
 use super::wishes::{Wishes, fulfil};
 use crate::accounts;
+use crate::accounts::replies::{self, System, Systems};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbError, DbResult};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{AccountId, AttemptId, DestinationId};
+use crate::ids::{AccountId, AttemptId, DeliveryId, DestinationId};
 use crate::ingress;
 use crate::journal;
 use crate::scope::Scope;
 use crate::secrets::Secret;
 use crate::team::Actor;
 use crate::team::service as team;
+
+/// Tells accounts which systems get their events.
+#[derive(Debug)]
+pub struct Passed;
+
+impl Systems for Passed {
+    fn of<'a>(
+        &'a self,
+        hub: &'a Hub,
+        scope: &'a Scope,
+        account: &'a AccountId,
+    ) -> BoxFuture<'a, DbResult<Vec<System>>> {
+        Box::pin(async move {
+            let all = repo::of_account(&hub.db, scope, account).await?;
+            Ok(all.into_iter().map(|one| System { id: one.id, name: one.name }).collect())
+        })
+    }
+}
 
 /// The account's destinations, the oldest first.
 ///
@@ -38,8 +58,7 @@ pub async fn get(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Dest
     repo::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("destination"))
 }
 
-/// Makes a destination, which gets what comes in from now on; with its own secret, which is told this once, where it is
-/// to sign with one.
+/// Makes a destination, which gets what comes in from now on; with the secrets that were made, which are told this once.
 ///
 /// # Errors
 /// 404 without such an account; 422 naming what is wrong; 409 `destination_limit` when the account has as many as it may.
@@ -48,7 +67,7 @@ pub async fn create(
     (scope, actor): (&Scope, &Actor),
     account: &AccountId,
     wishes: Wishes,
-) -> AppResult<(Destination, Option<Secret>)> {
+) -> AppResult<(Destination, NewSecrets)> {
     accounts::service::get(hub, scope, account).await?;
     let now = hub.now();
     let missing = |field: &str, what| FieldError::new(field, "required", format!("give {what}"));
@@ -64,6 +83,7 @@ pub async fn create(
         filter: Filter::default(),
         signing: Signing::Line,
         secret: None,
+        standard: None,
         active: true,
         halt: None,
         failing_since: None,
@@ -79,7 +99,7 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    let (new, secret) = fulfil(hub, blank, wishes, absent)?;
+    let (new, secrets) = fulfil(hub, blank, wishes, absent)?;
     let most = hub.config.destinations_max;
     let mut tx = hub.db.begin().await?;
     if repo::count(&mut tx, &new.tenant, account).await? >= i64::try_from(most).unwrap_or(i64::MAX) {
@@ -94,7 +114,7 @@ pub async fn create(
     team::audit(&mut tx, hub, &new.tenant, actor, ("destination.created", new.id.as_str()), &detail).await?;
     tx.commit().await?;
     hub.relay.wake();
-    Ok((new, secret))
+    Ok((new, secrets))
 }
 
 /// Changes a destination. Switching one on again, or giving it another address, lets it go on where it stopped.
@@ -106,10 +126,10 @@ pub async fn change(
     (scope, actor): (&Scope, &Actor),
     id: &DestinationId,
     wishes: Wishes,
-) -> AppResult<(Destination, Option<Secret>)> {
+) -> AppResult<(Destination, NewSecrets)> {
     let before = get(hub, scope, id).await?;
     let is_resumed = wishes.active == Some(true) || wishes.url.as_ref().is_some_and(|url| *url != before.url);
-    let (mut after, secret) = fulfil(hub, before.clone(), wishes, Vec::new())?;
+    let (mut after, secrets) = fulfil(hub, before.clone(), wishes, Vec::new())?;
     if is_resumed {
         (after.halt, after.failing_since) = (None, None);
     }
@@ -118,7 +138,8 @@ pub async fn change(
         ("name", before.name != after.name),
         ("url", before.url != after.url),
         ("filter", before.filter != after.filter),
-        ("signing", before.signing != after.signing || secret.is_some()),
+        ("signing", before.signing != after.signing || secrets.own.is_some()),
+        ("standard_webhooks", before.standard != after.standard),
         ("active", before.active != after.active),
         (
             "limits",
@@ -136,21 +157,23 @@ pub async fn change(
     team::audit(&mut tx, hub, &after.tenant, actor, ("destination.changed", id.as_str()), &detail).await?;
     tx.commit().await?;
     hub.relay.wake();
-    Ok((get(hub, scope, id).await?, secret))
+    Ok((get(hub, scope, id).await?, secrets))
 }
 
-/// Deletes a destination; what waits for it is dropped.
+/// Deletes a destination; what waits for it is dropped, and reply tokens that it owned are the hub's from now on.
 ///
 /// # Errors
 /// 404 when there is none.
 pub async fn delete(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<()> {
     let before = get(hub, scope, id).await?;
+    let head = hub.journal.head().await?;
     let mut tx = hub.db.begin().await?;
     if !repo::delete(&mut tx, &before.tenant, id, hub.now()).await? {
         return Err(AppError::not_found("destination"));
     }
     let detail = json!({ "name": before.name, "host": host(&before.url) });
     team::audit(&mut tx, hub, &before.tenant, actor, ("destination.deleted", id.as_str()), &detail).await?;
+    replies::release(&mut tx, hub, (scope, actor), &before.account, id, head).await?;
     tx.commit().await?;
     hub.relay.wake();
     Ok(())
@@ -166,10 +189,14 @@ pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Mad
         AppError::conflict("disconnected", "the account is not connected; connect it again first")
     })?;
     let body = json!({ "destination": account.bot_user_id, "events": [] }).to_string();
-    let sealed = destination.secret.as_deref();
-    let secret = sealed.map(|sealed| open_secret(hub, id, sealed)).transpose()?;
-    let signature = sign(&account, secret.as_ref(), body.as_bytes());
-    let headers = headers([(deliver::SIGNATURE, signature), (ingress::VIA, ingress::own_name(hub))]);
+    let signer = Signer::open(hub, &destination)?;
+    let delivery = hub.id::<DeliveryId>();
+    let mut headers = headers([
+        (deliver::SIGNATURE, signer.sign(&account, body.as_bytes())),
+        (deliver::DELIVERY, delivery.to_string()),
+        (ingress::VIA, ingress::own_name(hub)),
+    ]);
+    headers.extend(signer.standard(delivery.as_str(), hub.now(), body.as_bytes()));
     let timeout = destination.timeout();
     let call = Call { url: destination.url, headers, body: Bytes::from(body), timeout };
     Ok(deliver::call(hub, call).await)
@@ -304,11 +331,11 @@ pub async fn listed(hub: &Hub) -> DbResult<i64> {
     Ok(repo::listed(&hub.db, hub.journal.epoch()).await?.unwrap_or(i64::MAX))
 }
 
-/// Opens a destination's own secret.
-pub(super) fn open_secret(hub: &Hub, id: &DestinationId, sealed: &str) -> DbResult<Secret> {
+/// Opens a secret of a destination: its own, or that of the second signature, as the identity says.
+pub(super) fn open_secret(hub: &Hub, id: &DestinationId, identity: &str, sealed: &str) -> DbResult<Secret> {
     let wrong =
         |_| DbError::Inconsistent { table: "destinations", column: "secret", id: id.as_str().to_owned() };
-    hub.keyring.open(&identity(id), sealed).map_err(wrong)
+    hub.keyring.open(identity, sealed).map_err(wrong)
 }
 
 /// Seals every stored secret that was sealed by an older master key anew; gives how many.
@@ -317,12 +344,13 @@ pub(super) fn open_secret(hub: &Hub, id: &DestinationId, sealed: &str) -> DbResu
 /// The database does not answer, or a secret does not open.
 pub async fn reseal(hub: &Hub) -> AppResult<usize> {
     let mut count = 0;
-    for (id, sealed) in repo::sealed(&hub.db).await? {
+    for (id, is_own, sealed) in repo::sealed(&hub.db).await? {
         if !hub.keyring.needs_reseal(&sealed) {
             continue;
         }
-        let secret = open_secret(hub, &id, &sealed)?;
-        let anew = hub.keyring.seal(&hub.entropy, &identity(&id), secret.expose());
+        let identity = if is_own { identity(&id) } else { standard_identity(&id) };
+        let secret = open_secret(hub, &id, &identity, &sealed)?;
+        let anew = hub.keyring.seal(&hub.entropy, &identity, secret.expose());
         let mut tx = hub.db.begin().await?;
         repo::reseal(&mut tx, &id, &sealed, &anew).await?;
         tx.commit().await?;
@@ -333,6 +361,11 @@ pub async fn reseal(hub: &Hub) -> AppResult<usize> {
 
 pub(super) fn identity(id: &DestinationId) -> String {
     format!("destinations/{id}/secret")
+}
+
+/// That of the secrets of the second signature, the present one and the one before it.
+pub(super) fn standard_identity(id: &DestinationId) -> String {
+    format!("destinations/{id}/standard_secret")
 }
 
 /// The host of an address, for the audit log: the path may hold a key.

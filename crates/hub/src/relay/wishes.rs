@@ -1,13 +1,16 @@
 //! What a person wants of a destination, checked.
 
 use super::deliver;
-use super::model::{CONCURRENCY, Destination, Filter, RATE_MAX, Signing, TIMEOUT_BOUNDS};
-use super::service::identity;
+use super::model::{
+    CONCURRENCY, Destination, Filter, NewSecrets, OVERLAP, RATE_MAX, Signing, Standard, TIMEOUT_BOUNDS,
+};
+use super::service::{identity, standard_identity};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::guard::GuardError;
 use crate::secrets::Secret;
 use crate::text::cut;
+use crate::webhooks;
 
 /// The longest name, in characters.
 const NAME_MAX: usize = 60;
@@ -31,6 +34,10 @@ pub struct Wishes {
     pub signing: Option<Signing>,
     /// Whether a new secret of its own is made.
     pub new_secret: bool,
+    /// Whether it gets a second signature in the form of Standard Webhooks.
+    pub standard: Option<bool>,
+    /// Whether a new secret is made for that; the one before it signs as well for a day.
+    pub new_standard_secret: bool,
     /// Whether it is switched on.
     pub active: Option<bool>,
     /// Calls at once.
@@ -41,13 +48,13 @@ pub struct Wishes {
     pub timeout_ms: Option<i64>,
 }
 
-/// The destination as it is wanted, with its new secret; all that is wrong is named at once.
+/// The destination as it is wanted, with its new secrets; all that is wrong is named at once.
 pub(super) fn fulfil(
     hub: &Hub,
     mut to: Destination,
     wishes: Wishes,
     mut errors: Vec<FieldError>,
-) -> AppResult<(Destination, Option<Secret>)> {
+) -> AppResult<(Destination, NewSecrets)> {
     let is_new_address = wishes.url.is_some();
     if let Some(name) = wishes.name {
         to.name = name.trim().to_owned();
@@ -92,7 +99,7 @@ pub(super) fn fulfil(
         return Err(AppError::invalid(errors));
     }
     to.signing = wishes.signing.unwrap_or(to.signing);
-    let secret = match to.signing {
+    let own = match to.signing {
         Signing::Line => {
             to.secret = None;
             None
@@ -105,7 +112,21 @@ pub(super) fn fulfil(
             Some(Secret::from(secret))
         }
     };
-    Ok((to, secret))
+    let standard = match wishes.standard.unwrap_or(to.standard.is_some()) {
+        false => {
+            to.standard = None;
+            None
+        }
+        true if to.standard.is_some() && !wishes.new_standard_secret => None,
+        true => {
+            let secret = webhooks::new_secret(&hub.entropy);
+            let sealed = hub.keyring.seal(&hub.entropy, &standard_identity(&to.id), secret.expose());
+            let before = to.standard.take().map(|before| (before.secret, hub.now().plus(OVERLAP)));
+            to.standard = Some(Standard { secret: sealed, before });
+            Some(secret)
+        }
+    };
+    Ok((to, NewSecrets { own, standard }))
 }
 
 /// What is wrong with a filter; empty lists become none.

@@ -29,7 +29,11 @@ mod login;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod replies;
+#[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod second_signature;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

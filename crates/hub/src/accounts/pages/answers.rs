@@ -1,5 +1,6 @@
 //! Who answers what: the plan, the owners of automatic answers, and the switches at LINE with their ticks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use askama::Template;
@@ -12,12 +13,14 @@ use super::show::LastChange;
 use super::{address, parse};
 use crate::accounts::model::{AnswerKind, Block, Owner, Plan, Status, Tick};
 use crate::accounts::plan::{self, Switch, SwitchState};
+use crate::accounts::replies::{self, Owners, System, word};
 use crate::accounts::service;
 use crate::accounts::settings::{self, Changes};
 use crate::app::Hub;
 use crate::error::AppResult;
+use crate::journal;
 use crate::team::Viewer;
-use crate::web::{Page, Ui, redirect_with_toast};
+use crate::web::{Page, Ui, csrf, redirect_with_toast};
 
 /// A reading of LINE older than this is taken anew before the page is drawn.
 const FRESH: Duration = Duration::from_secs(5);
@@ -33,9 +36,25 @@ struct AnswersPage {
     owners: [(AnswerKind, Owner); 4],
     switches: Vec<(Switch, SwitchState)>,
     changed: LastChange,
+    systems: Vec<System>,
+    replies: Owners,
 }
 
 impl AnswersPage {
+    /// The owner of all reply tokens but those of the exceptions, as its word.
+    fn reply_owner(&self) -> &str {
+        word(self.replies.all.as_ref())
+    }
+
+    /// The types of events with a reply token, their names, and their own owner's word; empty without one.
+    fn exceptions(&self) -> Vec<(&'static str, String, &str)> {
+        let own = |kind: &str| self.replies.by_type.get(kind).map_or("", |owner| word(owner.as_ref()));
+        replies::TYPES
+            .iter()
+            .map(|kind| (*kind, journal::pages::kind_words(&self.ui, kind), own(kind)))
+            .collect()
+    }
+
     /// How many switches LINE reports otherwise than the plan asks.
     fn wrong(&self) -> usize {
         self.switches.iter().filter(|(_, state)| *state == SwitchState::Wrong).count()
@@ -72,6 +91,8 @@ pub(in crate::accounts) async fn show(
         owners: plan::owners(account),
         switches: plan::switches(account, &ticks, hub.now()),
         changed: LastChange::of(account, &changed, Block::Answers),
+        systems: replies::systems(&hub, &scope, &account.id).await?,
+        replies: replies::current(&hub.db, &scope, &account.id).await?,
         head,
     };
     Ok(Page(page).into_response())
@@ -108,6 +129,26 @@ pub(in crate::accounts) async fn change(
         ..Changes::default()
     };
     settings::change(&hub, (&viewer.scope(), &viewer.actor()), &account.id, &changes).await?;
+    Ok(redirect_with_toast(&hub.config, &page(&id), "plan-toast-saved"))
+}
+
+/// Changes who may use the free reply: `all`, and the owner of each type of event, empty for the same.
+pub(in crate::accounts) async fn replies(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Form(mut form): Form<BTreeMap<String, String>>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let owner = form.remove("all");
+    form.remove(csrf::FIELD);
+    form.retain(|_, owner| !owner.is_empty());
+    let change = service::Change {
+        replies: replies::Change { owner, by_type: Some(form) },
+        ..service::Change::default()
+    };
+    let who = (&viewer.scope(), &viewer.actor());
+    Box::pin(service::change(&hub, who, &parse(&id)?, &change)).await?;
     Ok(redirect_with_toast(&hub.config, &page(&id), "plan-toast-saved"))
 }
 

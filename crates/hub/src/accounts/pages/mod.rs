@@ -36,6 +36,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{id}/settings", post(show::change))
         .route("/settings/accounts/{id}/answers", get(answers::show).post(answers::change))
         .route("/settings/accounts/{id}/answers/ticks", post(answers::tick))
+        .route("/settings/accounts/{id}/answers/replies", post(answers::replies))
         .route("/settings/accounts/{id}/usage", get(show::usage))
         .route("/settings/accounts/{id}/friend-code/{ending}", get(friend_code::download))
         .route("/settings/accounts/{id}/copy", get(copy::show).post(copy::copy))

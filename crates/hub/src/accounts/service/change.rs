@@ -5,7 +5,7 @@ use super::{credentials, disconnected, get};
 use crate::accounts::model::Account;
 use crate::accounts::repo;
 use crate::accounts::service::NewCredentials;
-use crate::accounts::{login, settings};
+use crate::accounts::{login, replies, settings};
 use crate::app::Hub;
 use crate::db::LogAndIgnore as _;
 use crate::error::AppResult;
@@ -22,6 +22,8 @@ pub struct Change {
     pub settings: settings::Changes,
     /// LINE Login: channel, switches, ticks.
     pub login: login::service::Change,
+    /// Who owns reply tokens.
+    pub replies: replies::Change,
 }
 
 /// An account after a change.
@@ -47,6 +49,7 @@ pub async fn change(
     let (scope, deadline) = (who.0, Deadline::start());
     let before = get(hub, scope, id).await?;
     let settings = change.settings.checked()?;
+    let replies = replies::prove(hub, scope, id, &change.replies).await?;
     // Boxed, as what is asked of LINE makes large futures.
     let login = Box::pin(login::service::prove(hub, scope, &before, &change.login, deadline)).await?;
     let new = Box::pin(credentials::prove(hub, &before, &change.credentials, deadline)).await?;
@@ -61,6 +64,9 @@ pub async fn change(
         credentials::write(&mut tx, hub, who, &before, new).await?;
     }
     settings::write(&mut tx, hub, who, id, &settings).await?;
+    if let Some(owners) = &replies {
+        replies::write(&mut tx, hub, who, id, owners).await?;
+    }
     tx.commit().await?;
     if new.is_some() {
         let verified = Box::pin(credentials::finish(hub, who, id, deadline)).await;

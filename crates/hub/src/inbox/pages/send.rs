@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::id;
 use super::talk::{TurnsPartial, page_of};
+use crate::accounts::replies;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
@@ -56,6 +57,14 @@ pub(super) async fn price(
     let price = crate::outbox::service::price(&hub, &c.account_id, &c.id, &service::target(&c)).await?;
     let free_until = price.free_until.map(Timestamp::millis);
     let cost = price.cost.unwrap_or(0);
+    let owned = match &price.owned_by {
+        Some(owner) => replies::systems(&hub, &viewer.scope(), &c.account_id)
+            .await?
+            .into_iter()
+            .find(|system| system.id == *owner)
+            .map(|system| ui.t2("inbox-price-owned", ("name", system.name), ("count", cost))),
+        None => None,
+    };
     let (words, ask) = match (price.free_until, price.cost, price.quota_left) {
         (Some(_), ..) => (ui.t("inbox-price-free"), String::new()),
         (None, None, _) => (ui.t("inbox-price-unknown"), String::new()),
@@ -67,6 +76,7 @@ pub(super) async fn price(
             (ui.t1("inbox-price-paid-bare", "count", cost), ui.t1("inbox-ask-paid-bare", "count", cost))
         }
     };
+    let words = owned.filter(|_| price.cost.is_some()).unwrap_or(words);
     let pay = ui.t1("inbox-pay", "count", cost);
     Ok(Page(PricePartial { cost: price.cost, free_until, words, ask, pay, ui }))
 }

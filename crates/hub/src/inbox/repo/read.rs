@@ -35,7 +35,7 @@ macro_rules! conversation {
             u.id AS assignee_id, u.name AS assignee_name, \
             m.id AS last_id, m.direction AS last_direction, m.content AS last_content, m.sort_at AS last_at, \
             (SELECT MAX(t.usable_until) FROM reply_tokens AS t \
-                WHERE t.conversation_id = c.id AND t.claimed_by IS NULL) AS free_until \
+                WHERE t.conversation_id = c.id AND t.owner = '' AND t.claimed_by IS NULL) AS free_until \
         FROM conversations AS c \
         LEFT JOIN contacts AS p ON p.id = c.contact_id \
         LEFT JOIN users AS u ON u.id = c.assignee_id \

@@ -65,6 +65,7 @@ fn a_token_starts_nothing_in_its_last_ten_seconds() {
             event_at,
             received_at: at(3600),
             redelivered,
+            owner: None,
         }
         .usable_until()
     };
@@ -92,6 +93,7 @@ fn dummy_tokens_are_known() {
             event_at: T0,
             received_at: T0,
             redelivered: false,
+            owner: None,
         }
         .is_dummy()
     };

@@ -257,6 +257,7 @@ impl Scene {
             event_at: now,
             received_at: now,
             redelivered: false,
+            owner: None,
         };
         let mut tx = self.test.hub.db.begin().await.unwrap();
         service::remember_token(&mut tx, &new).await.unwrap();

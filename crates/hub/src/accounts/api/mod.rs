@@ -1,25 +1,29 @@
 //! `/api/v1/me` and `/api/v1/accounts`.
 
+mod change;
+
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use line_client::Secret;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::guide;
-use super::login::{self, api::LoginView};
-use super::model::{
-    Account, AnswerKind, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status,
-    Tick,
+use crate::accounts::guide;
+use crate::accounts::login::api::LoginView;
+use crate::accounts::model::{
+    Account, Attention, Environment, GroupChats, Market, OaKind, Owner, Plan, SenderName, Status, Tick,
 };
-use super::pasted;
-use super::plan::{self, Ticked};
-use super::service::{self, Change, CleanUp, CleanedUp, NewAccount, NewCredentials};
-use super::settings::{self, Changes};
+use crate::accounts::pasted;
+use crate::accounts::plan::{self, Ticked};
+use crate::accounts::replies::{self, Owners, word};
+use crate::accounts::service::{self, CleanUp, CleanedUp, NewAccount};
+use crate::accounts::settings;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::LogAndIgnore as _;
@@ -35,9 +39,9 @@ pub fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(get_me))
         .routes(routes!(list_accounts, connect_account))
-        .routes(routes!(get_account, change_account, disconnect_account))
+        .routes(routes!(get_account, change::change_account, disconnect_account))
         .routes(routes!(test_account_webhook))
-        .merge(super::doctor::api::routes())
+        .merge(crate::accounts::doctor::api::routes())
 }
 
 /// Whose key it is.
@@ -69,7 +73,7 @@ async fn get_me(Anyone(caller): Anyone) -> Json<Me> {
 
 /// A connected account.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AccountView {
+pub(in crate::accounts) struct AccountView {
     /// `acc_…`; stays when the same channel is connected again.
     id: String,
     /// `line`.
@@ -125,6 +129,10 @@ pub(super) struct AccountView {
     owners: OwnersView,
     /// What a person saw at LINE, with the date.
     ticks: Vec<TickView>,
+    /// Who owns the reply tokens of events that come in now: `hub`, or the id of a destination.
+    reply_owner: String,
+    /// Other owners by type of event.
+    reply_owners: BTreeMap<String, String>,
     /// LINE Login and LIFF.
     login: LoginView,
 }
@@ -169,7 +177,7 @@ struct WebhookView {
 }
 
 impl AccountView {
-    fn new(account: Account, ticks: Vec<Ticked>, login: LoginView, hub: &Hub) -> Self {
+    fn new(account: Account, ticks: Vec<Ticked>, login: LoginView, replies: Owners, hub: &Hub) -> Self {
         let now = hub.now();
         let tick = |ticked: Ticked| TickView {
             stale: ticked.is_stale(now),
@@ -190,6 +198,12 @@ impl AccountView {
             },
             ticks: ticks.into_iter().map(tick).collect(),
             login,
+            reply_owner: word(replies.all.as_ref()).to_owned(),
+            reply_owners: replies
+                .by_type
+                .into_iter()
+                .map(|(kind, owner)| (kind, word(owner.as_ref()).to_owned()))
+                .collect(),
             id: account.id.to_string(),
             messenger: account.messenger,
             channel_id: account.channel_id,
@@ -218,10 +232,11 @@ impl AccountView {
     }
 
     /// An account with its ticks and its LINE Login.
-    pub(super) async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
+    pub(in crate::accounts) async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
         let ticks = plan::ticks(hub, &caller.scope, &account.id).await?;
         let login = LoginView::of(hub, &caller.scope, &account).await?;
-        Ok(Self::new(account, ticks, login, hub))
+        let replies = replies::current(&hub.db, &caller.scope, &account.id).await?;
+        Ok(Self::new(account, ticks, login, replies, hub))
     }
 }
 
@@ -238,10 +253,12 @@ async fn list_accounts(
     let page = page.wrap(rows, |last| (last.created_at, last.id.clone()));
     let mut ticks = settings::all_ticks(&hub, &caller.scope).await?;
     let mut logins = LoginView::all(&hub, &caller.scope).await?;
+    let mut replies = replies::all_current(&hub.db, &caller.scope).await?;
     Ok(Json(page.map(|account| {
         let login = logins.take(&hub, &account.id);
         let ticks = ticks.remove(&account.id).unwrap_or_default();
-        AccountView::new(account, ticks, login, &hub)
+        let replies = replies.remove(&account.id).unwrap_or_default();
+        AccountView::new(account, ticks, login, replies, &hub)
     })))
 }
 
@@ -338,180 +355,6 @@ fn signing_key(id: Option<&str>, kid: Option<String>) -> AppResult<Option<(Signi
             Ok(Some((id, kid.unwrap_or_default())))
         }
     }
-}
-
-/// Settings to change; what is absent stays.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct AccountChange {
-    /// The channel's secret as it is now at LINE. The one before stays valid for signatures for 24 hours.
-    #[schema(write_only)]
-    channel_secret: Option<String>,
-    /// A long-lived token, which takes the place of a signing key; null to let the hub issue its own again.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(write_only, value_type = Option<String>)]
-    access_token: Option<Option<String>>,
-    /// Null to retire the active signing key, so that tokens are issued from ID and secret again. A key is activated by
-    /// `PATCH /signing-keys/{id}`.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(write_only, value_type = Option<String>)]
-    signing_key_id: Option<Option<String>>,
-    /// Live or test.
-    environment: Option<Environment>,
-    /// The name that colleagues read, at most 60 characters; null for LINE's.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    display_label: Option<Option<String>>,
-    /// The kind of the official account; null for "not said".
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<OaKind>)]
-    kind: Option<Option<OaKind>>,
-    /// The country it was opened for; null for "not said".
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Market>)]
-    market: Option<Option<Market>>,
-    /// Whether groups and rooms are shown, from now on.
-    group_chats: Option<GroupChats>,
-    /// Whose name friends read above an agent's answer.
-    sender_name: Option<SenderName>,
-    /// Where people answer.
-    plan: Option<Plan>,
-    /// Who gives automatic answers; what is absent stays.
-    #[serde(default)]
-    owners: OwnersChange,
-    /// Ticks to set with today's date (`true`) or to take away (`false`); what is absent stays.
-    #[serde(default)]
-    ticks: TicksChange,
-    /// The LINE Login channel's ID; null takes the channel away. Saved only after LINE accepted it; then the LIFF app is
-    /// found, made or put right.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    login_channel_id: Option<Option<String>>,
-    /// The LINE Login channel's secret as it is now at LINE; null takes the channel away.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(write_only, value_type = Option<String>)]
-    login_channel_secret: Option<Option<String>>,
-    /// Whether members may share cards; needs a LIFF app, and `login_share_ready`.
-    login_share: Option<bool>,
-    /// A tick: the share target picker is on at LINE, which LINE does not report.
-    login_share_ready: Option<bool>,
-    /// Whether logging in offers to add the account as a friend; refused with the missing part named.
-    login_add_friend: Option<bool>,
-    /// A tick: this account is linked to the Login channel at LINE, which LINE does not report.
-    login_linked: Option<bool>,
-    /// True: the callback address that is shown now is registered at LINE.
-    login_callback_done: Option<bool>,
-}
-
-/// Owners of automatic answers to change.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct OwnersChange {
-    /// To somebody who became a friend.
-    greeting: Option<Owner>,
-    /// To a word that a rule knows.
-    keyword: Option<Owner>,
-    /// Outside the hours in which people answer.
-    away: Option<Owner>,
-    /// To everything else.
-    bot: Option<Owner>,
-}
-
-/// Ticks to change.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct TicksChange {
-    /// "Webhook redelivery" is on.
-    redelivery: Option<bool>,
-    /// "Error statistics aggregation" is on.
-    error_statistics: Option<bool>,
-    /// LINE's greeting message is off.
-    greeting_off: Option<bool>,
-    /// LINE's auto-reply messages are off.
-    auto_reply_off: Option<bool>,
-    /// LINE's response hours are off.
-    response_hours_off: Option<bool>,
-    /// LINE's response method in chat is manual.
-    response_manual: Option<bool>,
-    /// "Allow bot to join group chats" stands as the shop wants it.
-    group_chats: Option<bool>,
-}
-
-impl AccountChange {
-    /// What of it is about LINE Login.
-    fn login(&self) -> login::service::Change {
-        let secret = |text: &String| Secret::from(text.as_str());
-        login::service::Change {
-            channel_id: self.login_channel_id.clone(),
-            secret: self.login_channel_secret.as_ref().map(|given| given.as_ref().map(secret)),
-            share: self.login_share,
-            share_ready: self.login_share_ready,
-            add_friend: self.login_add_friend,
-            linked: self.login_linked,
-            callback_done: self.login_callback_done == Some(true),
-        }
-    }
-
-    /// What people decide, apart from the credentials.
-    fn settings(&mut self) -> Changes {
-        let owners = [
-            (AnswerKind::Greeting, self.owners.greeting),
-            (AnswerKind::Keyword, self.owners.keyword),
-            (AnswerKind::Away, self.owners.away),
-            (AnswerKind::Bot, self.owners.bot),
-        ];
-        let ticks = [
-            (Tick::Redelivery, self.ticks.redelivery),
-            (Tick::ErrorStatistics, self.ticks.error_statistics),
-            (Tick::GreetingOff, self.ticks.greeting_off),
-            (Tick::AutoReplyOff, self.ticks.auto_reply_off),
-            (Tick::ResponseHoursOff, self.ticks.response_hours_off),
-            (Tick::ResponseManual, self.ticks.response_manual),
-            (Tick::GroupChats, self.ticks.group_chats),
-        ];
-        Changes {
-            environment: self.environment,
-            display_label: self.display_label.take(),
-            kind: self.kind,
-            market: self.market,
-            group_chats: self.group_chats,
-            sender_name: self.sender_name,
-            plan: self.plan,
-            owners: owners.into_iter().filter_map(|(kind, owner)| Some((kind, owner?))).collect(),
-            ticks: ticks.into_iter().filter_map(|(tick, is_set)| Some((tick, is_set?))).collect(),
-        }
-    }
-}
-
-/// Tells null from absent.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// Changes settings, among them the credentials. After an error nothing has changed.
-#[utoipa::path(patch, path = "/accounts/{id}", tag = "Accounts", params(("id" = String, Path)),
-    request_body = AccountChange, responses((status = 200, body = AccountView), AsksLine, Problems))]
-async fn change_account(
-    State(hub): State<Hub>,
-    CanManage(caller): CanManage,
-    Ident(id): Ident<AccountId>,
-    Input(mut body): Input<AccountChange>,
-) -> ApiResult<Json<AccountView>> {
-    if body.signing_key_id.as_ref().is_some_and(Option::is_some) {
-        let detail = "only null is taken here; PATCH /signing-keys/{id} proves a key and activates it";
-        return Err(AppError::invalid_field("signing_key_id", "only_null", detail));
-    }
-    let (settings, login) = (body.settings(), body.login());
-    let credentials = NewCredentials {
-        channel_secret: body.channel_secret.map(Secret::from),
-        access_token: body.access_token.map(|token| token.map(Secret::from)),
-        retire_key: body.signing_key_id.is_some(),
-    };
-    let who = (&caller.scope, &caller.actor());
-    let changed = service::change(&hub, who, &id, &Change { credentials, settings, login }).await?;
-    Ok(Json(AccountView::of(&hub, &caller, changed.account).await?))
 }
 
 /// Disconnects an account; its history stays. 204, or with `clean_up` 200 with what was done at LINE.
