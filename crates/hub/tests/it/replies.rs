@@ -81,7 +81,9 @@ async fn the_hub_never_spends_what_another_system_owns(#[case] engine: Engine) {
     // The inbox says who answers for free, and what it costs from here.
     let owner = shop.hub.owner().await;
     shop.writes("again").await;
-    let price = owner.get(&format!("/inbox/{}/price", after["id"].as_str().unwrap())).await.body;
+    let path = format!("/inbox/{}/price", after["id"].as_str().unwrap());
+    let price = owner.request(reqwest::Method::GET, &path).header("hx-request", "true").send().await.unwrap();
+    let price = price.text().await.unwrap();
     assert!(price.contains("Old bot answers for free"), "{price}");
     shop.hub.close().await;
 }
