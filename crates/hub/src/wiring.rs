@@ -90,6 +90,7 @@ fn api() -> OpenApiRouter<Hub> {
         .merge(crate::inbox::api::routes())
         .merge(crate::inbox::attachments::api_routes())
         .merge(crate::relay::api::routes())
+        .merge(crate::relay::proxy::api::routes())
 }
 
 /// What is served: the routes with all that stands around them.
@@ -98,8 +99,9 @@ pub fn router(hub: &Hub) -> Router {
     let (calls, docs) = crate::web::api::routes(hub, api());
     let pages = crate::web::inside(pages().merge(docs), hub, shell()).layer(sessions);
     let watched = crate::web::outside(pages.merge(calls), hub);
-    // The webhook door stands by itself: nothing that pages need may slow it down.
-    watched.merge(crate::ingress::routes()).with_state(hub.clone())
+    // The webhook door and LINE's own paths stand by themselves: nothing that pages need may slow them down.
+    let doors = crate::ingress::routes().merge(crate::relay::proxy::routes());
+    watched.merge(doors).with_state(hub.clone())
 }
 
 /// Reads what must be in memory before the first request.
@@ -205,6 +207,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "inbox writing", crate::inbox::WRITING),
         (Set::Hub, "inbox media", crate::inbox::MEDIA),
         (Set::Hub, "relay", crate::relay::STATEMENTS),
+        (Set::Hub, "relay::proxy", crate::relay::proxy::STATEMENTS),
         (Set::Hub, "journal cursors", crate::journal::CURSORS),
         (Set::Journal, "journal", crate::journal::STATEMENTS),
         (Set::Journal, "journal requests", crate::journal::REQUESTS),

@@ -29,6 +29,7 @@
 //! | `send.rs` | reply and push, with bodies that can be stored before the first try |
 //! | `richmenu.rs` | rich menus found and removed, and whether LINE gives the list of followers |
 //! | `content.rs` | pictures, videos, sounds and files that friends sent, as a stream |
+//! | `forward.rs` | calls of somebody else, passed on with the account's token |
 //! | `token.rs` | the token's life |
 //! | `assertion.rs` | signing keys, by which tokens are issued in place of the secret |
 //! | `pasted.rs` | which of two pasted values is wrong, and whose a pasted token is |
@@ -45,6 +46,7 @@ mod assertion;
 mod content;
 pub mod der;
 mod error;
+mod forward;
 mod id_token;
 mod liff;
 mod login;
@@ -60,6 +62,7 @@ pub use account::{Account, Credentials, SendKind};
 pub use assertion::{NewSigningKey, SigningKey, SigningKeyError};
 pub use content::{Content, ContentStream};
 pub use error::{BuildError, Cause, LineError};
+pub use forward::{Foreign, Forwarded};
 pub use id_token::{IdClaims, IdTokenFault, IdTokenKeys, Wanted, verify_liff, verify_web};
 pub use liff::{LiffApp, LiffFeatures, LiffView, MAX_LIFF_APPS, NewLiffApp};
 pub use line_api::api::{

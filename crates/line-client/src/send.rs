@@ -8,8 +8,8 @@ use line_api::api::{SentMessage, SentMessages};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::account::Account;
-use crate::error::LineError;
+use crate::account::{Account, SendKind};
+use crate::error::{Cause, LineError};
 use crate::transport::{Body, Call};
 
 /// What LINE accepted.
@@ -26,22 +26,32 @@ pub struct Sent {
 /// The exact bytes of a reply.
 #[must_use]
 pub fn reply_body(reply_token: &str, messages: &[Value], notification_disabled: bool) -> Vec<u8> {
-    body("replyToken", reply_token, messages, notification_disabled)
+    body("replyToken", reply_token, messages, notification_disabled, &[])
 }
 
-/// The exact bytes of a push to a user, group or room.
+/// The exact bytes of a push to a user, group or room; `units` are the names that it is counted under (PLATFORM 7).
 #[must_use]
-pub fn push_body(to: &str, messages: &[Value], notification_disabled: bool) -> Vec<u8> {
-    body("to", to, messages, notification_disabled)
+pub fn push_body(to: &str, messages: &[Value], notification_disabled: bool, units: &[String]) -> Vec<u8> {
+    body("to", to, messages, notification_disabled, units)
 }
 
 /// A [`Value`]'s text depends on nothing but its content, so equal input gives equal bytes.
-fn body(target: &str, value: &str, messages: &[Value], notification_disabled: bool) -> Vec<u8> {
-    let body = if notification_disabled {
-        json!({ target: value, "messages": messages, "notificationDisabled": true })
-    } else {
-        json!({ target: value, "messages": messages })
-    };
+fn body(
+    target: &str,
+    value: &str,
+    messages: &[Value],
+    notification_disabled: bool,
+    units: &[String],
+) -> Vec<u8> {
+    let mut body = json!({ target: value, "messages": messages });
+    if let Some(body) = body.as_object_mut() {
+        if notification_disabled {
+            body.insert("notificationDisabled".to_owned(), true.into());
+        }
+        if !units.is_empty() {
+            body.insert("customAggregationUnits".to_owned(), units.into());
+        }
+    }
     body.to_string().into_bytes()
 }
 
@@ -85,7 +95,31 @@ impl Account {
         retry_key: &str,
         notification_disabled: bool,
     ) -> Result<Sent, LineError> {
-        self.push_raw(push_body(to, messages, notification_disabled).into(), retry_key).await
+        self.push_raw(push_body(to, messages, notification_disabled, &[]).into(), retry_key).await
+    }
+
+    /// Sends to many at once: multicast, narrowcast or broadcast (PLATFORM 7, 18); the bytes are LINE's body of that call.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); a reply has no place here and is refused as a request that cannot be written.
+    pub async fn bulk_raw(&self, kind: SendKind, body: Bytes, retry_key: &str) -> Result<Sent, LineError> {
+        let path = match kind {
+            SendKind::Multicast => "/v2/bot/message/multicast",
+            SendKind::Narrowcast => "/v2/bot/message/narrowcast",
+            SendKind::Broadcast => "/v2/bot/message/broadcast",
+            SendKind::Reply | SendKind::Push => {
+                return Err(LineError::NotSent { cause: Cause::Request, request_id: None });
+            }
+        };
+        let call = Call { retry_key: Some(retry_key), ..Call::post(path, Body::Json(body)) };
+        let answer = self.call(call).await?;
+        if answer.status() == StatusCode::CONFLICT {
+            let request_id = answer.accepted_request_id().map(str::to_owned);
+            return Ok(Sent { messages: Vec::new(), request_id, already_accepted: true });
+        }
+        let request_id = answer.request_id().map(str::to_owned);
+        answer.done().await?;
+        Ok(Sent { messages: Vec::new(), request_id, already_accepted: false })
     }
 
     /// [`push`](Self::push) with bytes made by [`push_body`].

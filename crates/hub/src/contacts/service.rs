@@ -46,6 +46,18 @@ pub fn wants_profile(contact: &Contact, now: Timestamp) -> bool {
     contact.profile_at.is_none_or(|at| at.plus(PROFILE_LIFE) < now)
 }
 
+/// Whether the account has met the person with this ID of LINE's.
+///
+/// # Errors
+/// Those of the database.
+pub async fn knows(
+    hub: &Hub,
+    (tenant, account): (&TenantId, &AccountId),
+    external_id: &str,
+) -> DbResult<bool> {
+    repo::knows(&hub.db, tenant, account, external_id).await
+}
+
 /// The tags of people of an account, by LINE's user ID; for the hub's own work.
 ///
 /// # Errors

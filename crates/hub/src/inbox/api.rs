@@ -183,6 +183,9 @@ pub(crate) struct MessageView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SenderView {
     id: String,
+    /// With origin `proxy`: the destination that sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_id: Option<String>,
     name: Option<String>,
     picture_url: Option<String>,
 }
@@ -225,8 +228,13 @@ pub(crate) struct DeliveryErrorView {
 impl From<Message> for MessageView {
     fn from(m: Message) -> Self {
         let sender = match (m.contact, m.sender_id) {
-            (Some((id, name, picture_url)), _) => Some(SenderView { id, name, picture_url }),
-            (None, Some(id)) => Some(SenderView { id, name: m.sender_name, picture_url: None }),
+            (Some((id, name, picture_url)), _) => {
+                Some(SenderView { id, destination_id: None, name, picture_url })
+            }
+            (None, Some(id)) => {
+                let destination_id = (m.origin == "proxy").then(|| id.clone());
+                Some(SenderView { id, destination_id, name: m.sender_name, picture_url: None })
+            }
             (None, None) => None,
         };
         Self {

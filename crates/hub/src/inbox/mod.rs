@@ -14,6 +14,7 @@ pub mod content;
 pub mod jobs;
 pub mod model;
 pub mod pages;
+pub mod proxied;
 mod repo;
 pub mod service;
 pub mod sweep;

@@ -219,6 +219,7 @@ async fn queue(
         origin: answer.origin,
         actor: who(actor).0.to_owned(),
         terms: answer.terms,
+        extras: outbox::model::Extras::default(),
     };
     outbox::service::enqueue(&mut tx, hub, &new).await?;
     write::answered(&mut tx, &conversation.id, now, now).await?;

@@ -65,7 +65,7 @@ struct ByKind {
     push: Used,
     /// To many friends.
     multicast: Used,
-    /// To every friend.
+    /// To every friend, or to those that LINE chose among them; what it cost is counted where the hub could know it.
     broadcast: Used,
 }
 
@@ -74,6 +74,8 @@ impl ByKind {
         match via {
             Via::Reply => self.reply.add(used),
             Via::Push => self.push.add(used),
+            Via::Multicast => self.multicast.add(used),
+            Via::Broadcast | Via::Narrowcast => self.broadcast.add(used),
         }
     }
 }

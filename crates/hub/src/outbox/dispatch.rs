@@ -16,9 +16,9 @@ use line_client::{Cause, LineError, SentMessage, push_body, reply_body};
 use tokio_util::sync::CancellationToken;
 
 use super::SendListener;
-use super::line::{Lines, outcome, words};
+use super::line::{Lines, outcome, refusal, words};
 use super::model::{
-    Fault, Next, Offer, OnItsWay, Outcome, Plan, Request, SettledMessage, State, after, plan,
+    Fault, Next, Offer, OnItsWay, Origin, Outcome, Plan, Request, SettledMessage, State, after, plan,
 };
 use super::places::Places;
 use super::repo::{self, Words};
@@ -246,21 +246,27 @@ impl Dispatcher {
     async fn begin(&self, tx: &mut Tx, mut send: OnItsWay, now: Timestamp) -> DbResult<Step> {
         let push_cost = send.push_cost(now);
         loop {
-            let token = repo::newest_token(tx, &send.conversation, now).await?;
+            // Another system names the one token that it answers with; it is on disk from the beginning.
+            let token = match send.origin {
+                Origin::Proxy => None,
+                _ => repo::newest_token(tx, &send.conversation, now).await?,
+            };
             match plan(&send.progress, Offer { token, cost: push_cost }, now) {
                 Plan::Repeat => {}
                 Plan::Reply(token) => {
                     if !repo::claim_token(tx, &send, &token).await? {
                         continue;
                     }
-                    send.body = Some(reply_body(&token.token, &self.messages(tx, &send).await?, false));
+                    send.body =
+                        Some(reply_body(&token.token, &self.messages(tx, &send).await?, send.extras.silent));
                     send.retry_key = None;
                     send.progress.request = Some(Request::Reply(token));
                     send.progress.first_attempt_at = None;
                     repo::write(tx, &send, 0).await?;
                 }
                 Plan::Push(cost) => {
-                    let body = push_body(&send.target.id, &self.messages(tx, &send).await?, false);
+                    let (to, messages) = (&send.target.id, self.messages(tx, &send).await?);
+                    let body = push_body(to, &messages, send.extras.silent, &send.extras.units);
                     if send.progress.request == Some(Request::Push) && send.body.as_ref() == Some(&body) {
                         repo::set_cost(tx, &send.id, cost).await?;
                     } else {
@@ -285,7 +291,7 @@ impl Dispatcher {
                                 "it would cost {cost} messages of the quota, and at most {most} are allowed"
                             )
                         });
-                    return Ok(Step::End(send, State::Failed, fault, Words { detail, request_id: None }));
+                    return Ok(Step::End(send, State::Failed, fault, Words { detail, ..Words::default() }));
                 }
                 Plan::GiveUp => {
                     repo::postpone(tx, &send.id, now.plus(ASIDE)).await?;
@@ -406,7 +412,7 @@ impl Dispatcher {
             };
             match sent {
                 Ok(sent) => {
-                    let words = Words { detail: None, request_id: sent.request_id };
+                    let words = Words { request_id: sent.request_id, ..Words::default() };
                     Answer { outcome: Outcome::Accepted, accepted: sent.messages, words }
                 }
                 Err(error) => {
@@ -414,7 +420,9 @@ impl Dispatcher {
                     if matches!(error, LineError::Credentials { .. }) {
                         self.lines.credentials_refused(&send.account);
                     }
-                    Answer { outcome: outcome(&error), accepted: Vec::new(), words: said(&error) }
+                    let mut words = said(&error);
+                    words.answer = (send.origin == Origin::Proxy).then(|| refusal(&error)).flatten();
+                    Answer { outcome: outcome(&error), accepted: Vec::new(), words }
                 }
             }
         };
@@ -436,7 +444,7 @@ impl Dispatcher {
             Ok(Some(Ok(Some(members)))) => Finding::Members(send, i64::try_from(members).unwrap_or(i64::MAX)),
             Ok(Some(Ok(None))) => {
                 let detail = Some("the account is not in this group or room".to_owned());
-                failed(send, Fault::LineRefused, Words { detail, request_id: None })
+                failed(send, Fault::LineRefused, Words { detail, ..Words::default() })
             }
             Ok(Some(Err(error @ LineError::Refused { .. }))) => {
                 failed(send, Fault::LineRefused, said(&error))
@@ -510,6 +518,7 @@ impl Dispatcher {
     /// Tells the browsers, after the commit.
     fn announce(&self, settled: &[SettledMessage]) {
         for message in settled {
+            self.hub.outbox.tell(&message.delivery.send);
             self.hub.live.publish(Notice {
                 tenant: message.tenant.clone(),
                 account: Some(message.account.clone()),
@@ -522,5 +531,6 @@ impl Dispatcher {
 }
 
 fn said(error: &LineError) -> Words {
-    Words { detail: Some(words(error)), request_id: error.request_id().map(str::to_owned) }
+    let request_id = error.request_id().map(str::to_owned);
+    Words { detail: Some(words(error)), request_id, answer: None }
 }

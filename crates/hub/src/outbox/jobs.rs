@@ -34,5 +34,9 @@ pub async fn read_quotas(hub: Hub, _: ReadQuotas) -> Outcome {
 
 /// The handler of [`DeleteTokens`].
 pub async fn delete_tokens(hub: Hub, _: DeleteTokens) -> Outcome {
-    Outcome::from(service::delete_spent(&hub).await)
+    let done = async {
+        service::delete_spent(&hub).await?;
+        Box::pin(super::bulk::resume(&hub)).await
+    };
+    Outcome::from(done.await)
 }

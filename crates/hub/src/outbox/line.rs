@@ -15,6 +15,8 @@ use crate::ids::{AccountId, TenantId};
 
 /// The longest text that is kept of LINE's words.
 const MAX_WORDS: usize = 2_000;
+/// The longest refusal that is kept whole, in bytes.
+const MAX_REFUSAL: usize = 16 << 10;
 
 /// One account's calls that the outbox makes. [`line_client::Account`] is the real one.
 pub trait Line: Send + Sync + Debug {
@@ -111,6 +113,16 @@ pub fn outcome(error: &LineError) -> Outcome {
 /// `The property, 'replyToken', in the request body is invalid (line: 1, column: 15)` (PLATFORM 5).
 fn is_about_token(body: &line_client::ErrorBody) -> bool {
     body.message.contains("'replyToken'")
+}
+
+/// LINE's refusal as it came, for another system that waits for it: `[status, body]`; `None` where LINE did not refuse.
+#[must_use]
+pub fn refusal(error: &LineError) -> Option<String> {
+    let is_refusal =
+        matches!(error, LineError::Refused { .. } | LineError::QuotaUsedUp { .. } | LineError::Wait { .. });
+    let (status, body) = (error.status()?, error.body()?);
+    let text = serde_json::json!([status, body]).to_string();
+    (is_refusal && text.len() <= MAX_REFUSAL).then_some(text)
 }
 
 /// LINE's words, details included, for the person who reads why a message failed; ours where LINE said nothing.

@@ -1,6 +1,6 @@
 //! The sending side: every message to LINE goes through here. Never twice, never lost, never a silent cost.
 //!
-//! Owns `reply_tokens`, `send_lanes`, `sends`, `deliveries`, `once_keys`, `quota_readings`. A send is one call that LINE sees, with
+//! Owns `reply_tokens`, `send_lanes`, `sends`, `deliveries`, `bulk_sends`, `once_keys`, `quota_readings`. A send is one call that LINE sees, with
 //! one to five messages. Promises (ARCHITECTURE 1.5):
 //!
 //! - a call whose answer was lost may be repeated: what it queued is queued [`once`];
@@ -13,6 +13,7 @@
 //! [`service`] is what other slices call; [`model`] holds the rules; [`dispatch`] carries them out.
 
 pub mod api;
+pub mod bulk;
 pub mod cleanup;
 pub mod dispatch;
 pub mod jobs;
@@ -20,6 +21,7 @@ pub mod line;
 pub mod model;
 pub mod once;
 mod places;
+pub mod proxied;
 mod repo;
 pub mod service;
 #[cfg(test)]
@@ -28,17 +30,28 @@ mod tests;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 use crate::db::{DbResult, Tx};
+use crate::ids::SendId;
 use model::SettledMessage;
 
 pub(crate) use repo::STATEMENTS;
 
-/// The dispatcher's wake-up.
-#[derive(Debug, Clone, Default)]
+/// Ends that a slow listener may be behind by before it looks for itself.
+const ENDS_AHEAD: usize = 1_024;
+
+/// The dispatcher's wake-up, and its word to those who wait for a send's end.
+#[derive(Debug, Clone)]
 pub struct Outbox {
     wake: Arc<Notify>,
+    ended: broadcast::Sender<SendId>,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { wake: Arc::default(), ended: broadcast::Sender::new(ENDS_AHEAD) }
+    }
 }
 
 impl Outbox {
@@ -46,6 +59,12 @@ impl Outbox {
     /// second later.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Tells those who wait that a send has come to its end; after the commit.
+    fn tell(&self, send: &SendId) {
+        // Nobody waits for most sends.
+        _ = self.ended.send(send.clone());
     }
 
     async fn woken(&self) {

@@ -67,6 +67,12 @@ words! {
         Reply = "reply",
         /// Paid per recipient.
         Push = "push",
+        /// Paid, to up to 500 friends.
+        Multicast = "multicast",
+        /// Paid, to every friend.
+        Broadcast = "broadcast",
+        /// Paid, to friends by attributes.
+        Narrowcast = "narrowcast",
     }
     /// Who wanted a send.
     Origin {
@@ -204,6 +210,72 @@ impl NewToken<'_> {
     }
 }
 
+/// What a send asks for beside its messages, as another system may do through the proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Extras {
+    /// `notificationDisabled`: the phone makes no sound.
+    #[serde(default)]
+    pub silent: bool,
+    /// `customAggregationUnits`, of a push only (PLATFORM 7).
+    #[serde(default)]
+    pub units: Vec<String>,
+}
+
+/// A call that sends to many at once and belongs to no conversation.
+#[derive(Debug, Clone)]
+pub struct NewBulk {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The account that sends.
+    pub account: AccountId,
+    /// Multicast, broadcast or narrowcast.
+    pub kind: Via,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// The id of who is behind it.
+    pub actor: String,
+    /// The request's exact bytes.
+    pub body: Vec<u8>,
+    /// Message objects in it.
+    pub messages: usize,
+    /// What it costs at most; `None` where LINE alone knows.
+    pub cost: Option<i64>,
+}
+
+/// A reply token as the hub knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownToken {
+    /// The conversation of its event.
+    pub conversation: ConversationId,
+    /// Until when an attempt with it may start.
+    pub usable_until: Timestamp,
+    /// Whether a send has it.
+    pub is_claimed: bool,
+    /// Whose it is: empty for the hub, else the id of a destination.
+    pub owner: String,
+}
+
+/// How a send came to its end, with LINE's own answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Sent, failed or unknown.
+    pub state: State,
+    /// How it went.
+    pub via: Option<Via>,
+    /// Why it did not.
+    pub fault: Option<Fault>,
+    /// LINE's words, or ours.
+    pub detail: Option<String>,
+    /// Sent as far as can be told; LINE's answer was lost.
+    pub presumed: bool,
+    /// LINE's ID of the request.
+    pub request_id: Option<String>,
+    /// LINE's refusal: the status, and the body as JSON.
+    pub refusal: Option<(u16, Value)>,
+    /// What LINE calls each message: its ID and its quote token, in order.
+    pub messages: Vec<(Option<String>, Option<String>)>,
+}
+
 /// Messages to be sent to one conversation.
 #[derive(Debug, Clone)]
 pub struct NewSend {
@@ -223,6 +295,8 @@ pub struct NewSend {
     pub actor: String,
     /// What may be paid.
     pub terms: Terms,
+    /// What it asks for beside its messages.
+    pub extras: Extras,
 }
 
 /// Where messages were put.
@@ -423,6 +497,10 @@ pub struct OnItsWay {
     pub conversation: ConversationId,
     /// The chat at LINE.
     pub target: Target,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// What it asks for beside its messages.
+    pub extras: Extras,
     /// What decides the next step.
     pub progress: Progress,
     /// The members of the group or room, and when they were counted.

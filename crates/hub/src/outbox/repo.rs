@@ -6,8 +6,8 @@ use line_client::SentMessage;
 use serde_json::Value;
 
 use super::model::{
-    Delivery, Fault, NewSend, NewToken, OnItsWay, Origin, Progress, Reading, Request, SettledMessage, State,
-    Target, TargetKind, Terms, Token, Used, Via,
+    Delivery, End, Extras, Fault, KnownToken, NewBulk, NewSend, NewToken, OnItsWay, Origin, Progress,
+    Reading, Request, SettledMessage, State, Target, TargetKind, Terms, Token, Used, Via,
 };
 use super::once::Once;
 use crate::clock::Timestamp;
@@ -21,7 +21,7 @@ macro_rules! due {
         concat!(
             "SELECT s.id, s.account_id, s.conversation_id, s.target_kind, s.target, s.allow_paid, s.max_cost, s.via,
                 s.reply_token, s.token_until, s.retry_key, s.body, s.members, s.members_at, s.open_attempt, s.attempts,
-                s.first_attempt_at, s.created_at
+                s.first_attempt_at, s.created_at, s.origin, s.extras
             FROM sends AS s WHERE s.account_id = $1 AND s.state = 'queued' AND s.next_attempt_at <= $2
             AND NOT EXISTS (SELECT 1 FROM sends AS e WHERE e.conversation_id = s.conversation_id
                 AND e.number < s.number AND e.state IN ('queued', 'sending'))
@@ -52,12 +52,12 @@ statements! {
         RETURNING id, message_count" };
     SEND_INSERT = { "INSERT INTO sends (id, tenant_id, account_id, conversation_id, number, target_kind, target, origin,
         actor, allow_paid, max_cost, message_count, state, open_attempt, presumed, attempts, lease_until,
-        next_attempt_at, again_of, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $15, $15, 0, 0, $13, $14, $13)" };
+        next_attempt_at, again_of, created_at, extras)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $15, $15, 0, 0, $13, $14, $13, $16)" };
     DELIVERY_INSERT = { "INSERT INTO deliveries (message_id, send_id, tenant_id, account_id, place, content)
         VALUES ($1, $2, $3, $4, $5, $6)" };
     AGAIN = { concat!("SELECT s.id, s.tenant_id, s.account_id, s.conversation_id, s.target_kind, s.target, s.origin, s.state,
-            s.forgotten_at
+            s.forgotten_at, s.extras
         FROM sends AS s WHERE s.id = (SELECT d.send_id FROM deliveries AS d WHERE d.message_id = $3) AND",
         in_scope!("s", "$1", "$2")) };
     CONTENTS = { "SELECT message_id, content FROM deliveries WHERE send_id = $1 ORDER BY place" };
@@ -65,7 +65,7 @@ statements! {
         WHERE send_id = $1 AND content <> ''" };
     // Both choose the same sends: within one transaction, the deliveries first.
     FORGET_CONTENTS = { concat!("UPDATE deliveries SET content = '' WHERE send_id IN (", settled_before!(), ")") };
-    FORGET_BODIES = { concat!("UPDATE sends SET body = NULL, forgotten_at = $3 WHERE id IN (", settled_before!(), ")") };
+    FORGET_BODIES = { concat!("UPDATE sends SET body = NULL, line_answer = NULL, forgotten_at = $3 WHERE id IN (", settled_before!(), ")") };
     HAS_LOST = { "SELECT 1 WHERE EXISTS (SELECT 1 FROM sends WHERE state = 'sending' AND lease_until <= $1)" };
     // From account to account by the index, however much one of them has waiting.
     WAITING = { "WITH RECURSIVE waiting (account_id) AS (
@@ -106,17 +106,17 @@ statements! {
     COUNTED = { "UPDATE sends SET members = $2, members_at = $3, next_attempt_at = $3
         WHERE id = $1 AND state = 'queued'" };
     RETRY = { "UPDATE sends SET state = 'queued', next_attempt_at = $3, open_attempt = $4, error_detail = $5,
-        line_request_id = COALESCE($6, line_request_id)
+        line_request_id = COALESCE($6, line_request_id), line_answer = COALESCE($7, line_answer)
         WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
     REPLAN = { "UPDATE sends SET state = 'queued', next_attempt_at = $3, open_attempt = $4, error_detail = $5,
-        line_request_id = COALESCE($6, line_request_id), via = NULL, reply_token = NULL, token_until = NULL,
+        line_request_id = COALESCE($6, line_request_id), line_answer = COALESCE($7, line_answer), via = NULL, reply_token = NULL, token_until = NULL,
         body = NULL, cost = NULL, first_attempt_at = NULL
         WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
     SETTLE_SENT = { "UPDATE sends SET state = 'sent', settled_at = $2, presumed = $3, error_code = NULL,
         error_detail = NULL, line_request_id = COALESCE($4, line_request_id)
         WHERE id = $1 AND state IN ('queued', 'sending')" };
     SETTLE = { "UPDATE sends SET state = $3, settled_at = $4, error_code = $5, error_detail = $6,
-        line_request_id = COALESCE($7, line_request_id)
+        line_request_id = COALESCE($7, line_request_id), line_answer = COALESCE($8, line_answer)
         WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending')" };
     ACCEPTED_AS = { "UPDATE deliveries SET line_message_id = $3, quote_token = $4 WHERE send_id = $1 AND place = $2" };
     SETTLED = { "SELECT d.message_id, d.send_id, d.place, d.line_message_id, d.quote_token, s.state, s.via, s.cost,
@@ -128,6 +128,34 @@ statements! {
             AND s.state IN ('queued', 'sending') AND s.via IS NULL)" };
     TOKEN_OWNER = { "SELECT t.owner FROM reply_tokens AS t WHERE t.conversation_id = $1 AND t.owner <> ''
         AND t.claimed_by IS NULL AND t.usable_until > $2 ORDER BY t.event_at DESC, t.position DESC LIMIT 1" };
+    END = { "SELECT state, via, error_code, error_detail, presumed, line_request_id, line_answer FROM sends WHERE id = $1" };
+    END_MESSAGES = { "SELECT line_message_id, quote_token FROM deliveries WHERE send_id = $1 ORDER BY place" };
+    TOKEN_KNOWN = { "SELECT conversation_id, usable_until, claimed_by FROM reply_tokens
+        WHERE tenant_id = $1 AND account_id = $2 AND token = $3" };
+    WITHDRAW = { "UPDATE sends SET state = 'failed', settled_at = $2, error_code = 'line_unavailable',
+        error_detail = 'its turn did not come in time' WHERE id = $1 AND state = 'queued' AND attempts = 0" };
+    TOKEN_GIVE_BACK = { "UPDATE reply_tokens SET claimed_by = NULL WHERE claimed_by = $1" };
+    PAID = { "SELECT (SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.max_cost)), 0) AS BIGINT) FROM sends AS s
+            WHERE s.tenant_id = $1 AND s.actor = $2 AND s.origin = 'proxy' AND s.created_at >= $3 AND s.allow_paid = $4
+            AND s.state <> 'failed' AND (s.via IS NULL OR s.via = 'push'))
+        + (SELECT CAST(COALESCE(SUM(b.cost), 0) AS BIGINT) FROM bulk_sends AS b
+            WHERE b.tenant_id = $1 AND b.actor = $2 AND b.origin = 'proxy' AND b.created_at >= $3
+            AND b.state <> 'failed')" };
+    BULK_INSERT = { "INSERT INTO bulk_sends (id, tenant_id, account_id, kind, origin, actor, retry_key, body,
+            message_count, cost, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'sending', $11)" };
+    BULK_OPEN = { "SELECT account_id, kind, body, retry_key FROM bulk_sends WHERE id = $1 AND state = 'sending'" };
+    BULK_LEFT = { "SELECT id, created_at FROM bulk_sends WHERE state = 'sending' AND created_at < $1
+        ORDER BY created_at, id LIMIT 100" };
+    BULK_SETTLE = { "UPDATE bulk_sends SET state = $2, error_detail = $3, line_request_id = $4, line_answer = $5,
+        settled_at = $6 WHERE id = $1 AND state = 'sending'" };
+    BULK_END = { "SELECT state, kind, error_detail, line_request_id, line_answer FROM bulk_sends WHERE id = $1" };
+    FORGET_BULK = { "UPDATE bulk_sends SET body = NULL, line_answer = NULL
+        WHERE settled_at < $1 AND body IS NOT NULL" };
+    USED_BULK = { concat!("SELECT b.account_id, b.kind, b.origin, COUNT(*) AS calls,
+        CAST(SUM(b.message_count) AS BIGINT) AS messages, CAST(SUM(COALESCE(b.cost, 0)) AS BIGINT) AS cost
+        FROM bulk_sends AS b WHERE b.settled_at >= $3 AND b.settled_at < $4 AND b.state IN ('sent', 'unknown') AND",
+        in_scope!("b", "$1", "$2"), " GROUP BY b.account_id, b.kind, b.origin ORDER BY b.account_id, b.kind, b.origin") };
     READING = { "SELECT quota, used, read_at FROM quota_readings WHERE account_id = $1" };
     READING_SET = { "INSERT INTO quota_readings (account_id, tenant_id, quota, used, read_at)
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE
@@ -229,7 +257,8 @@ pub(super) async fn insert(
             count(new.messages.len()),
             now,
             again_of,
-            false
+            false,
+            extras(&new.extras)
         ],
     )
     .await
@@ -251,10 +280,20 @@ pub(super) async fn settled_send(
     scope: &Scope,
     message: &MessageId,
 ) -> DbResult<Option<(SendId, State, NewSend)>> {
-    type Row =
-        (SendId, TenantId, AccountId, ConversationId, String, String, String, String, Option<Timestamp>);
+    type Row = (
+        SendId,
+        TenantId,
+        AccountId,
+        ConversationId,
+        String,
+        String,
+        String,
+        String,
+        Option<Timestamp>,
+        Option<String>,
+    );
     let row: Option<Row> = tx.opt(&AGAIN, args![scope.tenant(), scope.viewer(), message]).await?;
-    let Some((id, tenant, account, conversation, kind, target, origin, state, forgotten)) = row else {
+    let Some((id, tenant, account, conversation, kind, target, origin, state, forgotten, kept)) = row else {
         return Ok(None);
     };
     let messages = if forgotten.is_some() { Vec::new() } else { contents(tx, &id).await? };
@@ -267,6 +306,7 @@ pub(super) async fn settled_send(
         origin: word("origin", &id, &origin, Origin::parse)?,
         actor: String::new(),
         terms: Terms::FREE,
+        extras: read_extras(&id, kept.as_deref())?,
     };
     let state = word("state", &id, &state, State::parse)?;
     Ok(Some((id, state, new)))
@@ -314,19 +354,23 @@ struct DueRow {
     attempts: i64,
     first_attempt_at: Option<Timestamp>,
     created_at: Timestamp,
+    origin: String,
+    extras: Option<String>,
 }
 
 impl DueRow {
     fn send(self) -> DbResult<OnItsWay> {
         let kind = word("target_kind", &self.id, &self.target_kind, TargetKind::parse)?;
         let via = self.via.as_deref().map(|via| word("via", &self.id, via, Via::parse)).transpose()?;
+        let origin = word("origin", &self.id, &self.origin, Origin::parse)?;
+        let extras = read_extras(&self.id, self.extras.as_deref())?;
         let request = match (via, self.reply_token, self.token_until) {
             (None, _, _) => None,
             (Some(Via::Push), _, _) => Some(Request::Push),
             (Some(Via::Reply), Some(token), Some(usable_until)) => {
                 Some(Request::Reply(Token { token, usable_until }))
             }
-            (Some(Via::Reply), _, _) => {
+            (Some(_), _, _) => {
                 let id = self.id.to_string();
                 return Err(DbError::Inconsistent { table: "sends", column: "reply_token", id });
             }
@@ -336,6 +380,8 @@ impl DueRow {
             account: self.account_id,
             conversation: self.conversation_id,
             target: Target { kind, id: self.target },
+            origin,
+            extras,
             progress: Progress {
                 terms: Terms { allow_paid: self.allow_paid, max_cost: self.max_cost },
                 request,
@@ -395,6 +441,7 @@ pub(super) async fn forget(
     now: Timestamp,
 ) -> DbResult<u64> {
     tx.run(&FORGET_CONTENTS, args![settled_before, limit]).await?;
+    tx.run(&FORGET_BULK, args![settled_before]).await?;
     tx.run(&FORGET_BODIES, args![settled_before, limit, now]).await
 }
 
@@ -464,6 +511,19 @@ pub(super) async fn counted(tx: &mut Tx, send: &SendId, members: i64, now: Times
 pub(super) struct Words {
     pub(super) detail: Option<String>,
     pub(super) request_id: Option<String>,
+    /// A refusal's status and body, where another system waits for it.
+    pub(super) answer: Option<String>,
+}
+
+/// How extras are kept: not at all where there are none.
+fn extras(extras: &Extras) -> Option<String> {
+    let is_any = *extras != Extras::default();
+    is_any.then(|| serde_json::to_string(extras).unwrap_or_default())
+}
+
+fn read_extras(id: &SendId, text: Option<&str>) -> DbResult<Extras> {
+    let wrong = |_| DbError::Inconsistent { table: "sends", column: "extras", id: id.to_string() };
+    text.map_or_else(|| Ok(Extras::default()), |text| serde_json::from_str(text).map_err(wrong))
 }
 
 /// Puts a send back until then, to `keep` its request or be planned anew; nothing when it is another attempt's by now.
@@ -480,7 +540,8 @@ pub(super) async fn put_back(
         at,
         open,
         words.detail.as_deref(),
-        words.request_id.as_deref()
+        words.request_id.as_deref(),
+        words.answer.as_deref()
     ];
     tx.run(if keep { &RETRY } else { &REPLAN }, args).await.map(|_| ())
 }
@@ -520,7 +581,8 @@ pub(super) async fn settle(
         now,
         fault.as_str(),
         detail,
-        words.request_id.as_deref()
+        words.request_id.as_deref(),
+        words.answer.as_deref()
     ];
     Ok(tx.run(&SETTLE, args).await? == 1)
 }
@@ -551,6 +613,147 @@ pub(super) async fn settled(tx: &mut Tx, send: &SendId) -> DbResult<Vec<SettledM
             })
         })
         .collect()
+}
+
+/// How a send ended, or stands.
+pub(super) async fn end(db: &Db, send: &SendId) -> DbResult<Option<End>> {
+    type Row = (String, Option<String>, Option<String>, Option<String>, bool, Option<String>, Option<String>);
+    let Some((state, via, code, detail, presumed, request_id, answer)) =
+        db.opt::<Row>(&END, args![send]).await?
+    else {
+        return Ok(None);
+    };
+    let refusal = answer.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    Ok(Some(End {
+        state: word("state", send, &state, State::parse)?,
+        via: via.as_deref().map(|via| word("via", send, via, Via::parse)).transpose()?,
+        fault: code.as_deref().map(|code| word("error_code", send, code, Fault::parse)).transpose()?,
+        detail,
+        presumed,
+        request_id,
+        refusal,
+        messages: db.all(&END_MESSAGES, args![send]).await?,
+    }))
+}
+
+/// A token as it stands.
+pub(super) async fn known_token(
+    db: &Db,
+    tenant: &TenantId,
+    account: &AccountId,
+    token: &str,
+) -> DbResult<Option<KnownToken>> {
+    type Row = (ConversationId, Timestamp, Option<String>);
+    let row: Option<Row> = db.opt(&TOKEN_KNOWN, args![tenant, account, token]).await?;
+    Ok(row.map(|(conversation, usable_until, claimed_by)| KnownToken {
+        conversation,
+        usable_until,
+        is_claimed: claimed_by.is_some(),
+        owner: String::new(),
+    }))
+}
+
+/// Claims a token for a send that is new; `false` when somebody was faster.
+pub(super) async fn claim_for(
+    tx: &mut Tx,
+    account: &AccountId,
+    token: &str,
+    send: &SendId,
+) -> DbResult<bool> {
+    Ok(tx.run(&TOKEN_CLAIM, args![account, token, send]).await? == 1)
+}
+
+/// Puts a new send's request on disk, before any attempt.
+pub(super) async fn write_reply(tx: &mut Tx, send: &SendId, token: &Token, body: Vec<u8>) -> DbResult<()> {
+    let (via, until) = (Via::Reply.as_str(), token.usable_until);
+    let args = args![send, via, token.token.as_str(), until, None::<&str>, Some(body), 0_i64];
+    one("sends", tx.run(&WRITE, args).await?)
+}
+
+/// Ends a send that no attempt was made with; `false` when one was.
+pub(super) async fn withdraw(tx: &mut Tx, send: &SendId, now: Timestamp) -> DbResult<bool> {
+    if tx.run(&WITHDRAW, args![send, now]).await? == 0 {
+        return Ok(false);
+    }
+    tx.run(&TOKEN_GIVE_BACK, args![send]).await?;
+    Ok(true)
+}
+
+/// What another system's paid sends since then have cost, or may yet.
+pub(super) async fn paid(tx: &mut Tx, tenant: &TenantId, actor: &str, since: Timestamp) -> DbResult<i64> {
+    let row: Option<(i64,)> = tx.opt(&PAID, args![tenant, actor, since, true]).await?;
+    Ok(row.map_or(0, |(cost,)| cost))
+}
+
+/// The same, only read.
+pub(super) async fn read_paid(db: &Db, tenant: &TenantId, actor: &str, since: Timestamp) -> DbResult<i64> {
+    let row: Option<(i64,)> = db.opt(&PAID, args![tenant, actor, since, true]).await?;
+    Ok(row.map_or(0, |(cost,)| cost))
+}
+
+/// Writes a call to many down, before it is made.
+pub(super) async fn insert_bulk(
+    tx: &mut Tx,
+    (id, retry_key): (&SendId, &str),
+    new: &NewBulk,
+    now: Timestamp,
+) -> DbResult<()> {
+    let args = args![
+        id,
+        &new.tenant,
+        &new.account,
+        new.kind.as_str(),
+        new.origin.as_str(),
+        &new.actor,
+        retry_key,
+        new.body.as_slice(),
+        count(new.messages),
+        new.cost,
+        now
+    ];
+    tx.run(&BULK_INSERT, args).await.map(|_| ())
+}
+
+/// A call to many that has not come to its end: account, kind, bytes, retry key.
+pub(super) async fn open_bulk(db: &Db, id: &SendId) -> DbResult<Option<(AccountId, Via, Vec<u8>, String)>> {
+    let row: Option<(AccountId, String, Vec<u8>, String)> = db.opt(&BULK_OPEN, args![id]).await?;
+    let Some((account, kind, body, key)) = row else { return Ok(None) };
+    Ok(Some((account, word("kind", id, &kind, Via::parse)?, body, key)))
+}
+
+/// Calls to many that were left open since before, and from when they are.
+pub(super) async fn left_bulk(db: &Db, before: Timestamp) -> DbResult<Vec<(SendId, Timestamp)>> {
+    db.all(&BULK_LEFT, args![before]).await
+}
+
+/// Writes the end of a call to many down.
+pub(super) async fn settle_bulk(
+    tx: &mut Tx,
+    id: &SendId,
+    state: State,
+    words: &Words,
+    now: Timestamp,
+) -> DbResult<()> {
+    let (detail, request_id) = (words.detail.as_deref(), words.request_id.as_deref());
+    let args = args![id, state.as_str(), detail, request_id, words.answer.as_deref(), now];
+    tx.run(&BULK_SETTLE, args).await.map(|_| ())
+}
+
+/// How a call to many ended, or stands.
+pub(super) async fn end_bulk(db: &Db, id: &SendId) -> DbResult<Option<End>> {
+    type Row = (String, String, Option<String>, Option<String>, Option<String>);
+    let row: Option<Row> = db.opt(&BULK_END, args![id]).await?;
+    let Some((state, kind, detail, request_id, answer)) = row else { return Ok(None) };
+    Ok(Some(End {
+        state: word("state", id, &state, State::parse)?,
+        via: Some(word("kind", id, &kind, Via::parse)?),
+        fault: None,
+        detail,
+        presumed: false,
+        request_id,
+        refusal: answer.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+        messages: Vec::new(),
+    }))
 }
 
 /// One row, or another was faster.
@@ -732,7 +935,8 @@ pub(super) async fn used(
     (from, until): (Timestamp, Timestamp),
 ) -> DbResult<Vec<(AccountId, Via, Origin, Used)>> {
     type Row = (AccountId, String, String, i64, i64, i64);
-    let rows: Vec<Row> = db.all(&USED, args![scope.tenant(), scope.viewer(), from, until]).await?;
+    let mut rows: Vec<Row> = db.all(&USED, args![scope.tenant(), scope.viewer(), from, until]).await?;
+    rows.extend(db.all::<Row>(&USED_BULK, args![scope.tenant(), scope.viewer(), from, until]).await?);
     rows.into_iter()
         .map(|(account, via, origin, calls, messages, cost)| {
             let odd = |column| DbError::Inconsistent { table: "sends", column, id: account.to_string() };

@@ -81,7 +81,9 @@ pub async fn again(
     if wanted.messages.is_empty() {
         return Err(AppError::conflict("expired", "what the message said is no longer kept; write it anew"));
     }
-    let new = NewSend { actor, terms, ..wanted };
+    // Who sends it again is a person, who may use whatever token there is.
+    let origin = if wanted.origin == Origin::Proxy { Origin::Agent } else { wanted.origin };
+    let new = NewSend { actor, terms, origin, ..wanted };
     let last = repo::hold_lane(tx, &new).await?;
     let send = hub.id::<SendId>();
     repo::insert(tx, &send, &new, last + 1, Some(&old), now).await?;

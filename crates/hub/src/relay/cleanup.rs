@@ -1,11 +1,11 @@
-//! Forgetting: of each destination's log the newest attempts stay, of its counts those of a day. What the journal has
-//! forgotten is listed for those that did not get it.
+//! Forgetting: of each destination's log the newest attempts stay, of its counts and retry keys those of a day. What the
+//! journal has forgotten is listed for those that did not get it.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{expire, repo};
+use super::{expire, proxy, repo};
 use crate::app::Hub;
 use crate::db::DbResult;
 use crate::jobs::{Job, Outcome};
@@ -32,5 +32,6 @@ pub async fn run(hub: Hub, _: Forget) -> Outcome {
 
 async fn forget(hub: &Hub) -> DbResult<()> {
     repo::forget(&hub.db, hub.now(), hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await?;
+    proxy::service::forget(hub).await?;
     expire::all(hub).await
 }

@@ -1,6 +1,6 @@
 //! The relay: every destination of an account gets LINE's requests, in the order of each chat, as LINE sent them.
 //!
-//! Owns `destinations`, `relay_units`, `relay_attempts`, `relay_counts`. A destination is a cursor on the journal
+//! Owns `destinations`, `relay_units`, `relay_attempts`, `relay_counts`; the way back is [`proxy`]. A destination is a cursor on the journal
 //! (ARCHITECTURE 1.4). Promises:
 //!
 //! - each request with a new event reaches each active destination whose filter passes it, at least once, or is listed as
@@ -22,6 +22,7 @@ mod feed;
 mod flow;
 mod model;
 pub mod naive;
+pub mod proxy;
 pub mod replay;
 mod repo;
 mod runner;

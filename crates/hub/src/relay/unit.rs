@@ -100,7 +100,8 @@ impl Unit {
 }
 
 impl Filter {
-    fn passes(&self, head: &EventHead<'_>, tags: &Tags) -> bool {
+    /// Whether an event passes.
+    pub(super) fn passes(&self, head: &EventHead<'_>, tags: &Tags) -> bool {
         let has = |wanted: &Option<Vec<String>>, is: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| is.is_some_and(|is| wanted.iter().any(|word| word == is)))
         };

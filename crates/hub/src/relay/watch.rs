@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Relay {
     pub(super) feed: Feed,
+    pub(super) proxy: super::proxy::Memory,
     wake: Notify,
     alone: AtomicBool,
 }

@@ -27,6 +27,8 @@ mod keys;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod replies;

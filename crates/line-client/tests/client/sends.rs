@@ -56,11 +56,11 @@ fn bodies_are_stable() {
     let one = json!({"type": "text", "text": "a", "quickReply": {"items": []}});
     let same = json!({"quickReply": {"items": []}, "text": "a", "type": "text"});
     assert_eq!(
-        push_body("U1", std::slice::from_ref(&one), false),
-        push_body("U1", std::slice::from_ref(&same), false)
+        push_body("U1", std::slice::from_ref(&one), false, &[]),
+        push_body("U1", std::slice::from_ref(&same), false, &[])
     );
     assert_eq!(reply_body("t", std::slice::from_ref(&one), true), reply_body("t", &[same], true));
-    assert_ne!(push_body("U1", std::slice::from_ref(&one), false), push_body("U1", &[one], true));
+    assert_ne!(push_body("U1", std::slice::from_ref(&one), false, &[]), push_body("U1", &[one], true, &[]));
 }
 
 #[tokio::test]

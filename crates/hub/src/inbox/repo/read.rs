@@ -60,6 +60,10 @@ macro_rules! message {
 
 statements! {
     FIND = { concat!(conversation!(), " WHERE c.id = $3 AND", in_scope!("c", "$1", "$2")) };
+    KNOWS = { "SELECT id FROM conversations WHERE account_id = $1 AND external_id = $2" };
+    PLACE_OF = { "SELECT c.kind, p.external_id FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id
+        LEFT JOIN contacts AS p ON p.id = m.contact_id
+        WHERE m.account_id = $1 AND m.external_id = $2 AND m.direction = 'in'" };
     WITH_CONTACT = { concat!("SELECT c.id FROM conversations AS c WHERE c.contact_id = $3 AND c.kind = 'user' AND",
         in_scope!("c", "$1", "$2")) };
     COUNTS = { concat!("SELECT c.account_id, CAST(SUM(CASE WHEN c.unanswered_since IS NULL THEN 0 ELSE 1 END) AS BIGINT),
@@ -89,6 +93,20 @@ statements! {
     VERSIONS = { concat!("SELECT v.message_id, v.content_at, v.content FROM message_versions AS v
         JOIN messages AS m ON m.id = v.message_id
         WHERE m.conversation_id = $3 AND", in_scope!("m", "$1", "$2"), " ORDER BY v.message_id, v.content_at") };
+}
+
+/// Whether there is a conversation with this person, group or room.
+pub(in crate::inbox) async fn knows(db: &Db, account: &AccountId, external_id: &str) -> DbResult<bool> {
+    Ok(db.opt::<(ConversationId,)>(&KNOWS, args![account, external_id]).await?.is_some())
+}
+
+/// The kind of chat that a message came into, and who wrote it.
+pub(in crate::inbox) async fn place_of(
+    db: &Db,
+    account: &AccountId,
+    external_id: &str,
+) -> DbResult<Option<(String, Option<String>)>> {
+    db.opt(&PLACE_OF, args![account, external_id]).await
 }
 
 #[derive(sqlx::FromRow)]

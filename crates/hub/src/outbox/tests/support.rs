@@ -299,6 +299,7 @@ impl Scene {
             origin,
             actor: "usr_1".to_owned(),
             terms,
+            extras: Extras::default(),
         };
         let mut tx = hub.db.begin().await.unwrap();
         service::enqueue(&mut tx, hub, &new).await.unwrap();

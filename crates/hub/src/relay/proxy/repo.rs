@@ -1,0 +1,144 @@
+//! The SQL of the proxy.
+
+use super::model::{Key, read_scopes, write_scopes};
+use crate::clock::Timestamp;
+use crate::db::{Db, DbError, DbResult, Tx};
+use crate::ids::{AccountId, DestinationId, SendId, TenantId};
+use crate::scope::Scope;
+use crate::{args, in_scope, statements};
+
+macro_rules! columns {
+    () => {
+        "SELECT k.destination_id, k.tenant_id, k.account_id, d.name, d.filter, k.hint, k.scopes, k.monthly_paid_limit,
+            k.reply_as_push, k.created_at, k.last_used_at
+        FROM proxy_keys AS k JOIN destinations AS d ON d.id = k.destination_id AND d.deleted_at IS NULL WHERE"
+    };
+}
+
+statements! {
+    BY_HASH = { concat!(columns!(), " k.key_hash = $1") };
+    OF = { concat!(columns!(), in_scope!("k", "$1", "$2"), " AND k.destination_id = $3") };
+    PUT = { "INSERT INTO proxy_keys (destination_id, tenant_id, account_id, key_hash, hint, scopes, monthly_paid_limit,
+            reply_as_push, created_at, created_by, last_used_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
+        ON CONFLICT (destination_id) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint,
+            scopes = excluded.scopes, monthly_paid_limit = excluded.monthly_paid_limit,
+            reply_as_push = excluded.reply_as_push, created_at = excluded.created_at, created_by = excluded.created_by,
+            last_used_at = NULL" };
+    DELETE = { "DELETE FROM proxy_keys WHERE tenant_id = $1 AND destination_id = $2" };
+    // Also holds the key until the transaction ends, so that two sends at once do not both fit into what is left.
+    TOUCH = { "UPDATE proxy_keys SET last_used_at = $3 WHERE tenant_id = $1 AND destination_id = $2" };
+    RETRY_OF = { "SELECT send_id FROM proxy_retries
+        WHERE tenant_id = $1 AND destination_id = $2 AND retry_key = $3 AND created_at > $4" };
+    RETRY_PUT = { "INSERT INTO proxy_retries (destination_id, retry_key, tenant_id, send_id, created_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (destination_id, retry_key) DO UPDATE SET send_id = excluded.send_id, created_at = excluded.created_at
+        WHERE proxy_retries.created_at <= $6 OR proxy_retries.send_id = $7" };
+    RETRIES_FORGET = { "DELETE FROM proxy_retries WHERE created_at <= $1" };
+    ORPHANS = { "DELETE FROM proxy_keys WHERE destination_id IN (SELECT d.id FROM destinations AS d
+        WHERE d.deleted_at IS NOT NULL)" };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    destination_id: DestinationId,
+    tenant_id: TenantId,
+    account_id: AccountId,
+    name: String,
+    filter: String,
+    hint: String,
+    scopes: String,
+    monthly_paid_limit: Option<i64>,
+    reply_as_push: bool,
+    created_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+}
+
+impl TryFrom<Row> for Key {
+    type Error = DbError;
+
+    fn try_from(row: Row) -> DbResult<Self> {
+        let id = row.destination_id.to_string();
+        let wrong = |table, column| DbError::Inconsistent { table, column, id: id.clone() };
+        Ok(Self {
+            filter: serde_json::from_str(&row.filter).map_err(|_| wrong("destinations", "filter"))?,
+            scopes: read_scopes(&row.scopes).ok_or_else(|| wrong("proxy_keys", "scopes"))?,
+            destination: row.destination_id,
+            tenant: row.tenant_id,
+            account: row.account_id,
+            name: row.name,
+            hint: row.hint,
+            monthly_paid_limit: row.monthly_paid_limit,
+            reply_as_push: row.reply_as_push,
+            created_at: row.created_at,
+            last_used_at: row.last_used_at,
+        })
+    }
+}
+
+/// The key with this hash.
+pub(super) async fn by_hash(db: &Db, hash: &[u8]) -> DbResult<Option<Key>> {
+    db.opt::<Row>(&BY_HASH, args![hash]).await?.map(Key::try_from).transpose()
+}
+
+/// A destination's key.
+pub(super) async fn of(db: &Db, scope: &Scope, destination: &DestinationId) -> DbResult<Option<Key>> {
+    let args = args![scope.tenant(), scope.viewer(), destination];
+    db.opt::<Row>(&OF, args).await?.map(Key::try_from).transpose()
+}
+
+/// Puts a key in the place of the one before.
+pub(super) async fn put(tx: &mut Tx, key: &Key, hash: &[u8], by: &str) -> DbResult<()> {
+    let args = args![
+        &key.destination,
+        &key.tenant,
+        &key.account,
+        hash,
+        &key.hint,
+        write_scopes(&key.scopes),
+        key.monthly_paid_limit,
+        key.reply_as_push,
+        key.created_at,
+        by
+    ];
+    tx.run(&PUT, args).await.map(|_| ())
+}
+
+/// Ends a key; `false` when there is none.
+pub(super) async fn delete(tx: &mut Tx, tenant: &TenantId, destination: &DestinationId) -> DbResult<bool> {
+    Ok(tx.run(&DELETE, args![tenant, destination]).await? == 1)
+}
+
+/// Notes a use, and holds the key until the transaction ends; `false` when it is gone.
+pub(super) async fn touch(tx: &mut Tx, key: &Key, now: Timestamp) -> DbResult<bool> {
+    Ok(tx.run(&TOUCH, args![&key.tenant, &key.destination, now]).await? == 1)
+}
+
+/// The send that a retry key stands for, where it was used after `since`.
+pub(super) async fn retry_of(
+    db: &Db,
+    key: &Key,
+    retry_key: &str,
+    since: Timestamp,
+) -> DbResult<Option<SendId>> {
+    let args = args![&key.tenant, &key.destination, retry_key, since];
+    Ok(db.opt::<(SendId,)>(&RETRY_OF, args).await?.map(|(send,)| send))
+}
+
+/// Lets a retry key stand for a send; `false` when it stands for one already, but for `failed`, which did not go out.
+pub(super) async fn put_retry(
+    tx: &mut Tx,
+    key: &Key,
+    (retry_key, send): (&str, &SendId),
+    failed: Option<&SendId>,
+    (now, since): (Timestamp, Timestamp),
+) -> DbResult<bool> {
+    let args = args![&key.destination, retry_key, &key.tenant, send, now, since, failed];
+    Ok(tx.run(&RETRY_PUT, args).await? == 1)
+}
+
+/// Forgets retry keys used before, and the keys of destinations that are no more.
+pub(super) async fn forget(tx: &mut Tx, before: Timestamp) -> DbResult<()> {
+    tx.run(&RETRIES_FORGET, args![before]).await?;
+    tx.run(&ORPHANS, args![]).await.map(|_| ())
+}

@@ -1,0 +1,174 @@
+//! Making, reading and ending proxy keys.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::json;
+
+use super::model::{Key, LIMIT_MAX, PREFIX, ProxyScope};
+use super::repo;
+use crate::app::Hub;
+use crate::db::{DbResult, LogAndIgnore as _};
+use crate::error::{AppError, AppResult};
+use crate::ids::DestinationId;
+use crate::outbox;
+use crate::outbox::model::Month;
+use crate::relay::service as destinations;
+use crate::scope::Scope;
+use crate::secrets::Secret;
+use crate::team::Actor;
+use crate::team::service as team;
+
+/// How long a retry key is remembered: as long as at LINE (PLATFORM 18).
+pub(super) const RETRIES_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// A use is written down this long after the last one.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+
+/// What a key is to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// What it may do; nothing is refused, as a key that may do nothing is none.
+    pub scopes: Vec<ProxyScope>,
+    /// See [`Key::monthly_paid_limit`].
+    pub monthly_paid_limit: Option<i64>,
+    /// See [`Key::reply_as_push`].
+    pub reply_as_push: bool,
+}
+
+/// Makes a destination's key, which is told this once; one before it ends.
+///
+/// # Errors
+/// 404 when there is no such destination; 422 naming what is wrong.
+pub async fn make(
+    hub: &Hub,
+    (scope, actor): (&Scope, &Actor),
+    id: &DestinationId,
+    wanted: Wanted,
+) -> AppResult<(Key, Secret)> {
+    let destination = destinations::get(hub, scope, id).await?;
+    let Wanted { mut scopes, monthly_paid_limit, reply_as_push } = wanted;
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        let detail = "name at least one of reply, read, push, bulk, manage";
+        return Err(AppError::invalid_field("scopes", "required", detail));
+    }
+    if monthly_paid_limit.is_some_and(|limit| !(0..=LIMIT_MAX).contains(&limit)) {
+        let detail = format!("a number from 0 to {LIMIT_MAX}, or null for no limit of the hub's");
+        return Err(AppError::invalid_field("monthly_paid_limit", "invalid", detail));
+    }
+    if reply_as_push && !scopes.contains(&ProxyScope::Push) {
+        let detail = "replies can go out as pushes only with the scope push";
+        return Err(AppError::invalid_field("reply_as_push", "needs_push", detail));
+    }
+    let plain = format!("{PREFIX}{}", hub.entropy.token());
+    let key = Key {
+        destination: destination.id,
+        tenant: destination.tenant,
+        account: destination.account,
+        name: destination.name,
+        filter: destination.filter,
+        hint: plain.chars().skip(plain.len().saturating_sub(4)).collect(),
+        scopes,
+        monthly_paid_limit,
+        reply_as_push,
+        created_at: hub.now(),
+        last_used_at: None,
+    };
+    let mut tx = hub.db.begin().await?;
+    repo::put(&mut tx, &key, &hash(&plain), actor.name()).await?;
+    let detail = json!({ "name": key.name, "scopes": key.scopes, "monthly_paid_limit": monthly_paid_limit,
+        "reply_as_push": reply_as_push });
+    let subject = ("proxy_key.created", id.as_str());
+    team::audit(&mut tx, hub, &key.tenant, actor, subject, &detail).await?;
+    tx.commit().await?;
+    Ok((key, Secret::from(plain)))
+}
+
+/// A destination's key, and what its paid sends have cost in LINE's month.
+///
+/// # Errors
+/// 404 when there is no such destination, or it has no key.
+pub async fn get(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<(Key, i64)> {
+    let key = find(hub, scope, id).await?.ok_or_else(|| AppError::not_found("proxy key"))?;
+    let paid = paid_this_month(hub, &key).await?;
+    Ok((key, paid))
+}
+
+/// A destination's key, where it has one.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn find(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Option<Key>> {
+    destinations::get(hub, scope, id).await?;
+    Ok(repo::of(&hub.db, scope, id).await?)
+}
+
+/// What the key's paid sends have cost in LINE's month, or may yet, in messages of the quota.
+///
+/// # Errors
+/// Those of the database.
+pub async fn paid_this_month(hub: &Hub, key: &Key) -> DbResult<i64> {
+    let (since, _) = Month::of(hub.now()).bounds();
+    outbox::proxied::read_paid(&hub.db, &key.tenant, key.destination.as_str(), since).await
+}
+
+/// Ends a destination's key at once.
+///
+/// # Errors
+/// 404 when there is no such destination, or it has no key.
+pub async fn revoke(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<()> {
+    let destination = destinations::get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    if !repo::delete(&mut tx, &destination.tenant, id).await? {
+        return Err(AppError::not_found("proxy key"));
+    }
+    let detail = json!({ "name": destination.name });
+    let subject = ("proxy_key.revoked", id.as_str());
+    team::audit(&mut tx, hub, &destination.tenant, actor, subject, &detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whose key this is; `None` when it is nobody's.
+pub(super) async fn known(hub: &Hub, plain: &str) -> DbResult<Option<Key>> {
+    if !plain.starts_with(PREFIX) {
+        return Ok(None);
+    }
+    let Some(key) = repo::by_hash(&hub.db, &hash(plain)).await? else { return Ok(None) };
+    let now = hub.now();
+    if key.last_used_at.is_none_or(|at| now.since(at) > USE_NOTED_EVERY) {
+        let noted = async {
+            let mut tx = hub.db.begin().await?;
+            repo::touch(&mut tx, &key, now).await?;
+            tx.commit().await
+        };
+        noted.await.log_and_ignore("noting that a proxy key is in use");
+    }
+    Ok(Some(key))
+}
+
+/// Writes down that another system changed something at LINE.
+pub(super) async fn note_change(hub: &Hub, key: &Key, operation: &'static str) -> DbResult<()> {
+    let mut tx = hub.db.begin().await?;
+    let detail = json!({ "name": key.name, "operation": operation });
+    let actor = Actor::System("proxy");
+    let subject = ("proxy.changed", key.destination.as_str());
+    team::audit(&mut tx, hub, &key.tenant, &actor, subject, &detail).await?;
+    tx.commit().await
+}
+
+/// Forgets old retry keys, and keys of deleted destinations.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(hub: &Hub) -> DbResult<()> {
+    let mut tx = hub.db.begin().await?;
+    repo::forget(&mut tx, hub.now().minus(RETRIES_KEPT)).await?;
+    tx.commit().await
+}
+
+/// How a key is kept.
+fn hash(plain: &str) -> Vec<u8> {
+    digest(&SHA256, plain.as_bytes()).as_ref().to_vec()
+}

@@ -1,0 +1,205 @@
+//! What sends: through the outbox, once, within the key's limit, with LINE's own answers.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+use testkit::Engine;
+
+use super::Shop;
+
+// S1-33
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_reply_by_its_token_arrives_and_stands_in_the_inbox_under_the_systems_name(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({})).await;
+    assert!(line.key.starts_with("tlp_"));
+    let token = shop.token("how much is it?").await;
+    let body = json!({ "replyToken": token, "notificationDisabled": true,
+        "messages": [{ "type": "text", "text": "100" }, { "type": "text", "text": "or 90" }] });
+    let said = line.post("/v2/bot/message/reply", body).await;
+    let request_id = said.headers["x-line-request-id"].to_str().unwrap().to_owned();
+    let sent = said.expect(200)["sentMessages"].clone();
+    assert_eq!(sent.as_array().unwrap().len(), 2);
+    assert!(sent[0]["id"].is_string() && sent[0]["quoteToken"].is_string(), "{sent}");
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["100", "or 90"]);
+    let out = shop.transcript().await;
+    assert_eq!(out.len(), 2);
+    assert_eq!((&out[0]["origin"], &out[0]["sender"]["name"]), (&json!("proxy"), &json!("CRM")));
+    assert_eq!(out[0]["sender"]["destination_id"], shop.id.as_str());
+    assert_eq!((&out[0]["delivery"]["via"], &out[0]["delivery"]["cost"]), (&json!("reply"), &json!(0)));
+    // What LINE saw is what was asked for, and its answer is LINE's.
+    let calls = shop.hub.control.get("/requests").await;
+    let calls = calls["items"].as_array().unwrap();
+    let call = calls.iter().find(|call| call["path"] == "/v2/bot/message/reply").unwrap();
+    assert!(call["body"].to_string().contains("notificationDisabled"), "{call}");
+    assert!(!request_id.is_empty());
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_reply_token_is_used_once_and_by_its_owner(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let other = shop.another(json!({})).await;
+    let (owner, _stranger) = (shop.line(json!({})).await, shop.line_of(&other, json!({})).await);
+    let token = shop.token("first").await;
+    // Two calls of the owner race: one is sent.
+    let (one, two) = tokio::join!(owner.reply(&token, "a"), owner.reply(&token, "b"));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400], "{one:?} {two:?}");
+    assert_eq!(shop.friend.texts_received(&shop.account).await.len(), 1);
+    let unknown = owner.reply("ffffffffffffffffffffffffffffff00", "x").await;
+    assert!(unknown.reason().contains("no event"), "{unknown:?}");
+    assert_eq!(unknown.status, 400);
+    // What is wrong with the message is LINE's own refusal, and the token stays good.
+    let token = shop.token("second").await;
+    let long = owner.reply(&token, &"x".repeat(5_001)).await.expect(400);
+    assert_eq!(long["details"][0]["property"], "messages[0].text");
+    assert_eq!(owner.reply(&token, "short").await.status, 200);
+    let none = owner.post("/v2/bot/message/reply", json!({ "messages": [] })).await.expect(400);
+    assert!(none["message"].as_str().unwrap().contains("'replyToken'"), "{none}");
+    let keyed = owner.request(Method::POST, "/v2/bot/message/reply").header("x-line-retry-key", "x");
+    assert_eq!(owner.call(keyed.json(&json!({}))).await.status, 400, "PLATFORM 18: not on replies");
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn pushes_are_paid_within_the_limit_and_sent_once(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let friend = shop.friend_id().await;
+    let nothing = shop.line(json!({ "scopes": ["push"] })).await;
+    let refused = nothing.push(&friend, "paid").await;
+    assert!(refused.reason().contains("may spend 0"), "{refused:?}");
+    assert_eq!(refused.expect(429)["message"], "You have reached your monthly limit.");
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": 2 })).await;
+    let key = "123e4567-e89b-12d3-a456-426614174000";
+    let body = json!({ "to": friend, "customAggregationUnits": ["sale"],
+        "messages": [{ "type": "text", "text": "once" }] });
+    let call =
+        || line.request(Method::POST, "/v2/bot/message/push").header("x-line-retry-key", key).json(&body);
+    let first = line.call(call()).await;
+    let request_id = first.headers["x-line-request-id"].clone();
+    let sent = first.expect(200)["sentMessages"].clone();
+    let again = line.call(call()).await;
+    assert_eq!(again.headers["x-line-accepted-request-id"], request_id);
+    let again = again.expect(409);
+    assert_eq!(
+        (&again["message"], &again["sentMessages"]),
+        (&json!("The retry key is already accepted"), &sent)
+    );
+    let two = json!({ "to": friend, "messages": [{ "type": "text", "text": "two" }] });
+    line.post("/v2/bot/message/push", two).await.expect(200);
+    assert_eq!(line.push(&friend, "three").await.status, 429);
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["once", "two"]);
+    let shown = shop.hub.api().get(&format!("/destinations/{}/proxy-key", shop.id)).await.expect(200);
+    assert_eq!((&shown["paid_this_month"], &shown["monthly_paid_limit"]), (&json!(2), &json!(2)));
+    assert!(shown["last_used_at"].is_string() && shown["key"].is_null(), "{shown}");
+    let usage = shop.hub.api().get("/usage").await.expect(200);
+    assert_eq!(usage["items"][0]["by_origin"]["proxy"]["push"]["cost"], 2);
+    // The hub's own key went to LINE, and what was asked for beside the messages.
+    let calls = shop.hub.control.get("/requests").await;
+    let calls = calls["items"].as_array().unwrap();
+    let call = calls.iter().find(|call| call["path"] == "/v2/bot/message/push").unwrap();
+    assert!(call["retryKey"].is_string() && call["retryKey"] != key, "{call}");
+    assert!(call["body"].to_string().contains("customAggregationUnits"), "{call}");
+    // The next month begins anew.
+    shop.hub.advance(Duration::from_secs(31 * 24 * 3600));
+    assert_eq!(line.push(&friend, "next month").await.status, 200);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn wrong_pushes_get_lines_refusals(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": null })).await;
+    let unknown = format!("U{}", "0".repeat(32));
+    let refused = line.push(&unknown, "who?").await;
+    assert!(refused.reason().contains("no place in the inbox"), "{refused:?}");
+    assert_eq!(refused.expect(400)["message"], "Failed to send messages");
+    let text = json!([{ "type": "text", "text": "x" }]);
+    for (body, words) in [
+        (json!({ "messages": text }), "The request body has 1 error(s)"),
+        (json!({ "to": 5, "messages": text }), "'to'"),
+        (json!({ "to": "Lin", "messages": text }), "'to'"),
+        (json!({ "to": unknown, "messages": text, "notificationDisabled": "yes" }), "'notificationDisabled'"),
+        (json!({ "to": unknown, "messages": text, "customAggregationUnits": ["a", "b"] }), "1 error(s)"),
+        (json!({ "to": unknown, "messages": [] }), "1 error(s)"),
+    ] {
+        let refused = line.post("/v2/bot/message/push", body.clone()).await.expect(400);
+        assert!(refused["message"].as_str().unwrap().contains(words), "{body}: {refused}");
+    }
+    let odd = line.request(Method::POST, "/v2/bot/message/push").body("{");
+    let odd = line.call(odd.header("content-type", "application/json")).await.expect(400);
+    assert!(odd["message"].as_str().unwrap().starts_with("The request body could not be parsed as JSON"));
+    let keyed = line.request(Method::POST, "/v2/bot/message/push").header("x-line-retry-key", "mine");
+    assert_eq!(line.call(keyed.json(&json!({}))).await.status, 400);
+    // Nobody whom LINE does not know has got a conversation.
+    let all = shop.hub.api().get(&format!("/conversations?account_id={}", shop.account.id)).await.expect(200);
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    // LINE's own 429 comes through.
+    let of = format!("/channels/{}", shop.account.channel_id);
+    shop.hub.control.patch(&of, json!({ "monthlyQuota": 0 })).await;
+    let friend = shop.friend_id().await;
+    let over = line.push(&friend, "over").await.expect(429);
+    assert_eq!(over["message"], "You have reached your monthly limit.");
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_reply_that_cannot_be_one_may_be_a_push_where_the_key_says_so(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let key = json!({ "scopes": ["reply", "push"], "monthly_paid_limit": 1, "reply_as_push": true });
+    let line = shop.line(key).await;
+    let token = shop.token("hello").await;
+    assert!(line.reply(&token, "free").await.headers.get("x-trunkline-sent-as").is_none());
+    let paid = line.reply(&token, "paid").await;
+    assert_eq!((paid.status, &paid.headers["x-trunkline-sent-as"]), (200, &"push".parse().unwrap()));
+    assert_eq!(line.reply(&token, "over").await.status, 429);
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["free", "paid"]);
+    shop.hub.close().await;
+}
+
+// A chat that no event has shown is opened when LINE knows it.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn somebody_whom_the_hub_has_not_met_is_written_to_as_at_line(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": null })).await;
+    // She became a friend while the webhook was off.
+    let of = format!("/channels/{}", shop.account.channel_id);
+    shop.hub.control.patch(&of, json!({ "useWebhook": false })).await;
+    let before = shop.hub.line_user("Lan").await;
+    before.follows(&shop.account).await;
+    let user = shop.hub.control.get("/users").await;
+    let id = find_user_id(&user, "Lan");
+    line.push(&id, "welcome back").await.expect(200);
+    assert_eq!(before.texts_received(&shop.account).await, ["welcome back"]);
+    let all = shop.hub.api().get(&format!("/conversations?account_id={}", shop.account.id)).await.expect(200);
+    assert_eq!(all["items"].as_array().unwrap().len(), 2);
+    shop.hub.close().await;
+}
+
+fn find_user_id(users: &serde_json::Value, name: &str) -> String {
+    let items = users["items"].as_array().unwrap();
+    let user = items.iter().find(|user| user["displayName"] == name).unwrap();
+    user["userId"].as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+}
