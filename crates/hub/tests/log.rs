@@ -195,6 +195,36 @@ mod tests {
             browser.get(path).await;
         }
 
+        // Another system calls LINE through the hub.
+        let system = json!({ "name": planted("system"), "url": "http://127.0.0.1:9/pl4nted" });
+        let made = hub.api().post(&format!("/accounts/{}/destinations", account.id), system).await;
+        let path = format!("/destinations/{}/proxy-key", text(&made.expect(201)["id"]));
+        let made = hub.api().post(&path, json!({ "scopes": ["read", "reply", "push"] })).await.expect(201);
+        let key = text(&made["key"]);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let messages = json!([{ "type": "text", "text": planted("proxied") }]);
+        for (bearer, path, body) in [
+            (format!("tlp_{PLANTED}"), "/v2/bot/info", Value::Null),
+            (key.clone(), "/v2/bot/profile/pl4nted?x=pl4nted", Value::Null),
+            (key.clone(), "/v2/bot/pl4nted", Value::Null),
+            (key.clone(), "/v2/bot/message/reply", json!({ "replyToken": PLANTED, "messages": messages })),
+            (
+                key.clone(),
+                "/v2/bot/message/push",
+                json!({ "to": format!("U{}", "0".repeat(32)), "messages": messages }),
+            ),
+            (
+                key.clone(),
+                "/v2/bot/message/push",
+                json!({ "to": PLANTED, "messages": [{ "type": PLANTED }] }),
+            ),
+        ] {
+            let method = if body.is_null() { reqwest::Method::GET } else { reqwest::Method::POST };
+            let url = hub.url.join(path).unwrap();
+            http.request(method, url).bearer_auth(bearer).json(&body).send().await.unwrap();
+        }
+        secrets.push(("a proxy key", key));
+
         // A table is gone in the midst of it all, and the journal is away.
         let exec = async |text: &'static str| {
             let mut tx = hub.hub().db.begin().await.unwrap();

@@ -9,7 +9,7 @@ const SLICES: [&str; 8] = ["team", "alerts", "accounts", "ingress", "contacts", 
 const ENGINES: [&str; 10] =
     ["db", "journal", "jobs", "live", "secrets", "web", "webhooks", "blobs", "guard", "mail"];
 /// Parts of slices that have a file of words of their own.
-const AREAS: [&str; 5] = ["keys", "login", "doctor", "guide", "plan"];
+const AREAS: [&str; 6] = ["keys", "login", "doctor", "guide", "plan", "proxy"];
 /// Engine files that do know a slice: where a person or a program comes in, `team` says who it is.
 const ENGINE_EXCEPTIONS: [(&str, &str); 5] = [
     ("web/api.rs", "team"),

@@ -179,7 +179,7 @@ async fn reach(hub: &Hub, key: &Key, body: &Value) -> Result<i64> {
         }
     }
     let told: Value = serde_json::from_slice(&read).unwrap_or_default();
-    told["targetedReaches"].as_i64().ok_or_else(|| {
+    told.get("targetedReaches").and_then(Value::as_i64).ok_or_else(|| {
         No::forbidden(
             "the proxy key has a monthly limit, and LINE does not tell how many friends this would reach; give              limit.max, or take the limit off the key",
         )

@@ -14,6 +14,7 @@ pub mod api;
 mod bulk;
 mod limits;
 mod model;
+pub mod pages;
 mod pass;
 mod repo;
 mod routes;

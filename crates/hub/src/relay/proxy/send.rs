@@ -167,9 +167,10 @@ async fn by_token(
     let Some(end) = outbox::wait(hub, &posted.send, WAIT).await? else { return Err(open()) };
     let is_dead = end.state == State::Failed
         && match &end.refusal {
-            Some((400, body)) => {
-                body["message"].as_str().is_some_and(|text| text.eq_ignore_ascii_case("invalid reply token"))
-            }
+            Some((400, body)) => body
+                .get("message")
+                .and_then(Value::as_str)
+                .is_some_and(|text| text.eq_ignore_ascii_case("invalid reply token")),
             Some(_) => false,
             None => end.fault == Some(Fault::PaidSendRefused),
         };

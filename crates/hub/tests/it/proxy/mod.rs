@@ -1,6 +1,7 @@
 //! The way back: programs written for LINE call the hub in LINE's place.
 
 mod bots;
+mod bulk;
 mod keys;
 mod reads;
 mod sends;
@@ -62,6 +63,11 @@ fn fits(method: &str, path: &str, said: &Said) {
 }
 
 impl Line {
+    pub(crate) fn new(hub: &TestHub, key: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, origin: hub.url.as_str().trim_end_matches('/').to_owned(), key: key.to_owned() }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.origin)).bearer_auth(&self.key)
     }
@@ -142,9 +148,7 @@ impl Shop {
     }
 
     pub(crate) fn line_by(&self, key: &str) -> Line {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let origin = self.hub.url.as_str().trim_end_matches('/').to_owned();
-        Line { http, origin, key: key.to_owned() }
+        Line::new(&self.hub, key)
     }
 
     /// The friend writes, and the destination gets the event's reply token.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::json;
-use testkit::Engine;
+use serde_json::{Value, json};
+use testkit::{Engine, Receiver, TestHub};
 
-use super::Shop;
+use super::{Line, Shop};
 
 // S1-33
 #[rstest]
@@ -198,8 +198,62 @@ async fn somebody_whom_the_hub_has_not_met_is_written_to_as_at_line(#[case] engi
     shop.hub.close().await;
 }
 
-fn find_user_id(users: &serde_json::Value, name: &str) -> String {
+fn find_user_id(users: &Value, name: &str) -> String {
     let items = users["items"].as_array().unwrap();
     let user = items.iter().find(|user| user["displayName"] == name).unwrap();
     user["userId"].as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+}
+
+// As after a kill: what was queued is on disk, its caller is gone, and nobody has sent it yet.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_push_whose_caller_is_gone_is_sent_once_and_a_repeat_learns_of_it(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let (account, friend) = hub.account_with_friend().await;
+    hub.settle().await;
+    let receiver = Receiver::start().await;
+    let body = json!({ "name": "CRM", "url": receiver.url });
+    let made = hub.api().post(&format!("/accounts/{}/destinations", account.id), body).await.expect(201);
+    let path = format!("/destinations/{}/proxy-key", made["id"].as_str().unwrap());
+    let key = hub.api().post(&path, json!({ "scopes": ["push"], "monthly_paid_limit": 5 })).await.expect(201);
+    let line = Line::new(&hub, key["key"].as_str().unwrap());
+    let contacts = hub.api().get(&format!("/contacts?account_id={}", account.id)).await.expect(200);
+    let body = json!({ "to": contacts["items"][0]["external_id"],
+        "messages": [{ "type": "text", "text": "once" }] });
+    let call = |line: &Line| {
+        let request = line.request(Method::POST, "/v2/bot/message/push");
+        request.header("x-line-retry-key", "123e4567-e89b-12d3-a456-426614174002").json(&body)
+    };
+    let first = tokio::spawn(call(&line).send());
+    let queued = async || {
+        let shown = hub.api().get(&path).await.expect(200);
+        shown["paid_this_month"] == 1
+    };
+    while !queued().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    first.abort();
+    hub.settle().await;
+    let again = line.call(call(&line)).await;
+    assert_eq!(again.expect(409)["sentMessages"].as_array().unwrap().len(), 1);
+    hub.settle().await;
+    assert_eq!(friend.texts_received(&account).await, ["once"]);
+    hub.close().await;
+}
+
+#[tokio::test]
+async fn what_line_does_not_answer_is_500_and_goes_on() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let line = shop.line(json!({})).await;
+    let token = shop.token("hello").await;
+    // LINE works, then breaks the connection; the hub asks again, and LINE calls the token used (GOTCHAS B3).
+    let fault = json!({ "on": "api", "path": "/v2/bot/message/reply", "kind": "lose_answer", "times": 1 });
+    shop.hub.control.post("/faults", fault).await;
+    let said = line.reply(&token, "hi").await;
+    assert!(said.status == 500 && said.reason().contains("most likely delivered"), "{said:?}");
+    assert_eq!(line.reply(&token, "hi").await.status, 400, "the token was used");
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["hi"]);
+    shop.hub.close().await;
 }
