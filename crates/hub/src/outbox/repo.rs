@@ -130,11 +130,12 @@ statements! {
         AND t.claimed_by IS NULL AND t.usable_until > $2 ORDER BY t.event_at DESC, t.position DESC LIMIT 1" };
     END = { "SELECT state, via, error_code, error_detail, presumed, line_request_id, line_answer FROM sends WHERE id = $1" };
     END_MESSAGES = { "SELECT line_message_id, quote_token FROM deliveries WHERE send_id = $1 ORDER BY place" };
-    TOKEN_KNOWN = { "SELECT conversation_id, usable_until, claimed_by FROM reply_tokens
+    TOKEN_KNOWN = { "SELECT conversation_id, usable_until, claimed_by, owner FROM reply_tokens
         WHERE tenant_id = $1 AND account_id = $2 AND token = $3" };
     WITHDRAW = { "UPDATE sends SET state = 'failed', settled_at = $2, error_code = 'line_unavailable',
         error_detail = 'its turn did not come in time' WHERE id = $1 AND state = 'queued' AND attempts = 0" };
-    TOKEN_GIVE_BACK = { "UPDATE reply_tokens SET claimed_by = NULL WHERE claimed_by = $1" };
+    TOKEN_GIVE_BACK = { "UPDATE reply_tokens SET claimed_by = NULL WHERE claimed_by = $1 AND (account_id, token) IN
+        (SELECT s.account_id, s.reply_token FROM sends AS s WHERE s.id = $1)" };
     PAID = { "SELECT (SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.max_cost)), 0) AS BIGINT) FROM sends AS s
             WHERE s.tenant_id = $1 AND s.actor = $2 AND s.origin = 'proxy' AND s.created_at >= $3 AND s.allow_paid = $4
             AND s.state <> 'failed' AND (s.via IS NULL OR s.via = 'push'))
@@ -643,13 +644,13 @@ pub(super) async fn known_token(
     account: &AccountId,
     token: &str,
 ) -> DbResult<Option<KnownToken>> {
-    type Row = (ConversationId, Timestamp, Option<String>);
+    type Row = (ConversationId, Timestamp, Option<String>, String);
     let row: Option<Row> = db.opt(&TOKEN_KNOWN, args![tenant, account, token]).await?;
-    Ok(row.map(|(conversation, usable_until, claimed_by)| KnownToken {
+    Ok(row.map(|(conversation, usable_until, claimed_by, owner)| KnownToken {
         conversation,
         usable_until,
         is_claimed: claimed_by.is_some(),
-        owner: String::new(),
+        owner,
     }))
 }
 

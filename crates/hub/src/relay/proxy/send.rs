@@ -93,7 +93,7 @@ pub(super) fn units(body: &Value) -> Result<Vec<String>> {
 
 async fn reply(hub: &Hub, key: &Key, body: &Value) -> Result<Response> {
     let token = match body.get("replyToken") {
-        Some(Value::String(token)) if !token.is_empty() => token,
+        Some(Value::String(token)) if !token.is_empty() && !token.contains('\0') => token,
         _ => return Err(No::property("replyToken")),
     };
     let (messages, extras) = messages(hub, body)?;
@@ -101,7 +101,10 @@ async fn reply(hub: &Hub, key: &Key, body: &Value) -> Result<Response> {
         return Err(No::reply_token("no event of this account brought this token"));
     };
     let reason = match &known {
-        known if !known.owner.is_empty() && known.owner != key.destination.as_str() => {
+        known if known.owner.is_empty() => {
+            "replies to this event are the hub's: the account's settings say who answers"
+        }
+        known if known.owner != key.destination.as_str() => {
             "replies to this event belong to somebody else: the account's settings say who answers"
         }
         known if known.is_claimed => "it was used before, or another system was faster",

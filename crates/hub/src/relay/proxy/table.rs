@@ -245,7 +245,8 @@ fn matches<'a>(template: &str, path: &'a str) -> Option<Values<'a>> {
             (None, None) => return Some(values),
             (Some(word), Some(segment)) if word.starts_with('{') => {
                 let value = percent_decode_str(segment).decode_utf8().ok()?;
-                if value.is_empty() {
+                // U+0000 is in nothing that is stored, and PostgreSQL refuses to look for it.
+                if value.is_empty() || value.contains('\0') {
                     return None;
                 }
                 values.push(value);
@@ -270,9 +271,14 @@ mod tests {
         assert_eq!(id("GET", "/v2/bot/richmenu/richmenu-1"), Some("getRichMenu"));
         assert_eq!(id("POST", "/v2/bot/message/push"), Some("pushMessage"));
         assert_eq!(id("GET", "/v2/bot/message/push"), None);
-        for odd in
-            ["/v2/bot/profile/", "/v2/bot/profile", "/v2/bot/profile/U1/", "//v2/bot/info", "/v2/bot/Info"]
-        {
+        for odd in [
+            "/v2/bot/profile/",
+            "/v2/bot/profile",
+            "/v2/bot/profile/U1/",
+            "/v2/bot/profile/U%00",
+            "//v2/bot/info",
+            "/v2/bot/Info",
+        ] {
             assert_eq!(id("GET", odd), None, "{odd}");
         }
         let (_, values) = find("GET", "/v2/bot/group/C%2F1/member/U1").unwrap();

@@ -135,7 +135,7 @@ fn filled(template: &str, json: &Value) -> String {
     let mut text = parts.next().unwrap().to_owned();
     for part in parts {
         let (place, rest) = part.split_once(" }}").unwrap();
-        let pointer = place.replace('.', "/").replace('[', "/").replace(']', "");
+        let pointer = place.replace(['.', '['], "/").replace(']', "");
         text.push_str(json.pointer(&pointer).and_then(Value::as_str).unwrap());
         text.push_str(rest);
     }

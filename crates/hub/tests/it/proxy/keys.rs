@@ -130,3 +130,29 @@ async fn another_tenant_sees_and_changes_nothing_of_a_key(#[case] engine: Engine
     line.get("/v2/bot/info").await.expect(200);
     shop.hub.close().await;
 }
+
+#[tokio::test]
+async fn an_owner_makes_and_revokes_a_key_on_its_page() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let owner = shop.hub.owner().await;
+    let page = format!("/settings/accounts/{}/relay/{}/key", shop.account.id, shop.id);
+    let empty = owner.get(&page).await;
+    assert!(empty.status == 200 && empty.body.contains("value=\"reply\" checked"), "{}", empty.body);
+    let refused = owner.submit(&page, &page, &[("scopes", "read"), ("monthly_paid_limit", "x")]).await;
+    assert!(refused.status == 422 && refused.body.contains("aria-invalid"), "{}", refused.body);
+    let refused = owner.submit(&page, &page, &[("reply_as_push", "1")]).await;
+    assert_eq!(refused.status, 422);
+    let made = owner.submit(&page, &page, &[("scopes", "read"), ("monthly_paid_limit", "5")]).await;
+    let (_, rest) = made.body.split_once("id=\"proxy-fresh-text\"").unwrap();
+    let plain = rest.split_once('>').unwrap().1.split('<').next().unwrap().to_owned();
+    let line = shop.line_by(&plain);
+    line.get("/v2/bot/info").await.expect(200);
+    let shown = owner.get(&page).await;
+    assert!(!shown.body.contains(&plain) && shown.body.contains("value=\"5\""), "{}", shown.body);
+    let agent = shop.hub.agent("agent@test.example", &[&shop.account.id]).await;
+    assert_eq!(agent.get(&page).await.status, 403);
+    let revoked = owner.submit(&page, &format!("{page}/revoke"), &[]).await;
+    assert_eq!(revoked.status, 303);
+    line.get("/v2/bot/info").await.expect(401);
+    shop.hub.close().await;
+}

@@ -125,7 +125,7 @@ impl Shop {
     /// Replies belong to a destination from now on.
     pub(crate) async fn owns_replies(&self, id: &str) {
         let path = format!("/accounts/{}", self.account.id);
-        self.hub.api().patch(&path, json!({ "reply_owner": id })).await;
+        self.hub.api().patch(&path, json!({ "reply_owner": id })).await.expect(200);
     }
 
     /// Another destination of the account.

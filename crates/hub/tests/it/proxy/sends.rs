@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Engine, Receiver, TestHub};
 
 use super::{Line, Shop};
@@ -48,8 +48,11 @@ async fn a_reply_by_its_token_arrives_and_stands_in_the_inbox_under_the_systems_
 async fn a_reply_token_is_used_once_and_by_its_owner(#[case] engine: Engine) {
     let Some(shop) = Shop::open(engine).await else { return };
     let other = shop.another(json!({})).await;
-    let (owner, _stranger) = (shop.line(json!({})).await, shop.line_of(&other, json!({})).await);
+    let (owner, stranger) = (shop.line(json!({})).await, shop.line_of(&other, json!({})).await);
     let token = shop.token("first").await;
+    let refused = stranger.reply(&token, "mine").await;
+    assert!(refused.reason().contains("belong to somebody else"), "{refused:?}");
+    assert_eq!(refused.expect(400)["message"], "Invalid reply token");
     // Two calls of the owner race: one is sent.
     let (one, two) = tokio::join!(owner.reply(&token, "a"), owner.reply(&token, "b"));
     let mut statuses = [one.status, two.status];
@@ -59,6 +62,12 @@ async fn a_reply_token_is_used_once_and_by_its_owner(#[case] engine: Engine) {
     let unknown = owner.reply("ffffffffffffffffffffffffffffff00", "x").await;
     assert!(unknown.reason().contains("no event"), "{unknown:?}");
     assert_eq!(unknown.status, 400);
+    // What is the hub's is nobody else's.
+    shop.owns_replies("hub").await;
+    let token = shop.token("the hub's").await;
+    let refused = owner.reply(&token, "mine").await;
+    assert!(refused.status == 400 && refused.reason().contains("are the hub's"), "{refused:?}");
+    shop.owns_replies(&shop.id).await;
     // What is wrong with the message is LINE's own refusal, and the token stays good.
     let token = shop.token("second").await;
     let long = owner.reply(&token, &"x".repeat(5_001)).await.expect(400);
@@ -189,19 +198,11 @@ async fn somebody_whom_the_hub_has_not_met_is_written_to_as_at_line(#[case] engi
     shop.hub.control.patch(&of, json!({ "useWebhook": false })).await;
     let before = shop.hub.line_user("Lan").await;
     before.follows(&shop.account).await;
-    let user = shop.hub.control.get("/users").await;
-    let id = find_user_id(&user, "Lan");
-    line.push(&id, "welcome back").await.expect(200);
+    line.push(&before.id, "welcome back").await.expect(200);
     assert_eq!(before.texts_received(&shop.account).await, ["welcome back"]);
     let all = shop.hub.api().get(&format!("/conversations?account_id={}", shop.account.id)).await.expect(200);
     assert_eq!(all["items"].as_array().unwrap().len(), 2);
     shop.hub.close().await;
-}
-
-fn find_user_id(users: &Value, name: &str) -> String {
-    let items = users["items"].as_array().unwrap();
-    let user = items.iter().find(|user| user["displayName"] == name).unwrap();
-    user["userId"].as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
 }
 
 // As after a kill: what was queued is on disk, its caller is gone, and nobody has sent it yet.

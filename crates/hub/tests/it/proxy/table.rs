@@ -32,6 +32,8 @@ What differs from LINE, and why:
 - A person, chat or message is *known* to a destination when the account has met it and the destination's filter passes it: share and tags for a person, the kind of source for a
   chat, all of these for a message. Whether that very event was delivered is not looked at. Others are 404.
 - A retry key counts for 24 hours and for its destination alone; a send that failed leaves it free.
+- Multicasts, broadcasts and narrowcasts belong to no conversation and do not stand in the inbox; `GET /usage` counts them by kind. What LINE alone can price is, with a
+  monthly limit, counted as `limit.max`, else as all friends whom LINE counted yesterday; where LINE does not tell, it is refused. Without a limit its cost is not counted here.
 - 100 calls a second for each key, 200 at once; then 429. Bodies up to 2 MB, 10 MB on the data paths.
 ";
 
