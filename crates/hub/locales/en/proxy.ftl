@@ -1,5 +1,4 @@
 proxy-title = Key to LINE
-proxy-open = Key to LINE
 proxy-intro = With this key { $name } calls LINE’s Messaging API through Trunkline. It is used like LINE’s own: this address as base URL, the key as channel access token. What is sent with it stands in the inbox under this name.
 proxy-fresh = New key
 proxy-fresh-detail = Copy it now. It is shown this once and cannot be read again.
@@ -36,3 +35,9 @@ proxy-toast-revoked = Key revoked
 proxy-error-scopes-required = Choose at least one.
 proxy-error-monthly-paid-limit-invalid = Give a whole number from 0 on, or nothing.
 proxy-error-reply-as-push-needs-push = Allow “Push” as well.
+audit-proxy-key-created = Made a key to LINE
+audit-proxy-key-revoked = Revoked a key to LINE
+audit-proxy-changed = Another system changed something at LINE
+audit-detail-monthly-paid-limit = paid messages a month
+audit-detail-reply-as-push = late replies as pushes
+audit-detail-operation = call

@@ -1,5 +1,4 @@
 proxy-title = LINE 用プロキシキー
-proxy-open = LINE 用プロキシキー
 proxy-intro = { $name } はこのキーで、Trunkline を通して LINE の Messaging API を呼び出します。使い方は LINE と同じです。ベース URL をこのアドレスに、チャネルアクセストークンをこのキーに替えてください。送ったメッセージはこの名前で受信箱に表示されます。
 proxy-fresh = 新しいキー
 proxy-fresh-detail = 今コピーしてください。表示されるのは一度だけで、あとから確認できません。
@@ -36,3 +35,9 @@ proxy-toast-revoked = キーを取り消しました
 proxy-error-scopes-required = 少なくとも一つ選んでください。
 proxy-error-monthly-paid-limit-invalid = 0 以上の整数を入れるか、空欄にしてください。
 proxy-error-reply-as-push-needs-push = 「プッシュ」も許可してください。
+audit-proxy-key-created = LINE 用プロキシキーを作成
+audit-proxy-key-revoked = LINE 用プロキシキーを取り消し
+audit-proxy-changed = 別のシステムが LINE の設定を変更
+audit-detail-monthly-paid-limit = 有料メッセージの月間上限
+audit-detail-reply-as-push = 間に合わない返信をプッシュで送る
+audit-detail-operation = 呼び出し

@@ -1,5 +1,4 @@
 proxy-title = คีย์สำหรับ LINE
-proxy-open = คีย์สำหรับ LINE
 proxy-intro = { $name } ใช้คีย์นี้เรียก Messaging API ของ LINE ผ่าน Trunkline วิธีใช้เหมือนของ LINE: ใช้ที่อยู่นี้เป็น Base URL และใช้คีย์นี้แทน channel access token ข้อความที่ส่งจะอยู่ในกล่องข้อความในชื่อนี้
 proxy-fresh = คีย์ใหม่
 proxy-fresh-detail = คัดลอกตอนนี้ คีย์จะแสดงเพียงครั้งเดียวและดูอีกไม่ได้
@@ -36,3 +35,9 @@ proxy-toast-revoked = เพิกถอนคีย์แล้ว
 proxy-error-scopes-required = เลือกอย่างน้อยหนึ่งอย่าง
 proxy-error-monthly-paid-limit-invalid = ใส่จำนวนเต็มตั้งแต่ 0 หรือเว้นว่างไว้
 proxy-error-reply-as-push-needs-push = อนุญาต “พุช” ด้วย
+audit-proxy-key-created = สร้างคีย์สำหรับ LINE
+audit-proxy-key-revoked = เพิกถอนคีย์สำหรับ LINE
+audit-proxy-changed = ระบบอื่นเปลี่ยนการตั้งค่าที่ LINE
+audit-detail-monthly-paid-limit = ข้อความที่เสียเงินสูงสุดต่อเดือน
+audit-detail-reply-as-push = ส่งคำตอบที่ช้าเป็นพุช
+audit-detail-operation = การเรียก

@@ -1,5 +1,4 @@
 proxy-title = LINE 代理金鑰
-proxy-open = LINE 代理金鑰
 proxy-intro = { $name } 用這把金鑰，透過 Trunkline 呼叫 LINE 的 Messaging API。用法和 LINE 一樣：把 Base URL 改成這個位址，把金鑰當成 Channel access token。用它傳的訊息會以這個名稱出現在收件匣。
 proxy-fresh = 新的金鑰
 proxy-fresh-detail = 請現在複製。金鑰只顯示這一次，之後無法再查看。
@@ -36,3 +35,9 @@ proxy-toast-revoked = 金鑰已撤銷
 proxy-error-scopes-required = 請至少選一項。
 proxy-error-monthly-paid-limit-invalid = 請填 0 以上的整數，或留空。
 proxy-error-reply-as-push-needs-push = 請同時允許「推播」。
+audit-proxy-key-created = 產生 LINE 代理金鑰
+audit-proxy-key-revoked = 撤銷 LINE 代理金鑰
+audit-proxy-changed = 其他系統更改了 LINE 上的設定
+audit-detail-monthly-paid-limit = 每月付費訊息上限
+audit-detail-reply-as-push = 來不及的回覆改用推播
+audit-detail-operation = 呼叫
