@@ -57,12 +57,12 @@ export async function startDemo() {
   const { said, stop } = await launch(
     ['demo', '--listen', '127.0.0.1:0', '--sandbox-listen', '127.0.0.1:0', '--log', 'warn'],
     (line) => {
-      const found = /^\s*(Inbox|Phone)\s+(http:\S+)/.exec(line);
+      const found = /^\s*(Inbox|Phone|Systems)\s+(http:\S+)/.exec(line);
       if (found) links[found[1].toLowerCase()] = found[2];
-      return links.inbox && links.phone;
+      return links.inbox && links.phone && links.systems;
     },
   );
-  return { inbox: links.inbox, phone: links.phone, sandbox: new URL(links.phone).origin, hub: new URL(links.inbox).origin, said, stop };
+  return { ...links, sandbox: new URL(links.phone).origin, hub: new URL(links.inbox).origin, said, stop };
 }
 
 /** Starts `trunkline sandbox` on a free port, in memory; with SANDBOX set, the one at that address is used and emptied. */

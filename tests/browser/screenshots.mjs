@@ -65,6 +65,46 @@ try {
       }
     }
   }
+  // The relay: its list, the form with a mistake, a system that fails, an attempt, a time to be sent again, what was put aside.
+  const relay = async (size, language, locale, colorScheme) => {
+    const isMobile = size === 'phone';
+    const options = { storageState, viewport: SIZES[size], locale, colorScheme, isMobile, hasTouch: isMobile };
+    const window_ = await openWindow(browser, trouble, options);
+    const page = await window_.newPage();
+    const picture = async (name) => {
+      await settle(page);
+      await page.evaluate(() => window.scrollTo(0, 0));
+      await page.screenshot({ path: join(folder, `relay-${name}-${size}-${colorScheme}-${language}.png`), fullPage: true });
+    };
+    await page.goto(`${demo.hub}/settings/accounts`);
+    const account = await page.locator('a.account-link').first().getAttribute('href');
+    await page.goto(`${demo.hub}${account}/relay`);
+    await picture('1-list');
+    await page.goto(`${demo.hub}${account}/relay/new`);
+    await page.locator('#f-name').fill('ERP');
+    await page.locator('#f-url').fill('https://erp.example:25/line');
+    for (const more of await page.locator('.relay-more > summary').all()) await more.click();
+    await page.locator('.relay-form button[type=submit]').click();
+    await page.locator('#f-url-error').waitFor();
+    await picture('2-form-wrong');
+    await page.goto(`${demo.hub}${account}/relay`);
+    const failing = await page.locator('.relay-row-link').nth(1).getAttribute('href');
+    await page.goto(`${demo.hub}${failing}`);
+    await page.locator('.page-actions button.primary').click();
+    await page.locator('.relay-tried').waitFor();
+    await picture('3-show');
+    await page.locator('.relay-attempt-link').first().click();
+    await picture('4-attempt');
+    await page.goto(`${demo.hub}${failing}/replay?since=2020-01-01T00:00&until=2099-01-01T00:00`);
+    await picture('5-replay');
+    await page.goto(`${demo.hub}${failing}/parked`);
+    await picture('6-parked');
+    await window_.close();
+  };
+  await relay('desktop', 'zh-Hant', 'zh-TW', 'light');
+  await relay('desktop', 'ja', 'ja-JP', 'dark');
+  await relay('phone', 'zh-Hant', 'zh-TW', 'dark');
+  await relay('phone', 'ja', 'ja-JP', 'light');
   // The set-up, stage by stage; each window walks it with a channel of its own.
   const line = async (path, body, method = 'POST') => {
     const headers = { 'content-type': 'application/json' };

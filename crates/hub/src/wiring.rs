@@ -30,6 +30,7 @@ fn pages() -> Router<Hub> {
         .merge(crate::contacts::pages::routes())
         .merge(crate::inbox::pages::routes())
         .merge(crate::inbox::attachments::routes())
+        .merge(crate::relay::pages::routes())
         .merge(crate::relay::proxy::pages::routes())
 }
 

@@ -86,7 +86,11 @@
 
   // A page that nobody looks at asks for nothing; what it missed comes with the next look.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.detail.elt.hasAttribute("data-rests-hidden")) event.preventDefault();
+    const { elt } = event.detail;
+    if (document.hidden && elt.hasAttribute("data-rests-hidden")) event.preventDefault();
+    // Nor is a part exchanged under the hands of somebody who has ticked, opened or focused something in it.
+    const isBusy = () => elt.querySelector("input:checked, details[open], dialog[open], :focus-visible") !== null;
+    if (elt.hasAttribute("data-rests-busy") && isBusy()) event.preventDefault();
   });
 
   // --- Times --------------------------------------------------------------------------------------------------------

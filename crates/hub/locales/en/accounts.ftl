@@ -100,6 +100,7 @@ accounts-toast-disconnected = The account is disconnected.
 accounts-tabs = Pages of this account
 accounts-tab-overview = Overview
 accounts-tab-answers = Answers
+accounts-tab-relay = Relay
 accounts-tab-doctor = Health check
 accounts-tab-login-test = Login test
 accounts-tab-help = Help

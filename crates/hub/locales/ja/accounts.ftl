@@ -100,6 +100,7 @@ accounts-toast-disconnected = アカウントの連携を解除しました。
 accounts-tabs = このアカウントのページ
 accounts-tab-overview = 概要
 accounts-tab-answers = 応答
+accounts-tab-relay = 転送
 accounts-tab-doctor = 接続チェック
 accounts-tab-login-test = ログインテスト
 accounts-tab-help = トラブル解決

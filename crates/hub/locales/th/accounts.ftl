@@ -100,6 +100,7 @@ accounts-toast-disconnected = ยกเลิกการเชื่อมต�
 accounts-tabs = หน้าของบัญชีนี้
 accounts-tab-overview = ภาพรวม
 accounts-tab-answers = การตอบกลับ
+accounts-tab-relay = ส่งต่ออีเวนต์
 accounts-tab-doctor = ตรวจสอบการเชื่อมต่อ
 accounts-tab-login-test = ทดสอบการเข้าสู่ระบบ
 accounts-tab-help = แก้ปัญหา

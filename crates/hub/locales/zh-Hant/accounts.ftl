@@ -100,6 +100,7 @@ accounts-toast-disconnected = 官方帳號已解除串接。
 accounts-tabs = 此帳號的頁面
 accounts-tab-overview = 總覽
 accounts-tab-answers = 回應
+accounts-tab-relay = 轉拋
 accounts-tab-doctor = 連線檢查
 accounts-tab-login-test = 登入測試
 accounts-tab-help = 疑難排解

@@ -41,6 +41,7 @@ pub use memory::{Accounts, Connected, Counted, Seen};
 pub(crate) use repo::STATEMENTS;
 pub(crate) use settings::repo::STATEMENTS as SETTINGS_STATEMENTS;
 
+pub(crate) use pages::{AccountHead, Tab};
 pub use pages::{SWITCHER, chosen, routes};
 
 pub use model::{

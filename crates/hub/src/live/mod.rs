@@ -33,7 +33,8 @@ pub(crate) use repo::STATEMENTS;
 pub const STREAMS_PER_USER: usize = 20;
 
 /// The kinds of notices. One that is not listed here is not heard.
-pub const KINDS: &[&str] = &["message", "conversation", "delivery", "contact", "writing", "grants", "alert"];
+pub const KINDS: &[&str] =
+    &["message", "conversation", "delivery", "contact", "writing", "grants", "alert", "destination"];
 /// What an agent may see has changed: never sent to a browser, but read again.
 pub const GRANTS: &str = "grants";
 

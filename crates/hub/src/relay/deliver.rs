@@ -14,7 +14,7 @@ use crate::ingress;
 use crate::text::cut;
 
 /// LINE's own (PLATFORM 15): what stands behind a filter for LINE's sender lets the relay through.
-const USER_AGENT: &str = "LineBotWebhook/2.0";
+pub(super) const USER_AGENT: &str = "LineBotWebhook/2.0";
 /// LINE's header of the signature.
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-line-signature");
 /// The unit, the same at every attempt.

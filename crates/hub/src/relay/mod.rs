@@ -11,22 +11,26 @@
 //!
 //! The data path, downhill: `feed` reads the journal once for all destinations, `unit` is what one destination gets of a
 //! request, `flow` says whose turn it is, `attempt` signs and `deliver` calls, `model` reads the answer, `runner` binds
-//! them, `writes` moves the cursor; `watch` starts the runners of this node, `expire` lists what the journal has lost.
+//! them, `writes` moves the cursor; `watch` starts the runners of this node, `expire` lists what the journal has lost. For people: `day`
+//! counts, `shown` opens an attempt, `pages` draws.
 
 pub mod api;
 mod attempt;
 pub mod cleanup;
+pub mod day;
 mod deliver;
 mod expire;
 mod feed;
 mod flow;
 mod model;
 pub mod naive;
+pub mod pages;
 pub mod proxy;
 pub mod replay;
 mod repo;
 mod runner;
 pub mod service;
+pub mod shown;
 mod unit;
 mod watch;
 pub mod wishes;

@@ -27,6 +27,22 @@ pub enum Replay {
     Between(Timestamp, Timestamp),
 }
 
+/// How many requests a replay would send again.
+///
+/// # Errors
+/// As those of [`replay`].
+pub async fn count(hub: &Hub, scope: &Scope, id: &DestinationId, what: &Replay) -> AppResult<usize> {
+    let destination = get(hub, scope, id).await?;
+    Ok(units(hub, &destination, what).await?.len())
+}
+
+async fn units(hub: &Hub, destination: &Destination, what: &Replay) -> AppResult<Vec<Again>> {
+    match what {
+        Replay::Events(ids) => named(hub, destination, ids).await,
+        Replay::Between(since, until) => between(hub, destination, *since, *until).await,
+    }
+}
+
 /// Sends events again to one destination; gives how many requests that are. Each keeps its order among those of its chats.
 ///
 /// # Errors
@@ -39,10 +55,7 @@ pub async fn replay(
     what: Replay,
 ) -> AppResult<usize> {
     let destination = get(hub, scope, id).await?;
-    let units = match &what {
-        Replay::Events(ids) => named(hub, &destination, ids).await?,
-        Replay::Between(since, until) => between(hub, &destination, *since, *until).await?,
-    };
+    let units = units(hub, &destination, &what).await?;
     let now = hub.now();
     for step in units.chunks(REPLAY_STEP) {
         let mut tx = hub.db.begin().await?;

@@ -69,9 +69,11 @@ statements! {
     DROP_UNIT = { "DELETE FROM relay_units WHERE destination_id = $1 AND id = $2" };
     PARKED = { "SELECT u.id, u.first_position, u.last_position, u.standing, u.attempts, u.received_at, u.failed_at,
             u.last_error FROM relay_units AS u
-        WHERE u.tenant_id = $1 AND u.destination_id = $2 AND u.standing <> 'retrying' ORDER BY u.first_position, u.id LIMIT $3" };
+        WHERE u.tenant_id = $1 AND u.destination_id = $2 AND u.standing <> 'retrying'
+        AND (u.first_position > $4 OR (u.first_position = $4 AND u.id > $5)) ORDER BY u.first_position, u.id LIMIT $3" };
     REVIVE = { "UPDATE relay_units SET standing = 'retrying', due_at = $3, attempts = 0, failed_at = NULL
-        WHERE tenant_id = $1 AND destination_id = $2 AND standing IN ('refused', 'expired')" };
+        WHERE tenant_id = $1 AND destination_id = $2 AND (standing IN ('refused', 'expired') AND $4 = ''
+            OR standing <> 'retrying' AND id = $4)" };
     SKIP = { "UPDATE relay_units SET standing = 'skipped' WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'" };
     BUMP = { "UPDATE destinations SET serial = serial + 1 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL" };
     LOG = { "INSERT INTO relay_attempts (id, tenant_id, destination_id, delivery, first_position, last_position, event_ids,
@@ -439,24 +441,24 @@ pub struct Parked {
     pub last_error: Option<String>,
 }
 
-/// The units that were put aside, the oldest first.
+/// The units that were put aside, the oldest first, above a place.
 pub(super) async fn parked(
     db: &Db,
-    tenant: &TenantId,
-    id: &DestinationId,
+    (tenant, id): (&TenantId, &DestinationId),
+    (position, unit): (i64, &str),
     limit: i64,
 ) -> DbResult<Vec<Parked>> {
-    db.all(&PARKED, args![tenant, id, limit]).await
+    db.all(&PARKED, args![tenant, id, limit, position, unit]).await
 }
 
-/// Lets what was refused or has expired be tried again; gives how many.
+/// Lets what was refused or has expired be tried again, or one unit, also where it was skipped; gives how many.
 pub(super) async fn revive(
     tx: &mut Tx,
-    tenant: &TenantId,
-    id: &DestinationId,
+    (tenant, id): (&TenantId, &DestinationId),
+    unit: Option<&DeliveryId>,
     at: Timestamp,
 ) -> DbResult<u64> {
-    tx.run(&REVIVE, args![tenant, id, at]).await
+    tx.run(&REVIVE, args![tenant, id, at, unit.map_or("", DeliveryId::as_str)]).await
 }
 
 /// Leaves out what waits for another try; gives how many.

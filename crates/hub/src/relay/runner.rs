@@ -588,6 +588,9 @@ impl Runner {
             self.unwritten.take_back(write.unwritten);
             return end;
         }
+        if write.unwritten.last.is_some() {
+            super::service::tell(&self.hub, &self.destination);
+        }
         (self.written, self.lease_until) = (write.position, write.lease_until);
         self.done = self.done.split_off(&(write.position + 1));
         Ok(())

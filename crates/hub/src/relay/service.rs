@@ -18,6 +18,7 @@ use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, AttemptId, DeliveryId, DestinationId};
 use crate::ingress;
 use crate::journal;
+use crate::live::Notice;
 use crate::scope::Scope;
 use crate::secrets::Secret;
 use crate::team::Actor;
@@ -202,14 +203,33 @@ pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Mad
     Ok(deliver::call(hub, call).await)
 }
 
-/// Lets everything go again that was refused or has expired; gives how many units that are.
+/// Lets everything go again that was refused or has expired, or the named units, also skipped ones; gives how many that are.
 ///
 /// # Errors
-/// 404 when there is no such destination.
-pub async fn retry_parked(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<u64> {
+/// 404 when there is no such destination; 422 naming a unit that was not put aside.
+pub async fn retry_parked(
+    hub: &Hub,
+    (scope, actor): (&Scope, &Actor),
+    id: &DestinationId,
+    only: Option<&[DeliveryId]>,
+) -> AppResult<u64> {
     let destination = get(hub, scope, id).await?;
+    let (whose, now) = ((&destination.tenant, id), hub.now());
     let mut tx = hub.db.begin().await?;
-    let count = repo::revive(&mut tx, &destination.tenant, id, hub.now()).await?;
+    let mut count = 0;
+    match only {
+        None => count = repo::revive(&mut tx, whose, None, now).await?,
+        Some(units) => {
+            for (place, unit) in units.iter().enumerate() {
+                if repo::revive(&mut tx, whose, Some(unit), now).await? == 0 {
+                    let field = format!("delivery_ids[{place}]");
+                    let detail = "nothing of this name was put aside; it may have been tried again already";
+                    return Err(AppError::invalid_field(&field, "unknown", detail));
+                }
+                count += 1;
+            }
+        }
+    }
     finish(hub, tx, &destination, actor, "destination.retried", count).await
 }
 
@@ -297,12 +317,18 @@ pub async fn attempt(
     found.ok_or_else(|| AppError::not_found("attempt"))
 }
 
-/// What was put aside: refused, expired or skipped; the oldest first.
+/// One page of what was put aside (refused, expired or skipped), the oldest first, above a place.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn parked(hub: &Hub, destination: &Destination, limit: i64) -> DbResult<Vec<Parked>> {
-    repo::parked(&hub.db, &destination.tenant, &destination.id, limit).await
+pub async fn parked(
+    hub: &Hub,
+    destination: &Destination,
+    above: Option<(i64, String)>,
+    limit: i64,
+) -> DbResult<Vec<Parked>> {
+    let (position, unit) = above.unwrap_or((-1, String::new()));
+    repo::parked(&hub.db, (&destination.tenant, &destination.id), (position, &unit), limit).await
 }
 
 /// The attempts of the last day, in steps of five minutes; steps without one are left out.
@@ -329,6 +355,19 @@ pub async fn slowest(hub: &Hub) -> DbResult<Option<i64>> {
 /// The database does not answer.
 pub async fn listed(hub: &Hub) -> DbResult<i64> {
     Ok(repo::listed(&hub.db, hub.journal.epoch()).await?.unwrap_or(i64::MAX))
+}
+
+/// Tells those who look that something happened to a destination; at most once in two seconds, because a busy one does
+/// something all the time.
+pub(super) fn tell(hub: &Hub, destination: &Destination) {
+    let notice = Notice {
+        tenant: destination.tenant.clone(),
+        account: Some(destination.account.clone()),
+        kind: "destination",
+        id: destination.id.to_string(),
+        conversation: None,
+    };
+    hub.live.publish_seldom(notice, hub.now());
 }
 
 /// Opens a secret of a destination: its own, or that of the second signature, as the identity says.

@@ -128,6 +128,7 @@ words! {
     String => FluentValue::from;
     i64 => FluentValue::from;
     &i64 => |v: &i64| FluentValue::from(*v);
+    &&i64 => |v: &&i64| FluentValue::from(**v);
     u64 => FluentValue::from;
     &u64 => |v: &u64| FluentValue::from(*v);
     i32 => FluentValue::from;
@@ -136,6 +137,7 @@ words! {
     &u32 => |v: &u32| FluentValue::from(*v);
     usize => FluentValue::from;
     &usize => |v: &usize| FluentValue::from(*v);
+    &&usize => |v: &&usize| FluentValue::from(**v);
 }
 
 /// The words of `key` in a language, with `arguments` put in. A key that does not exist (a test looks for those) is

@@ -1,5 +1,6 @@
 //! What every template knows: the reader's language and theme, who they are, where they can go, and the words.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -290,6 +291,11 @@ impl Ui {
     /// A number as the reader writes it.
     pub fn number(&self, value: impl TryInto<i64>) -> String {
         number(value.try_into().unwrap_or(i64::MAX))
+    }
+
+    /// A count as the reader writes it, for templates, which pass fields by reference.
+    pub fn count(&self, value: impl Borrow<i64>) -> String {
+        number(*value.borrow())
     }
 
     /// A time or size in words.

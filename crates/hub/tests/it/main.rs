@@ -31,6 +31,8 @@ mod proxy;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod relay_pages;
+#[cfg(test)]
 mod replies;
 #[cfg(test)]
 mod schema;

@@ -1,10 +1,12 @@
-//! `trunkline demo`: a hub and a local LINE in one process, with a small tea shop and its friends in them.
+//! `trunkline demo`: a hub and a local LINE in one process, with a small tea shop and its friends in them, and two systems
+//! behind its relay.
 //!
 //! Nothing here goes around the doors: friends act through the sandbox's controls, their messages reach the hub as signed
 //! webhooks; the account is connected and the answers are given through the hub's API.
 
 mod picture;
 mod story;
+mod systems;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -48,29 +50,38 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
     }
     settings.line = LineHosts::sandbox(&line);
     settings.public_url = None;
+    // The systems behind the relay are programs of the demo, on loopback.
+    settings.allow_private_destinations = true;
+    let systems = systems::Systems::bind().await?;
+    let others = systems.origin.clone();
     let running = start::start(Parts::system(settings.config(listener.local_addr()?)?)).await?;
 
     let sandbox = Sandbox::new(line_sandbox::Config::default());
     let sandbox_stop = running.hub.stop.clone();
     let sandbox = tokio::spawn(sandbox.serve(sandbox_listener, sandbox_stop.cancelled_owned()));
 
+    let systems_stop = running.hub.stop.clone();
+    let systems = tokio::spawn(systems.serve(systems_stop.cancelled_owned()));
+
     let hub = running.hub.clone();
     let forgets = scratch.is_some();
     let ready = async move {
         say("Trunkline demo: setting up a tea shop …");
-        let links = set_up(&hub, &line).await.context("the demo could not be set up")?;
+        let links = set_up(&hub, &line, &others).await.context("the demo could not be set up")?;
         say(format!(
-            "\n  Inbox   {}\n          (signs this browser in, once; {EMAIL} is the owner)\n  Phone   {}\n          (a friend's phone; others at {})\n\n\
+            "\n  Inbox   {}\n          (signs this browser in, once; {EMAIL} is the owner)\n  Phone   {}\n          (a friend's phone; others at {})\n  Systems {}\n          (they stand behind the relay; tell them there how to answer)\n\n\
              Write on the phone, answer in the inbox. Ctrl+C ends the demo{}.",
             links.inbox,
             links.phone,
             line.as_str().trim_end_matches('/'),
+            others.as_str().trim_end_matches('/'),
             if forgets { " and forgets it" } else { "" }
         ));
         Ok(())
     };
     let code = lifecycle::serve_hub(running, listener, signal, ready).await?;
     sandbox.await.context("the sandbox panicked")?.context("the sandbox failed")?;
+    systems.await.context("the other systems panicked")??;
     // Only now: the hub wrote into it to the end.
     drop(scratch);
     Ok(code)
@@ -93,7 +104,7 @@ async fn person(hub: &Hub, tenant: &Tenant, email: &str, name: &str, role: Role)
     team::service::create_user(hub, &tenant.id, &user, &ACTOR).await.map_err(told)
 }
 
-async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
+async fn set_up(hub: &Hub, line: &Url, others: &Url) -> anyhow::Result<Links> {
     let tenant = match team::service::tenant_for(hub, None, false, &ACTOR).await {
         // The shop is in Taipei, wherever this machine is.
         Err(error) if error.code == "not_found" => {
@@ -113,7 +124,7 @@ async fn set_up(hub: &Hub, line: &Url) -> anyhow::Result<Links> {
     let (_, key) =
         team::service::create_api_key(hub, &tenant.id, KEY_NAME, &[], &ACTOR).await.map_err(told)?;
     let api = Client::api(&hub.config.public_url, key)?;
-    let phone = story::tell(&Client::sandbox(line)?, &api).await?;
+    let phone = story::tell(&Client::sandbox(line)?, &api, others).await?;
     let accounts = team::service::grantable_accounts(hub, &scope).await.map_err(told)?;
     let accounts: Vec<String> = accounts.into_iter().map(|(id, _)| id).collect();
     team::service::change_member(hub, &scope, &mei, Role::Agent, &accounts, &ACTOR).await.map_err(told)?;

@@ -6,8 +6,9 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use url::Url;
 
-use super::picture;
+use super::{picture, systems};
 use crate::http::{Client, items, text};
 
 pub(super) const SHOP: &str = "山嵐茶行";
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// friend's phone.
 ///
 /// A hub that knows the account from an earlier run keeps its own history: the phones are new then, and start empty.
-pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<String> {
+pub(super) async fn tell(sandbox: &Client, api: &Client, others: &Url) -> anyhow::Result<String> {
     // The same acts in the same order give the same ids in every run; so a kept hub meets the same account and people.
     let provider = text(&sandbox.post("/providers", json!({ "name": SHOP })).await?, "/providerId")?;
     let channel =
@@ -49,6 +50,7 @@ pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<Strin
         sandbox.patch(&settings, json!({ "webhookEndpoint": endpoint })).await?;
         sandbox.patch(&settings, console).await?;
         login(sandbox, api, (&provider, &channel), account).await?;
+        systems::relay_to(api, &text(account, "/id")?, others).await?;
         return Ok(phone);
     }
     sandbox.patch(&settings, console).await?;
@@ -57,6 +59,7 @@ pub(super) async fn tell(sandbox: &Client, api: &Client) -> anyhow::Result<Strin
     let connected = api.post("/accounts", connect).await?;
     let account = text(&connected, "/id")?;
     login(sandbox, api, (&provider, &channel), &connected).await?;
+    systems::relay_to(api, &account, others).await?;
 
     let tale = Tale { sandbox, api, channel: &channel, account: &account };
     for friend in &friends {

@@ -9,13 +9,15 @@ use crate::team::Viewer;
 
 /// A page of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::accounts) enum Tab {
+pub(crate) enum Tab {
     /// The three blocks of its settings.
     Overview,
     /// Who answers what.
     Answers,
     /// The checks.
     Doctor,
+    /// The other systems that get its events (the relay's pages).
+    Relay,
     /// A trial of LINE Login.
     LoginTest,
     /// Walks that find a fault.
@@ -23,12 +25,14 @@ pub(in crate::accounts) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 5] = [Self::Overview, Self::Answers, Self::Doctor, Self::LoginTest, Self::Help];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Answers, Self::Relay, Self::Doctor, Self::LoginTest, Self::Help];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Overview => "",
             Self::Answers => "/answers",
+            Self::Relay => "/relay",
             Self::Doctor => "/doctor",
             Self::LoginTest => "/login-test",
             Self::Help => "/help",
@@ -39,6 +43,7 @@ impl Tab {
         match self {
             Self::Overview => "accounts-tab-overview",
             Self::Answers => "accounts-tab-answers",
+            Self::Relay => "accounts-tab-relay",
             Self::Doctor => "accounts-tab-doctor",
             Self::LoginTest => "accounts-tab-login-test",
             Self::Help => "accounts-tab-help",
@@ -48,13 +53,13 @@ impl Tab {
 
 /// The field `head` of a page that extends `account_page.html`, whose block `part` is the page's own.
 #[derive(Debug, Clone)]
-pub(in crate::accounts) struct AccountHead {
+pub(crate) struct AccountHead {
     /// The account.
-    pub(in crate::accounts) account: Account,
+    pub(crate) account: Account,
     /// Which of its tabs the page belongs to.
-    pub(in crate::accounts) tab: Tab,
+    pub(crate) tab: Tab,
     /// Whether LINE still has another public address of the hub.
-    pub(in crate::accounts) has_moved: bool,
+    pub(crate) has_moved: bool,
 }
 
 impl AccountHead {
@@ -62,13 +67,13 @@ impl AccountHead {
     ///
     /// # Errors
     /// 404 when the reader may not see it.
-    pub(in crate::accounts) async fn load(hub: &Hub, viewer: &Viewer, id: &str, tab: Tab) -> AppResult<Self> {
+    pub(crate) async fn load(hub: &Hub, viewer: &Viewer, id: &str, tab: Tab) -> AppResult<Self> {
         let account = service::get(hub, &viewer.scope(), &parse(id)?).await?;
         Ok(Self { has_moved: account.has_moved(hub), account, tab })
     }
 
     /// Address, key of its name, and whether it is the current one, of each tab.
-    pub(in crate::accounts) fn tabs(&self) -> Vec<(String, &'static str, bool)> {
+    pub(crate) fn tabs(&self) -> Vec<(String, &'static str, bool)> {
         let page = address(self.account.id.as_str());
         let shown = |tab: &&Tab| {
             self.account.status != Status::Disconnected || matches!(tab, Tab::Overview | Tab::Answers)

@@ -13,7 +13,7 @@ mod switcher;
 
 pub use switcher::{SWITCHER, chosen};
 
-pub(in crate::accounts) use head::{AccountHead, Tab};
+pub(crate) use head::{AccountHead, Tab};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -88,7 +88,7 @@ pub(in crate::accounts) fn field_words(field: &str, code: &str) -> &'static str 
 
 impl Status {
     /// The key of its name.
-    pub(in crate::accounts) const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Connected => "accounts-status-connected",
             Self::Attention => "accounts-status-attention",
@@ -97,7 +97,7 @@ impl Status {
     }
 
     /// The kind of its badge.
-    pub(in crate::accounts) const fn badge(self) -> &'static str {
+    pub(crate) const fn badge(self) -> &'static str {
         match self {
             Self::Connected => "ok",
             Self::Attention => "warning",
@@ -132,7 +132,7 @@ impl Attention {
 
 impl Environment {
     /// The key of its name.
-    pub(in crate::accounts) const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Live => "accounts-environment-live",
             Self::Test => "accounts-environment-test",
@@ -185,7 +185,7 @@ impl Account {
     }
 
     /// Its page here.
-    pub(in crate::accounts) fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         address(self.id.as_str())
     }
 }

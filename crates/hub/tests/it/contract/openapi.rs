@@ -10,7 +10,7 @@ use super::*;
 
 /// The calls of this version: the contract's rows that are built, and beside them what people do on the pages and programs
 /// may do too: read one item, attach a picture, send again, process an event again.
-const CALLS: [(&str, &[&str]); 40] = [
+const CALLS: [(&str, &[&str]); 42] = [
     ("/me", &["get"]),
     ("/accounts", &["get", "post"]),
     ("/accounts/{id}", &["delete", "get", "patch"]),
@@ -37,6 +37,8 @@ const CALLS: [(&str, &[&str]); 40] = [
     ("/accounts/{id}/destinations", &["get", "post"]),
     ("/destinations/{id}", &["delete", "get", "patch"]),
     ("/destinations/{id}/deliveries", &["get"]),
+    ("/destinations/{id}/deliveries/{delivery_id}", &["get"]),
+    ("/destinations/{id}/parked", &["get"]),
     ("/destinations/{id}/proxy-key", &["delete", "get", "post"]),
     ("/destinations/{id}/replay", &["post"]),
     ("/destinations/{id}/retry", &["post"]),

@@ -1,4 +1,6 @@
-//! `/api/v1` of destinations.
+//! `/api/v1` of destinations; `deliveries` has what they were sent.
+
+mod deliveries;
 
 use axum::Json;
 use axum::extract::State;
@@ -8,29 +10,22 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Attempt;
+use super::day::Day;
 use super::model::{Answer, Destination, Filter, Last, NewSecrets, Signing, State as Fares};
-use super::replay::{self, Replay};
 use super::service;
 use super::wishes::Wishes;
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::error::AppError;
 use crate::ids::{AccountId, DestinationId};
-use crate::web::api::{
-    ApiResult, CanManage, CanRead, Ident, Input, Items, PageParams, Paged, Params, Problems,
-};
+use crate::web::api::{ApiResult, CanManage, CanRead, Ident, Input, Items, Problems};
 
 /// The calls.
 pub fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(list_destinations, create_destination))
         .routes(routes!(get_destination, change_destination, delete_destination))
-        .routes(routes!(list_deliveries))
-        .routes(routes!(replay_events))
         .routes(routes!(test_destination))
-        .routes(routes!(retry_parked_deliveries))
-        .routes(routes!(skip_waiting_deliveries))
+        .merge(deliveries::routes())
 }
 
 /// How far a destination is behind.
@@ -40,6 +35,43 @@ struct LagView {
     events: i64,
     /// The age of the oldest of them.
     seconds: u64,
+}
+
+/// A destination's last 24 hours.
+#[derive(Debug, Serialize, ToSchema)]
+struct LastDayView {
+    /// Requests that were delivered.
+    delivered: i64,
+    /// Attempts that failed.
+    failed: i64,
+    /// Five minutes each, in order; those without an attempt are left out.
+    steps: Vec<StepView>,
+}
+
+/// Five minutes.
+#[derive(Debug, Serialize, ToSchema)]
+struct StepView {
+    /// When they began.
+    #[schema(value_type = String, format = DateTime)]
+    begins_at: Timestamp,
+    /// Requests that were delivered.
+    delivered: i64,
+    /// Attempts that failed.
+    failed: i64,
+    /// What an attempt took on average.
+    duration_ms: i64,
+}
+
+impl From<Day> for LastDayView {
+    fn from(of: Day) -> Self {
+        let steps = of.steps.iter().map(|step| StepView {
+            begins_at: step.begins_at,
+            delivered: step.ok,
+            failed: step.failed,
+            duration_ms: step.ms / (step.ok + step.failed).max(1),
+        });
+        Self { delivered: of.delivered, failed: of.failed, steps: steps.collect() }
+    }
 }
 
 /// Another system that gets an account's events.
@@ -76,6 +108,8 @@ struct DestinationView {
     lag: LagView,
     /// Its last call.
     last_delivery: Option<Last>,
+    /// What became of its calls in the last 24 hours.
+    last_day: LastDayView,
     /// Requests that wait for another try, or behind one.
     retrying: i64,
     /// Requests that it refused, or that were tried for too long.
@@ -97,6 +131,7 @@ struct DestinationView {
 impl DestinationView {
     async fn of(hub: &Hub, of: Destination, new: NewSecrets) -> ApiResult<Self> {
         let (events, seconds) = service::lag(hub, &of).await?;
+        let last_day = Day::load(hub, &of).await?.into();
         Ok(Self {
             state: of.state(),
             id: of.id.to_string(),
@@ -112,6 +147,7 @@ impl DestinationView {
             halt: of.halt,
             lag: LagView { events, seconds },
             last_delivery: of.last,
+            last_day,
             retrying: of.retrying,
             parked: of.parked,
             concurrency: of.concurrency,
@@ -246,119 +282,6 @@ async fn delete_destination(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// One attempt of a delivery.
-#[derive(Debug, Serialize, ToSchema)]
-struct DeliveryView {
-    /// `att_…`
-    id: String,
-    /// `dlv_…`: the request, the same at every attempt; the destination sees it as `x-trunkline-delivery`.
-    delivery_id: String,
-    /// The events of the request that were new: `evt_…`
-    event_ids: Vec<String>,
-    /// Its number, from 1.
-    attempt: i64,
-    /// When it began.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// The status of the answer; null when there was none.
-    status: Option<i64>,
-    /// How long it took.
-    duration_ms: i64,
-    /// What went wrong; null when it was delivered.
-    error: Option<String>,
-    /// The beginning of the answer.
-    answer: String,
-    /// When it is tried again; null when it is not.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    next_attempt_at: Option<Timestamp>,
-}
-
-impl From<Attempt> for DeliveryView {
-    fn from(of: Attempt) -> Self {
-        Self {
-            id: of.id.to_string(),
-            delivery_id: of.delivery.to_string(),
-            event_ids: serde_json::from_str(&of.event_ids).unwrap_or_default(),
-            attempt: of.attempt,
-            at: of.at,
-            status: of.status,
-            duration_ms: of.ms,
-            error: of.error,
-            answer: of.said,
-            next_attempt_at: of.next_at,
-        }
-    }
-}
-
-/// A destination's attempts, the newest first: all that failed, and of a busy destination's successes a sample. The newest
-/// 1,000 are kept.
-#[utoipa::path(get, path = "/destinations/{id}/deliveries", tag = "Relay",
-    params(("id" = String, Path), PageParams,
-        ("failed" = Option<bool>, Query, description = "only those that failed")),
-    responses((status = 200, body = Paged<DeliveryView>), Problems))]
-async fn list_deliveries(
-    State(hub): State<Hub>,
-    CanRead(caller): CanRead,
-    Ident(id): Ident<DestinationId>,
-    params: Params,
-) -> ApiResult<Json<Paged<DeliveryView>>> {
-    let failed = params.flag("failed")?.unwrap_or(false);
-    let page = params.page()?;
-    let below = page.after::<(Timestamp, String)>()?;
-    let rows = service::attempts(&hub, &caller.scope, &id, failed, below, page.fetch()).await?;
-    Ok(Json(page.wrap(rows, |row| (row.at, row.id.to_string())).map(DeliveryView::from)))
-}
-
-/// What to send again: `event_ids`, or `since` and `until`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ReplayInput {
-    /// Events of the account, `evt_…`; each is sent with the whole request in which it came.
-    event_ids: Option<Vec<String>>,
-    /// Everything received at this moment or later …
-    #[schema(value_type = Option<String>, format = DateTime)]
-    since: Option<Timestamp>,
-    /// … and before this one.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
-}
-
-/// How many requests that are.
-#[derive(Debug, Serialize, ToSchema)]
-struct CountView {
-    /// Requests of LINE.
-    count: usize,
-}
-
-/// Sends events again, at most 10,000 requests at once. A whole request is sent as LINE sent it, with LINE's signature as long
-/// as the channel secret is the same; after a change of the secret it is signed anew.
-#[utoipa::path(post, path = "/destinations/{id}/replay", tag = "Relay", params(("id" = String, Path)),
-    request_body = ReplayInput, responses((status = 202, body = CountView), Problems))]
-async fn replay_events(
-    State(hub): State<Hub>,
-    CanManage(caller): CanManage,
-    Ident(id): Ident<DestinationId>,
-    Input(body): Input<ReplayInput>,
-) -> ApiResult<(StatusCode, Json<CountView>)> {
-    let what = match (body.event_ids, body.since, body.until) {
-        (Some(ids), None, None) => Replay::Events(ids),
-        (None, Some(since), Some(until)) => Replay::Between(since, until),
-        (None, Some(_), None) => {
-            return Err(AppError::invalid_field("until", "required", "give the end of the time as well"));
-        }
-        (Some(_), ..) => {
-            let detail = "give either events or a time, not both";
-            return Err(AppError::invalid_field("event_ids", "ambiguous", detail));
-        }
-        (None, None, _) => {
-            let detail = "give event_ids, or since and until";
-            return Err(AppError::invalid_field("event_ids", "required", detail));
-        }
-    };
-    let count = replay::replay(&hub, (&caller.scope, &caller.actor()), &id, what).await?;
-    Ok((StatusCode::ACCEPTED, Json(CountView { count })))
-}
-
 /// What came of a test call.
 #[derive(Debug, Serialize, ToSchema)]
 struct TestView {
@@ -389,28 +312,4 @@ async fn test_destination(
     };
     let ok = status.is_some_and(|status| (200..300).contains(&status));
     Ok(Json(TestView { ok, status, duration_ms: made.ms, error, answer: made.said }))
-}
-
-/// Tries everything again that was refused or has expired.
-#[utoipa::path(post, path = "/destinations/{id}/retry", tag = "Relay", params(("id" = String, Path)),
-    responses((status = 202, body = CountView), Problems))]
-async fn retry_parked_deliveries(
-    State(hub): State<Hub>,
-    CanManage(caller): CanManage,
-    Ident(id): Ident<DestinationId>,
-) -> ApiResult<(StatusCode, Json<CountView>)> {
-    let count = service::retry_parked(&hub, (&caller.scope, &caller.actor()), &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(CountView { count: usize::try_from(count).unwrap_or(usize::MAX) })))
-}
-
-/// Leaves out everything that waits for another try, so that what stands behind it goes on.
-#[utoipa::path(post, path = "/destinations/{id}/skip", tag = "Relay", params(("id" = String, Path)),
-    responses((status = 200, body = CountView), Problems))]
-async fn skip_waiting_deliveries(
-    State(hub): State<Hub>,
-    CanManage(caller): CanManage,
-    Ident(id): Ident<DestinationId>,
-) -> ApiResult<Json<CountView>> {
-    let count = service::skip(&hub, (&caller.scope, &caller.actor()), &id).await?;
-    Ok(Json(CountView { count: usize::try_from(count).unwrap_or(usize::MAX) }))
 }

@@ -1,0 +1,266 @@
+relay-title = Relay
+relay-lede = LINE calls one address. Trunkline passes each request on to these systems as it came; trouble with one holds back none of the others.
+relay-add = Add relay system
+relay-add-now = Add
+relay-edit = Edit
+relay-edit-name = Edit { $name }
+relay-save = Save changes
+relay-empty-title = One webhook, many systems
+relay-empty-detail = A CRM, a chatbot and an order system all want LINE's events, but LINE knows only one webhook URL. Add them here: each gets the events, without a change to its code.
+relay-empty-exact = Same bytes and signature as LINE sends: existing bots work as they are.
+relay-empty-retry = When a system is down, it is tried again for over 24 hours, each chat in its order.
+relay-empty-log = Every failure is logged, and can be opened, retried or sent again.
+relay-picture = LINE sends to Trunkline, which passes on to a CRM, a bot and an ERP
+relay-before = Before, LINE sent the events to this address
+relay-before-detail = Added here, the bot behind it goes on getting exactly the same events.
+relay-before-add = Add it
+relay-gone = This account is not connected
+relay-gone-detail = Nothing comes in and nothing is passed on. After connecting again it goes on where it stopped.
+relay-full = This account has { $count } relay systems, as many as it may
+relay-full-detail = Delete one that is no longer needed, or ask the operator to raise TRUNKLINE_DESTINATIONS_MAX.
+relay-used = { $used } of { $most } used.
+relay-stale = Somebody else changed this at the same moment
+relay-stale-detail = Your changes are not saved yet. Look at them and save again.
+relay-state-healthy = Healthy
+relay-state-retrying = Retrying
+relay-state-off = Paused
+relay-state-failing = Failing
+relay-state-gone = Stopped: it wants no more
+relay-state-loop = Stopped: leads back here
+relay-advice-retrying =
+    { $count ->
+        [one] { $count } request waits for another try. It is tried again by itself, at growing intervals; what follows in the same chat waits behind it, everything else goes on.
+       *[other] { $count } requests wait for another try. They are tried again by themselves, at growing intervals; what follows in the same chats waits behind them, everything else goes on.
+    }
+relay-advice-off = A person paused it. Events are kept; resuming goes on where it stopped.
+relay-advice-failing = It has failed for more than five minutes, so only one trial a minute is sent. Look at the other system; once it answers, everything goes on where it stopped and nothing is lost.
+relay-advice-gone = It answered 410: it wants nothing any more. Check whether its address has changed; edit the address, or resume to try again.
+relay-advice-loop = The address leads back to this hub; events would go round for ever. Give the other system's own address.
+relay-lag = Behind
+relay-behind =
+    { $count ->
+        [one] { $count } event, { $age } old
+       *[other] { $count } events, oldest { $age }
+    }
+relay-behind-none = Nothing
+relay-rate-name = Rate
+relay-rate = { $figure } a minute
+relay-failed-share = Failed, last day
+relay-last = Last answer
+relay-never = Nothing sent yet
+relay-no-answer = No answer
+relay-waiting = Waiting for a retry
+relay-parked = Put aside
+relay-parked-count = { $count } put aside
+relay-span-seconds = { $count } s
+relay-span-minutes = { $count } min
+relay-span-hours =
+    { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
+relay-span-days =
+    { $count ->
+        [one] { $count } day
+       *[other] { $count } days
+    }
+relay-why-redirect = It redirects ({ $status }). Redirects are not followed; give the final address.
+relay-why-denied = It refused ({ $status }): mostly the signature or a permission does not fit.
+relay-why-missing = It does not know this address ({ $status }). Check the path.
+relay-why-busy = It asks to be called later ({ $status }).
+relay-why-gone = It wants nothing any more ({ $status }).
+relay-why-broken = The other system failed ({ $status }).
+relay-why-refused = It did not accept this request ({ $status }).
+relay-why-slow = No answer within { $seconds } s.
+relay-why-behind = It waits behind an earlier one.
+relay-why-loop = The address leads back to this hub.
+relay-why-expired = Its content is no longer kept.
+relay-why-unreachable = The other system could not be reached.
+relay-name = Name
+relay-name-hint = Only your team sees it, such as "CRM".
+relay-url = Address
+relay-url-hint = Begins with https://, just as a webhook URL in LINE Developers.
+relay-active = Switched on
+relay-active-hint = While off, events are kept; switched on, they follow.
+relay-signing = Signature
+relay-signing-hint = The other system checks the signature with a secret, to know where events come from.
+relay-recommended = Recommended
+relay-signing-own = Its own secret
+relay-signing-own-hint = Shown once after saving; put it where the other system asks for the channel secret. If it leaks, replace it alone: your LINE channel is not touched.
+relay-signing-line = LINE's signature
+relay-signing-line-hint = For taking over an existing bot: it has the channel secret already and needs no change.
+relay-signing-warning = Whoever holds the channel secret holds the whole channel: they can forge events, obtain tokens and send as the account. Give it only to a system you trust fully.
+relay-filter = Filter
+relay-filter-hint = With nothing chosen everything is sent. With a filter the request holds only what passes, and is signed again.
+relay-filter-events = Kinds of events
+relay-filter-sources = Kinds of chats
+relay-filter-tags = Tags of contacts
+relay-filter-tags-hint = Separated by commas. Only events of contacts that have one of them.
+relay-filter-share = Share of contacts (%)
+relay-filter-share-hint = 1–100, always the same people. Good for trying a new system with a part of them.
+relay-filter-none = All events
+relay-filter-tagged = Tagged { $tags }
+relay-filter-shared = { $share }% of contacts
+relay-list-comma = , 
+relay-source-user = Person
+relay-source-group = Group
+relay-source-room = Room
+relay-limits = Limits
+relay-concurrency = Calls at once
+relay-concurrency-hint = Usually { $usual }, at most { $most }.
+relay-limit-rate = Calls a second
+relay-limit-rate-hint = Left empty there is no limit; at most { $most }.
+relay-timeout = Wait for an answer (ms)
+relay-timeout-hint = Usually { $usual }; { $bounds }.
+relay-error-name-required = Give it a name.
+relay-error-name-invalid = A name has at most 60 characters and no control characters.
+relay-error-url-required = Give the address.
+relay-error-url-not-usable = This address cannot be used. Give a whole one that begins with https://, without a user name or password.
+relay-error-url-private = The address leads into a private network. Give a public one, or ask the operator to allow private destinations.
+relay-error-url-fragment = Leave out the part after #: it is never sent.
+relay-error-url-loop = This is this hub's own address; events would come back for ever.
+relay-error-url-port = This port belongs to another service. Use 443, or one from 1024 on.
+relay-error-concurrency-out-of-range = Give a whole number from 1 to 64.
+relay-error-rate-out-of-range = Give a whole number from 1 to 10,000, or nothing.
+relay-error-timeout-ms-out-of-range = Give a whole number from 500 to 30,000.
+relay-error-share-out-of-range = Give a whole number from 1 to 100, or nothing.
+relay-error-tags-too-many = Give at most 50 tags of at most 64 characters.
+relay-error-since-required = Give the beginning.
+relay-error-until-required = Give the end.
+relay-error-since-invalid = This is no date and time.
+relay-error-until-invalid = This is no date and time.
+relay-error-until-before-since = The end has to be after the beginning.
+relay-error-until-too-many = At most 10,000 requests can be sent again at once; choose a shorter time.
+relay-secret = Its own secret: copy it now
+relay-secret-detail = It is shown this once. Put it where the other system asks for the channel secret: LINE's SDKs check the signature with it.
+relay-new-secret = Make a new secret
+relay-new-secret-detail = The old one ends at once. Until the other system has the new one it will refuse what it gets; that is kept and can be tried again.
+relay-new-secret-now = Make it
+relay-menu = More acts on { $name }
+relay-test = Test
+relay-test-ok = The test arrived
+relay-test-ok-detail = The other system took a signed request without events.
+relay-test-failed = The test failed
+relay-pause = Pause
+relay-resume = Resume
+relay-skip = Skip what waits
+relay-skip-detail =
+    { $count ->
+        [one] { $count } waiting request is left out, so that what stands behind it goes at once. It stays listed under "put aside" and can be tried again later.
+       *[other] { $count } waiting requests are left out, so that what stands behind them goes at once. They stay listed under "put aside" and can be tried again later.
+    }
+relay-skip-now = Skip
+relay-delete = Delete
+relay-delete-title = Delete { $name }
+relay-delete-detail =
+    { $count ->
+        [one] It gets no more events, and { $count } request that waits or was put aside is dropped. LINE and the other systems are not touched.
+       *[other] It gets no more events, and { $count } requests that wait or were put aside are dropped. LINE and the other systems are not touched.
+    }
+relay-toast-added = Relay system added
+relay-toast-saved = Saved
+relay-toast-paused = Paused; events are kept
+relay-toast-resumed = Resumed where it stopped
+relay-toast-skipped = Skipped; listed under "put aside"
+relay-toast-deleted = Deleted
+relay-toast-replayed = Queued to be sent again
+relay-toast-retried = Queued to be tried again
+relay-notice-nothing = Choose what to send again first.
+relay-notice-expired = The content of some is no longer kept, so nothing was sent again. Choose without them.
+relay-day = Last 24 hours
+relay-day-words = Last 24 hours: { $delivered } delivered, { $failed } failed attempts
+relay-day-none = Nothing was sent in the last 24 hours. It shows here when LINE sends something.
+relay-day-table = As a table
+relay-day-hour = Hour
+relay-day-delivered = Delivered
+relay-day-failed = Failed
+relay-day-average = Average
+relay-delivered = { $count } delivered
+relay-failed = { $count } failed
+relay-delivered-share = { $share } succeeded
+relay-now = Now
+relay-log = Attempts
+relay-log-filter = Which attempts
+relay-log-all = All
+relay-log-failed = Failed only
+relay-log-none = Nothing yet. Test shows whether the other system can be reached.
+relay-log-none-failed = No attempt failed.
+relay-log-hint = The newest 1,000 are kept: all that failed, and of many successes a sample.
+relay-log-newest = Newest
+relay-log-older = Older
+relay-pick = Choose this attempt
+relay-again = Send chosen again
+relay-again-one = Send this one again
+relay-events =
+    { $count ->
+        [one] { $count } event
+       *[other] { $count } events
+    }
+relay-tries =
+    { $count ->
+        [one] { $count } try
+       *[other] { $count } tries
+    }
+relay-attempt = Attempt
+relay-attempt-ok = Delivered
+relay-attempt-number = try { $count }
+relay-attempt-next = next try
+relay-attempt-at = Sent
+relay-attempt-took = Took
+relay-attempt-count = Try
+relay-attempt-received = Received
+relay-sent-events = What was in it
+relay-sent = Request
+relay-sent-cut = Only the beginning is shown.
+relay-sent-masked = Signature and reply tokens are masked.
+relay-sent-gone = The request can no longer be shown
+relay-sent-gone-detail = Its content is no longer kept, or the filter passes nothing of it now.
+relay-copy-curl = Copy as curl
+relay-curl-hint = The command holds no secret. Set CHANNEL_SECRET before running it; the signature is made on your machine.
+relay-answer = Answer
+relay-answer-empty = Nothing in it.
+relay-answer-cut = At most the first 500 characters are kept.
+relay-parked-title = Put aside
+relay-parked-lede = These are no longer tried by themselves: refused for good, tried for too long, or skipped by a person.
+relay-parked-empty = Nothing was put aside
+relay-parked-empty-detail = What is refused or expires is listed here; nothing vanishes silently.
+relay-parked-next = Next page
+relay-standing-refused = Refused
+relay-standing-expired = Expired
+relay-standing-skipped = Skipped
+relay-retry = Try again
+relay-retry-all = Try all again ({ $count })
+relay-replay = Send a time again
+relay-replay-hint = Sends what was received within a time again, to this system only; at most { $most } requests at once.
+relay-replay-since = From
+relay-replay-until = To
+relay-replay-zone = Time zone: { $zone }
+relay-replay-count = Count them
+relay-replay-none = Nothing was received within this time.
+relay-replay-found =
+    { $count ->
+        [one] { $count } request will be sent to { $name } again
+       *[other] { $count } requests will be sent to { $name } again
+    }
+relay-replay-found-detail = The other system may have had some of them; their event IDs are the same, by which it can tell. The filter applies.
+relay-replay-now = Send { $count } again
+relay-facts = Settings
+relay-fact-concurrency =
+    { $count ->
+        [one] { $count } call at once
+       *[other] { $count } calls at once
+    }
+relay-fact-rate = at most { $count } a second
+relay-fact-timeout = { $seconds } s for an answer
+relay-changed = Changed
+relay-help = For the other system's developers: signature and headers
+relay-help-verify = Checking the signature
+relay-help-verify-own = Give LINE's SDK this system's own secret as the channel secret. By hand:
+relay-help-verify-line = LINE's SDK checks it with the channel secret, just as when LINE calls. By hand:
+relay-help-raw = Use the bytes as they came; JSON that was parsed and written again does not fit.
+relay-help-headers = Headers of Trunkline
+relay-help-delivery = The request's id, the same at every try: tells repeats apart.
+relay-help-attempt = The number of the try, from 1.
+relay-help-received = When Trunkline received it from LINE.
+relay-help-answer = What to answer
+relay-help-answer-detail = 2xx means taken. 429 and 5xx are tried again, minding Retry-After; 410 stops the relay; any other 4xx is a refusal and is put aside.

@@ -1,0 +1,109 @@
+//! An account's relay as pages: the list, the form, one destination with its log, sending again, what was put aside.
+//!
+//! Whoever may see the account sees them; only owners change something.
+
+mod attempts;
+mod chart;
+mod form;
+mod list;
+mod parked;
+mod replay;
+mod show;
+mod words;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use super::day::Day;
+use super::model::Destination;
+use super::service;
+use crate::accounts;
+use crate::accounts::Account;
+use crate::app::Hub;
+use crate::error::{AppError, AppResult};
+use crate::ids::{AccountId, DestinationId, Id as _};
+use crate::team::Viewer;
+use words::{Condition, condition};
+
+/// The pages.
+pub fn routes() -> Router<Hub> {
+    Router::new()
+        .route("/settings/accounts/{account}/relay", get(list::show).post(form::create))
+        .route("/settings/accounts/{account}/relay/new", get(form::blank))
+        .route("/settings/accounts/{account}/relay/{id}", get(show::show))
+        .route("/settings/accounts/{account}/relay/{id}/edit", get(form::edit).post(form::change))
+        .route("/settings/accounts/{account}/relay/{id}/secret", post(form::new_secret))
+        .route("/settings/accounts/{account}/relay/{id}/active", post(show::set_active))
+        .route("/settings/accounts/{account}/relay/{id}/test", post(show::test))
+        .route("/settings/accounts/{account}/relay/{id}/skip", post(show::skip))
+        .route("/settings/accounts/{account}/relay/{id}/delete", post(show::delete))
+        .route("/settings/accounts/{account}/relay/{id}/parked", get(parked::show).post(parked::retry))
+        .route("/settings/accounts/{account}/relay/{id}/replay", get(replay::show).post(replay::submit))
+        .route("/settings/accounts/{account}/relay/{id}/again", post(replay::again))
+        .route("/settings/accounts/{account}/relay/{id}/attempts/{attempt}", get(attempts::show))
+        .route("/destinations/{id}", get(lead))
+}
+
+/// Leads from an id alone to the destination's page.
+async fn lead(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Redirect> {
+    let destination = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
+    Ok(Redirect::to(&address(&destination)))
+}
+
+/// A destination with what its pages show at their head.
+struct Seen {
+    account: Account,
+    destination: Destination,
+    /// Events that it has not got yet, and the age of the oldest in seconds.
+    lag: (i64, u64),
+    day: Day,
+}
+
+impl Seen {
+    async fn of(hub: &Hub, account: Account, destination: Destination) -> AppResult<Self> {
+        let lag = service::lag(hub, &destination).await?;
+        let day = Day::load(hub, &destination).await?;
+        Ok(Self { account, destination, lag, day })
+    }
+
+    /// Reads what an address names.
+    async fn load(hub: &Hub, viewer: &Viewer, names: &(String, String)) -> AppResult<Self> {
+        let destination = find(hub, viewer, names).await?;
+        let account = accounts::service::get(hub, &viewer.scope(), &destination.account).await?;
+        Self::of(hub, account, destination).await
+    }
+
+    fn address(&self) -> String {
+        address(&self.destination)
+    }
+
+    fn condition(&self) -> Condition {
+        condition(&self.destination)
+    }
+}
+
+/// The destination that an address names, within what the reader may see.
+async fn find(hub: &Hub, viewer: &Viewer, (account, id): &(String, String)) -> AppResult<Destination> {
+    let found = service::get(hub, &viewer.scope(), &parse(id)?).await?;
+    if found.account.as_str() == account { Ok(found) } else { Err(AppError::not_found("destination")) }
+}
+
+fn parse(id: &str) -> AppResult<DestinationId> {
+    DestinationId::parse(id).ok_or_else(|| AppError::not_found("destination"))
+}
+
+fn parse_account(id: &str) -> AppResult<AccountId> {
+    AccountId::parse(id).ok_or_else(|| AppError::not_found("account"))
+}
+
+/// The list's address.
+fn list_address(account: &AccountId) -> String {
+    format!("/settings/accounts/{account}/relay")
+}
+
+/// A destination's page.
+fn address(of: &Destination) -> String {
+    format!("{}/{}", list_address(&of.account), of.id)
+}

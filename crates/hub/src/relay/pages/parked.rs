@@ -1,0 +1,82 @@
+//! What was put aside: refused, expired or skipped, and the way to try it again.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::words::{Why, why};
+use super::{Seen, address, find};
+use crate::app::Hub;
+use crate::error::{AppError, AppResult};
+use crate::ids::{DeliveryId, Id as _};
+use crate::relay::{Parked, service};
+use crate::team::Viewer;
+use crate::web::{Fields, Page, Ui, redirect_with_toast};
+
+/// Rows of one page.
+const SHOWN: i64 = 50;
+
+#[derive(Template)]
+#[template(path = "relay_parked.html")]
+struct ParkedPage {
+    ui: Ui,
+    is_owner: bool,
+    seen: Seen,
+    rows: Vec<Parked>,
+    next: Option<String>,
+}
+
+impl ParkedPage {
+    fn why(&self, row: &Parked) -> Option<Why> {
+        if row.standing == "skipped" {
+            return None;
+        }
+        row.last_error.as_deref().map(|error| why(&self.ui, error))
+    }
+}
+
+/// Where the list goes on.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    after: String,
+}
+
+/// The list.
+pub(super) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> AppResult<Response> {
+    let seen = Seen::load(&hub, &viewer, &names).await?;
+    let above = asked.after.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+    let mut rows = service::parked(&hub, &seen.destination, above, SHOWN + 1).await?;
+    let more = rows.len() > usize::try_from(SHOWN).unwrap_or(0);
+    rows.truncate(usize::try_from(SHOWN).unwrap_or(0));
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("{}/parked?after={}.{}", seen.address(), last.first_position, last.id));
+    Ok(Page(ParkedPage { ui, is_owner: viewer.is_owner(), seen, rows, next }).into_response())
+}
+
+/// Tries one again, or all that were refused or have expired.
+pub(super) async fn retry(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    fields: Fields,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    let named: Option<Vec<_>> = fields.all("delivery").iter().map(|id| DeliveryId::parse(id)).collect();
+    let named = named.ok_or_else(|| AppError::not_found("delivery"))?;
+    let only = Some(named.as_slice()).filter(|named| !named.is_empty());
+    let who = (&viewer.scope(), &viewer.actor());
+    service::retry_parked(&hub, who, &destination.id, only).await?;
+    let back = format!("{}/parked", address(&destination));
+    Ok(redirect_with_toast(&hub.config, &back, "relay-toast-retried"))
+}

@@ -1,0 +1,297 @@
+//! One destination: how it fares, what to do, its last day, its log, and the acts on it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::chart::Chart;
+use super::words::{Condition, Why, percent, seconds, why};
+use super::{Seen, address, find, list_address};
+use crate::accounts::Status;
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::error::AppResult;
+use crate::relay::deliver::Made;
+use crate::relay::model::Answer;
+use crate::relay::wishes::Wishes;
+use crate::relay::{Attempt, Signing, service};
+use crate::secrets::Secret;
+use crate::team::Viewer;
+use crate::web::{Fields, Page, Ui, redirect_with_toast};
+
+/// Attempts of one page of the log.
+const SHOWN: i64 = 25;
+
+/// What the page of a destination shows, whole or in parts.
+struct View {
+    seen: Seen,
+    is_owner: bool,
+    chart: Chart,
+    log: Log,
+}
+
+/// One page of the log.
+struct Log {
+    attempts: Vec<Attempt>,
+    failed_only: bool,
+    /// Whether it begins below the newest.
+    is_older: bool,
+    /// The address of the next page.
+    next: Option<String>,
+    /// The address of this page.
+    here: String,
+}
+
+#[derive(Template)]
+#[template(path = "relay_show.html")]
+struct ShowPage {
+    ui: Ui,
+    view: View,
+    /// A new secret, shown this once.
+    secret: Option<Secret>,
+    tried: Option<Tried>,
+    /// The key of what went wrong with an act.
+    notice: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "relay_live.html")]
+struct LivePartial {
+    ui: Ui,
+    view: View,
+}
+
+#[derive(Template)]
+#[template(path = "relay_log.html")]
+struct LogPartial {
+    ui: Ui,
+    view: View,
+}
+
+#[derive(Template)]
+#[template(path = "relay_tried.html")]
+struct TriedPartial {
+    ui: Ui,
+    tried: Option<Tried>,
+}
+
+/// What came of a test call.
+struct Tried {
+    status: Option<u16>,
+    ms: i64,
+    why: Option<Why>,
+    said: String,
+    at: Timestamp,
+}
+
+impl Tried {
+    fn new(ui: &Ui, made: Made, at: Timestamp) -> Self {
+        let (status, error) = match made.answer {
+            Answer::Status { is_us: true, status, .. } => {
+                (Some(status), Some("the address leads back to this hub".to_owned()))
+            }
+            Answer::Status { status, .. } if (200..300).contains(&status) => (Some(status), None),
+            Answer::Status { status, .. } => (Some(status), Some(format!("answered {status}"))),
+            Answer::None(why) => (None, Some(why)),
+        };
+        Self { status, ms: made.ms, why: error.map(|error| why(ui, &error)), said: made.said, at }
+    }
+}
+
+/// Which part of the log.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    failed: String,
+    /// The time in ms and the id below which it begins.
+    #[serde(default)]
+    before: String,
+    /// The part that a live page asks for.
+    #[serde(default)]
+    part: String,
+}
+
+impl View {
+    async fn load(hub: &Hub, viewer: &Viewer, seen: Seen, asked: &Asked) -> AppResult<Self> {
+        let failed_only = !asked.failed.is_empty();
+        let below = asked
+            .before
+            .split_once('.')
+            .and_then(|(at, id)| Some((Timestamp(at.parse().ok()?), id.to_owned())));
+        let is_older = below.is_some();
+        let (scope, id) = (viewer.scope(), &seen.destination.id);
+        let mut attempts = service::attempts(hub, &scope, id, failed_only, below, SHOWN + 1).await?;
+        let more = attempts.len() > usize::try_from(SHOWN).unwrap_or(0);
+        attempts.truncate(usize::try_from(SHOWN).unwrap_or(0));
+        let filter = if failed_only { "failed=1&" } else { "" };
+        let next = attempts
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}?{filter}before={}.{}#log", seen.address(), last.at.millis(), last.id));
+        let here = format!("{}?{filter}before={}", seen.address(), asked.before);
+        let log = Log { attempts, failed_only, is_older, next, here };
+        let chart = Chart::new(&seen.day.steps, hub.now());
+        Ok(Self { is_owner: viewer.is_owner(), chart, log, seen })
+    }
+
+    fn is_connected(&self) -> bool {
+        self.seen.account.status != Status::Disconnected
+    }
+
+    fn is_own(&self) -> bool {
+        self.seen.destination.signing == Signing::Own
+    }
+
+    /// The last answer, in words.
+    fn last(&self, ui: &Ui) -> Option<Why> {
+        self.seen.destination.last.as_ref()?.error.as_deref().map(|error| why(ui, error))
+    }
+
+    /// What the picture shows, for those who do not see it.
+    fn chart_words(&self, ui: &Ui) -> String {
+        let day = &self.seen.day;
+        ui.t2("relay-day-words", ("delivered", day.delivered), ("failed", day.failed))
+    }
+
+    /// The filter in words; empty when everything passes.
+    fn filter(&self, ui: &Ui) -> Vec<String> {
+        let filter = &self.seen.destination.filter;
+        let names = |words: &Option<Vec<String>>, name: &dyn Fn(&str) -> String| {
+            let words = words.as_ref()?;
+            Some(words.iter().map(|word| name(word)).collect::<Vec<_>>().join(&ui.t("relay-list-comma")))
+        };
+        let source =
+            |word: &str| super::words::source_key(word).map_or_else(|| word.to_owned(), |key| ui.t(key));
+        let parts = [
+            names(&filter.events, &|word| super::words::kind(ui, word)),
+            names(&filter.sources, &source),
+            names(&filter.tags, &str::to_owned).map(|tags| ui.t1("relay-filter-tagged", "tags", tags)),
+            filter.share.map(|share| ui.t1("relay-filter-shared", "share", u32::from(share))),
+        ];
+        parts.into_iter().flatten().collect()
+    }
+
+    /// How long a call may take, in seconds.
+    fn timeout(&self) -> String {
+        seconds(self.seen.destination.timeout_ms)
+    }
+
+    /// An attempt's error in words.
+    fn why(ui: &Ui, attempt: &Attempt) -> Option<Why> {
+        attempt.error.as_deref().map(|error| why(ui, error))
+    }
+
+    /// The share of the day that was delivered.
+    fn delivered_share(&self) -> Option<String> {
+        self.seen.day.failed_per_mille().map(|failed| percent(1000 - failed))
+    }
+}
+
+/// The page, or the part of it that is asked for.
+pub(super) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> AppResult<Response> {
+    let seen = Seen::load(&hub, &viewer, &names).await?;
+    let view = View::load(&hub, &viewer, seen, &asked).await?;
+    Ok(match (ui.is_htmx(), asked.part.as_str()) {
+        (true, "log") => Page(LogPartial { ui, view }).into_response(),
+        (true, _) => Page(LivePartial { ui, view }).into_response(),
+        _ => whole(ui, view).into_response(),
+    })
+}
+
+fn whole(ui: Ui, view: View) -> Page<ShowPage> {
+    Page(ShowPage { ui, view, secret: None, tried: None, notice: None })
+}
+
+/// The page with a new secret on it.
+pub(super) async fn with_secret(
+    hub: &Hub,
+    ui: Ui,
+    viewer: &Viewer,
+    seen: Seen,
+    secret: Secret,
+) -> AppResult<Response> {
+    let view = View::load(hub, viewer, seen, &Asked::default()).await?;
+    let page = ShowPage { secret: Some(secret), ..whole(ui, view).0 };
+    Ok(([("cache-control", "no-store")], Page(page)).into_response())
+}
+
+/// The page with what went wrong with an act.
+pub(super) async fn with_notice(
+    hub: &Hub,
+    ui: Ui,
+    viewer: &Viewer,
+    names: &(String, String),
+    notice: &'static str,
+) -> AppResult<Response> {
+    let seen = Seen::load(hub, viewer, names).await?;
+    let view = View::load(hub, viewer, seen, &Asked::default()).await?;
+    let page = ShowPage { notice: Some(notice), ..whole(ui, view).0 };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// Pauses or resumes it.
+pub(super) async fn set_active(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    fields: Fields,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    let active = !fields.text("on").is_empty();
+    let wishes = Wishes { active: Some(active), ..Wishes::default() };
+    service::change(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, wishes).await?;
+    let toast = if active { "relay-toast-resumed" } else { "relay-toast-paused" };
+    Ok(redirect_with_toast(&hub.config, &address(&destination), toast))
+}
+
+/// Makes a test call, and shows what came of it.
+pub(super) async fn test(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    let made = Box::pin(service::test(&hub, &viewer.scope(), &destination.id)).await?;
+    let tried = Some(Tried::new(&ui, made, hub.now()));
+    if ui.is_htmx() {
+        return Ok(Page(TriedPartial { ui, tried }).into_response());
+    }
+    let seen = Seen::load(&hub, &viewer, &names).await?;
+    let view = View::load(&hub, &viewer, seen, &Asked::default()).await?;
+    Ok(Page(ShowPage { tried, ..whole(ui, view).0 }).into_response())
+}
+
+/// Leaves out what waits for another try.
+pub(super) async fn skip(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    service::skip(&hub, (&viewer.scope(), &viewer.actor()), &destination.id).await?;
+    Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-skipped"))
+}
+
+/// Deletes it.
+pub(super) async fn delete(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    service::delete(&hub, (&viewer.scope(), &viewer.actor()), &destination.id).await?;
+    Ok(redirect_with_toast(&hub.config, &list_address(&destination.account), "relay-toast-deleted"))
+}

@@ -1,0 +1,204 @@
+//! States, reasons and figures in the reader's words.
+
+use crate::journal;
+use crate::relay::model::{Destination, Halt, State};
+use crate::relay::shown::Told;
+use crate::relay::{Attempt, Parked};
+use crate::web::Ui;
+
+/// How a destination fares, for a person: as [`State`], but told apart where the way out differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Healthy,
+    Retrying,
+    /// A person switched it off.
+    Off,
+    Failing,
+    Gone,
+    Loop,
+}
+
+pub(super) fn condition(of: &Destination) -> Condition {
+    match (of.state(), of.halt) {
+        (_, Some(Halt::Gone)) => Condition::Gone,
+        (_, Some(Halt::Loop)) => Condition::Loop,
+        _ if !of.active => Condition::Off,
+        (_, Some(Halt::Failing)) => Condition::Failing,
+        (State::Healthy, None) => Condition::Healthy,
+        (State::Retrying | State::Paused | State::Stopped, None) => Condition::Retrying,
+    }
+}
+
+impl Condition {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Retrying => "retrying",
+            Self::Off => "off",
+            Self::Failing => "failing",
+            Self::Gone => "gone",
+            Self::Loop => "loop",
+        }
+    }
+
+    /// The key of its name.
+    pub(super) fn words(self) -> String {
+        format!("relay-state-{}", self.key())
+    }
+
+    /// The key of what it means and what to do; none where all is well.
+    pub(super) fn advice(self) -> Option<String> {
+        (self != Self::Healthy).then(|| format!("relay-advice-{}", self.key()))
+    }
+
+    /// The kind of its badge, and of what is said about it.
+    pub(super) const fn badge(self) -> &'static str {
+        match self {
+            Self::Healthy => "ok",
+            Self::Retrying => "warning",
+            Self::Off => "neutral",
+            Self::Failing | Self::Gone | Self::Loop => "danger",
+        }
+    }
+
+    /// Whether it waits for a person.
+    pub(super) const fn is_stopped(self) -> bool {
+        matches!(self, Self::Off | Self::Gone | Self::Loop)
+    }
+}
+
+/// Why something was not delivered; with the exact words of the network, where there are some.
+pub(super) struct Why {
+    pub(super) words: String,
+    pub(super) exact: Option<String>,
+}
+
+/// What `runner` and `deliver` write as an attempt's error, in words.
+pub(super) fn why(ui: &Ui, error: &str) -> Why {
+    let plain = |key: &str| Why { words: ui.t(key), exact: None };
+    if let Some(status) = error.strip_prefix("answered ").and_then(|text| text.parse::<i64>().ok()) {
+        let key = match status {
+            300..=399 => "relay-why-redirect",
+            401 | 403 => "relay-why-denied",
+            404 | 405 => "relay-why-missing",
+            408 | 425 | 429 => "relay-why-busy",
+            410 => "relay-why-gone",
+            500..=599 => "relay-why-broken",
+            _ => "relay-why-refused",
+        };
+        return Why { words: ui.t1(key, "status", status.to_string()), exact: None };
+    }
+    if let Some(ms) = error.strip_prefix("no answer within ") {
+        let ms: i64 = ms.trim_end_matches(" ms").parse().unwrap_or(0);
+        return Why { words: ui.t1("relay-why-slow", "seconds", seconds(ms)), exact: None };
+    }
+    match error {
+        "" => plain("relay-why-behind"),
+        "the address leads back to this hub" => plain("relay-why-loop"),
+        "the journal no longer has its bytes" => plain("relay-why-expired"),
+        other => Why { words: ui.t("relay-why-unreachable"), exact: Some(other.to_owned()) },
+    }
+}
+
+/// Milliseconds as seconds, with a decimal where it says something.
+pub(super) fn seconds(ms: i64) -> String {
+    if ms % 1000 == 0 { (ms / 1000).to_string() } else { format!("{}.{}", ms / 1000, ms % 1000 / 100) }
+}
+
+/// A time that has passed, in the largest unit that fits.
+pub(super) fn span(ui: &Ui, seconds: u64) -> String {
+    match seconds {
+        0..60 => ui.t1("relay-span-seconds", "count", seconds),
+        60..3600 => ui.t1("relay-span-minutes", "count", seconds / 60),
+        3600..172_800 => ui.t1("relay-span-hours", "count", seconds / 3600),
+        _ => ui.t1("relay-span-days", "count", seconds / 86_400),
+    }
+}
+
+/// So many of a thousand as a percentage.
+pub(super) fn percent(per_mille: i64) -> String {
+    match per_mille {
+        0 => "0%".to_owned(),
+        1..100 => format!("{}.{}%", per_mille / 10, per_mille % 10),
+        _ => format!("{}%", per_mille / 10),
+    }
+}
+
+/// An event's type: in words where there are some, else as LINE names it.
+pub(super) fn kind(ui: &Ui, kind: &str) -> String {
+    journal::pages::kind_words(ui, kind)
+}
+
+impl Told {
+    /// The key of the chat's kind.
+    pub(super) fn source_key(&self) -> Option<&'static str> {
+        source_key(self.source.as_deref()?)
+    }
+}
+
+/// The key of a chat's kind.
+pub(super) fn source_key(source: &str) -> Option<&'static str> {
+    match source {
+        "user" => Some("relay-source-user"),
+        "group" => Some("relay-source-group"),
+        "room" => Some("relay-source-room"),
+        _ => None,
+    }
+}
+
+impl Attempt {
+    /// How many events the request had.
+    pub(super) fn count(&self) -> i64 {
+        self.last_position - self.first_position + 1
+    }
+}
+
+impl Parked {
+    pub(super) fn count(&self) -> i64 {
+        self.last_position - self.first_position + 1
+    }
+
+    /// The key of its standing.
+    pub(super) fn words(&self) -> &'static str {
+        match self.standing.as_str() {
+            "expired" => "relay-standing-expired",
+            "skipped" => "relay-standing-skipped",
+            _ => "relay-standing-refused",
+        }
+    }
+
+    pub(super) fn badge(&self) -> &'static str {
+        if self.standing == "skipped" { "neutral" } else { "danger" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::i18n::{Language, words};
+
+    #[test]
+    fn what_went_wrong_has_words() {
+        let ui = Ui::sample(Language::En, None);
+        for (error, key) in [
+            ("answered 302", "relay-why-redirect"),
+            ("answered 403", "relay-why-denied"),
+            ("answered 503", "relay-why-broken"),
+            ("answered 418", "relay-why-refused"),
+        ] {
+            let status = error.split(' ').nth(1).unwrap();
+            assert_eq!(why(&ui, error).words, words(Language::En, key, &[("status", status.into())]));
+        }
+        assert!(why(&ui, "no answer within 2500 ms").words.contains("2.5"));
+        assert_eq!(
+            why(&ui, "Connection refused (os error 111)").exact.as_deref(),
+            Some("Connection refused (os error 111)")
+        );
+    }
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!([percent(0), percent(7), percent(57), percent(1000)], ["0%", "0.7%", "5.7%", "100%"]);
+        assert_eq!([seconds(5000), seconds(500), seconds(1250)], ["5", "0.5", "1.2"]);
+    }
+}

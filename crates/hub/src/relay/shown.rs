@@ -1,0 +1,221 @@
+//! What an attempt sent, for a person's eyes: what opens a door is masked.
+
+use serde_json::Value;
+
+use super::attempt::tags;
+use super::deliver;
+use super::model::Destination;
+use super::repo::{Attempt, Parked};
+use super::service;
+use super::unit::{Parcel, Unit};
+use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::error::AppResult;
+use crate::ids::{AttemptId, DestinationId};
+use crate::journal::{self, Room};
+use crate::scope::Scope;
+use crate::text::cut;
+
+/// What stands where something opens a door.
+pub const MASK: &str = "••••••••";
+/// How much of a body is shown, in characters.
+const BODY_SHOWN: usize = 8_000;
+/// The longest body that is put into a command, in bytes.
+const COMMAND_MAX: usize = 64 << 10;
+/// How much of a message's text is told, in characters.
+const TEXT_TOLD: usize = 120;
+
+/// An attempt with what it sent.
+#[derive(Debug)]
+pub struct Opened {
+    /// The destination.
+    pub destination: Destination,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What it sent, put together again by the filter as it is now; `None` when the journal no longer has it, or nothing
+    /// passes any more.
+    pub sent: Option<Sent>,
+}
+
+/// What was sent.
+#[derive(Debug)]
+pub struct Sent {
+    /// When LINE's request was received.
+    pub received_at: Timestamp,
+    /// The headers, in the order in which they matter.
+    pub headers: Vec<(String, String)>,
+    /// The body, indented and cut.
+    pub body: String,
+    /// Whether it was cut.
+    pub is_cut: bool,
+    /// What stands in it, in the words of LINE.
+    pub events: Vec<Told>,
+    /// A command for a shell that makes the same call; without it where the body is too long for one.
+    pub command: Option<String>,
+}
+
+impl Parked {
+    /// The ids of its new events.
+    #[must_use]
+    pub fn event_ids(&self) -> Vec<String> {
+        // A request's events stand in the journal side by side.
+        (self.first_position..=self.last_position)
+            .map(|position| journal::event_id(self.received_at, position))
+            .collect()
+    }
+}
+
+/// One event, as far as it can be told in a line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// LINE's `type`.
+    pub kind: String,
+    /// `user`, `group`, `room`.
+    pub source: Option<String>,
+    /// The message's text or kind, or a postback's data.
+    pub text: Option<String>,
+}
+
+/// Opens one attempt.
+///
+/// # Errors
+/// 404 when there is none in the scope.
+pub async fn open(hub: &Hub, scope: &Scope, id: &DestinationId, attempt: &AttemptId) -> AppResult<Opened> {
+    let destination = service::get(hub, scope, id).await?;
+    let attempt = service::attempt(hub, scope, id, attempt).await?;
+    let room = Room { events: i64::MAX, bytes: i64::MAX };
+    let read = hub.journal.requests(attempt.first_position - 1, attempt.last_position, room).await?;
+    let request = read.items.into_iter().find(|one| one.account_id == destination.account.as_str());
+    let Some(request) = request else { return Ok(Opened { destination, attempt, sent: None }) };
+    let received_at = request.received_at;
+    let unit = Unit::new(request);
+    let tags = tags(hub, &destination, &unit).await?;
+    let bot = hub.accounts.by_id(&destination.account).map(|account| account.bot_user_id.clone());
+    let sent = match unit.parcel(&destination.filter, bot.as_deref().unwrap_or_default(), &tags) {
+        Parcel::Whole(body) | Parcel::Rebuilt(body) => {
+            Some(Sent::new(&destination, &attempt, received_at, &String::from_utf8_lossy(&body)))
+        }
+        Parcel::Nothing | Parcel::Expired => None,
+    };
+    Ok(Opened { destination, attempt, sent })
+}
+
+impl Sent {
+    fn new(destination: &Destination, attempt: &Attempt, received_at: Timestamp, body: &str) -> Self {
+        let body = mask(body);
+        let headers = vec![
+            ("content-type".to_owned(), "application/json; charset=utf-8".to_owned()),
+            ("user-agent".to_owned(), deliver::USER_AGENT.to_owned()),
+            (deliver::SIGNATURE.to_string(), MASK.to_owned()),
+            (deliver::DELIVERY.to_string(), attempt.delivery.to_string()),
+            (deliver::ATTEMPT.to_string(), attempt.attempt.to_string()),
+            (deliver::RECEIVED.to_string(), received_at.to_jiff().to_string()),
+        ];
+        let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
+        let indented = serde_json::to_string_pretty(&parsed).unwrap_or_default();
+        let command = (body.len() <= COMMAND_MAX).then(|| command(&destination.url, &headers, &body));
+        Self {
+            received_at,
+            is_cut: indented.chars().count() > BODY_SHOWN,
+            body: cut(&indented, BODY_SHOWN),
+            events: parsed
+                .pointer("/events")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(told)
+                .collect(),
+            headers,
+            command,
+        }
+    }
+}
+
+/// A body without its reply tokens: who has one may answer in the account's name.
+fn mask(body: &str) -> String {
+    const NAME: &str = "\"replyToken\"";
+    let mut out = String::with_capacity(body.len());
+    let mut rest = body;
+    // In a text the quotes would be escaped, so what is found is a member's name.
+    while let Some((before, after)) = rest.split_once(NAME) {
+        out.push_str(before);
+        out.push_str(NAME);
+        let value = after.split_once('"').filter(|(gap, _)| gap.trim() == ":");
+        let Some((gap, (_, tail))) = value.and_then(|(gap, value)| Some((gap, value.split_once('"')?)))
+        else {
+            rest = after;
+            continue;
+        };
+        for piece in [gap, "\"", MASK, "\""] {
+            out.push_str(piece);
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn told(event: &Value) -> Told {
+    let text = |pointer| event.pointer(pointer).and_then(Value::as_str).map(|text| cut(text, TEXT_TOLD));
+    Told {
+        kind: text("/type").unwrap_or_default(),
+        source: text("/source/type"),
+        text: text("/message/text").or_else(|| text("/message/type")).or_else(|| text("/postback/data")),
+    }
+}
+
+/// The call for a shell. The signature is made there, from the secret in `CHANNEL_SECRET`: so the command can be passed on
+/// without one.
+fn command(url: &str, headers: &[(String, String)], body: &str) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let mut lines = vec![
+        format!("BODY={}", quote(body)),
+        "SIGNATURE=$(printf %s \"$BODY\" | openssl dgst -sha256 -hmac \"$CHANNEL_SECRET\" -binary | base64)"
+            .to_owned(),
+        format!("curl -X POST {} \\", quote(url)),
+    ];
+    for (name, value) in headers {
+        let header = if value == MASK {
+            format!("\"{name}: $SIGNATURE\"")
+        } else {
+            quote(&format!("{name}: {value}"))
+        };
+        lines.push(format!("  -H {header} \\"));
+    }
+    lines.push("  --data-binary \"$BODY\"".to_owned());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reply_tokens_are_masked_and_nothing_else() {
+        let body = r#"{"events":[{"replyToken": "0f3779fba3b349968c5d07db31eab56f","message":{"text":"\"replyToken\":\"no\""}},{"replyToken":"ab"}],"replyToken"#;
+        assert_eq!(
+            mask(body),
+            format!(
+                r#"{{"events":[{{"replyToken": "{MASK}","message":{{"text":"\"replyToken\":\"no\""}}}},{{"replyToken":"{MASK}"}}],"replyToken"#
+            )
+        );
+        assert_eq!(mask(r#"{"replyToken":null,"a":"b"}"#), r#"{"replyToken":null,"a":"b"}"#);
+    }
+
+    #[test]
+    fn a_command_holds_no_secret_and_survives_quotes() {
+        let headers = [("x-line-signature".to_owned(), MASK.to_owned()), ("a".to_owned(), "b".to_owned())];
+        let command = command("https://crm.example/hook?a='b'", &headers, r#"{"text":"it's"}"#);
+        assert!(command.contains(r#"BODY='{"text":"it'\''s"}'"#), "{command}");
+        assert!(command.contains(r"'https://crm.example/hook?a='\''b'\'''"), "{command}");
+        assert!(command.contains("\"x-line-signature: $SIGNATURE\"") && command.contains("-H 'a: b'"));
+    }
+
+    #[test]
+    fn events_are_told_in_a_line() {
+        let event = serde_json::json!({ "type": "message", "source": { "type": "user" }, "message": { "type": "text", "text": "hi" } });
+        let is =
+            Told { kind: "message".to_owned(), source: Some("user".to_owned()), text: Some("hi".to_owned()) };
+        assert_eq!(told(&event), is);
+    }
+}
