@@ -196,6 +196,11 @@ relay-events =
         [one] { $count } event
        *[other] { $count } events
     }
+relay-requests =
+    { $count ->
+        [one] { $count } request
+       *[other] { $count } requests
+    }
 relay-tries =
     { $count ->
         [one] { $count } try

@@ -168,6 +168,7 @@ relay-pick = この記録を選ぶ
 relay-again = 選択分を再送
 relay-again-one = これを再送
 relay-events = イベント{ $count }件
+relay-requests = リクエスト{ $count }件
 relay-tries = { $count }回試行
 relay-attempt = 送信の詳細
 relay-attempt-ok = 送達

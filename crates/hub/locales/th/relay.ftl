@@ -168,6 +168,7 @@ relay-pick = เลือกรายการนี้
 relay-again = ส่งรายการที่เลือกซ้ำ
 relay-again-one = ส่งรายการนี้ซ้ำ
 relay-events = { $count } อีเวนต์
+relay-requests = { $count } คำขอ
 relay-tries = ลอง { $count } ครั้ง
 relay-attempt = รายละเอียดการส่ง
 relay-attempt-ok = ส่งสำเร็จ

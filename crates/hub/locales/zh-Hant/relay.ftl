@@ -168,6 +168,7 @@ relay-pick = 選取這筆
 relay-again = 重新發送勾選的
 relay-again-one = 重新發送這筆
 relay-events = { $count } 個事件
+relay-requests = { $count } 筆請求
 relay-tries = 嘗試 { $count } 次
 relay-attempt = 發送紀錄明細
 relay-attempt-ok = 已送達

@@ -37,7 +37,7 @@ pub mod wishes;
 mod writes;
 
 pub use model::{Destination, Filter, Halt, NewSecrets, Signing, Standard, Standing, State};
-pub(crate) use repo::STATEMENTS;
 pub use repo::{Attempt, Count, Parked};
+pub(crate) use repo::{HISTORY, STATEMENTS};
 pub use service::Passed;
 pub use watch::{Relay, run};

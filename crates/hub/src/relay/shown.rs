@@ -55,9 +55,21 @@ pub struct Sent {
 }
 
 impl Parked {
-    /// The ids of its new events.
+    /// How many requests are gone that stand in this one row; `None` where the row is one request.
+    #[must_use]
+    pub fn requests_gone(&self) -> Option<i64> {
+        // `expire` writes it so.
+        let rest =
+            self.last_error.as_deref()?.strip_prefix("the journal no longer has the bytes of these ")?;
+        rest.split(' ').next()?.parse().ok()
+    }
+
+    /// The ids of its new events; none where many requests are gone.
     #[must_use]
     pub fn event_ids(&self) -> Vec<String> {
+        if self.requests_gone().is_some() {
+            return Vec::new();
+        }
         // A request's events stand in the journal side by side.
         (self.first_position..=self.last_position)
             .map(|position| journal::event_id(self.received_at, position))
@@ -112,7 +124,7 @@ impl Sent {
             (deliver::RECEIVED.to_string(), received_at.to_jiff().to_string()),
         ];
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
-        let indented = serde_json::to_string_pretty(&parsed).unwrap_or_default();
+        let indented = indent(&body);
         let command = (body.len() <= COMMAND_MAX).then(|| command(&destination.url, &headers, &body));
         Self {
             received_at,
@@ -152,6 +164,46 @@ fn mask(body: &str) -> String {
         rest = tail;
     }
     out.push_str(rest);
+    out
+}
+
+/// JSON on lines of its own, its members in their order.
+fn indent(json: &str) -> String {
+    let (mut out, mut depth, mut in_text, mut is_escaped) = (String::new(), 0_usize, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.push_str(&"  ".repeat(depth.min(20)));
+    };
+    for c in json.chars() {
+        if in_text {
+            in_text = is_escaped || c != '"';
+            is_escaped = c == '\\' && !is_escaped;
+            out.push(c);
+            continue;
+        }
+        match c {
+            '{' | '[' => {
+                depth += 1;
+                out.push(c);
+                line(&mut out, depth);
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c if c.is_whitespace() => {}
+            c => {
+                in_text = c == '"';
+                out.push(c);
+            }
+        }
+    }
     out
 }
 
@@ -200,6 +252,13 @@ mod tests {
             )
         );
         assert_eq!(mask(r#"{"replyToken":null,"a":"b"}"#), r#"{"replyToken":null,"a":"b"}"#);
+    }
+
+    #[test]
+    fn json_is_indented_in_its_order() {
+        let json = r#"{"b": "x, {\"}", "a":[1,{"c":null}]}"#;
+        let lines = "{\n  \"b\": \"x, {\\\"}\",\n  \"a\": [\n    1,\n    {\n      \"c\": null\n    }\n  ]\n}";
+        assert_eq!(indent(json), lines);
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub(super) fn why(ui: &Ui, error: &str) -> Why {
     match error {
         "" => plain("relay-why-behind"),
         "the address leads back to this hub" => plain("relay-why-loop"),
-        "the journal no longer has its bytes" => plain("relay-why-expired"),
+        other if other.starts_with("the journal no longer has") => plain("relay-why-expired"),
         other => Why { words: ui.t("relay-why-unreachable"), exact: Some(other.to_owned()) },
     }
 }
@@ -156,6 +156,11 @@ impl Attempt {
 impl Parked {
     pub(super) fn count(&self) -> i64 {
         self.last_position - self.first_position + 1
+    }
+
+    /// Whether it may be tried again: what the journal no longer has cannot be.
+    pub(super) fn is_here(&self) -> bool {
+        !self.last_error.as_deref().unwrap_or_default().starts_with("the journal no longer has")
     }
 
     /// The key of its standing.

@@ -1,0 +1,120 @@
+//! The SQL of what was sent: the log of attempts, and its counts.
+
+use crate::clock::Timestamp;
+use crate::db::{Db, DbResult, Tx};
+use crate::ids::{AttemptId, DeliveryId, DestinationId, TenantId};
+use crate::{args, statements};
+
+statements! {
+    LOG = { "INSERT INTO relay_attempts (id, tenant_id, destination_id, delivery, first_position, last_position, event_ids,
+            attempt, at, status, ms, error, said, next_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)" };
+    ATTEMPTS = { "SELECT id, delivery, first_position, last_position, event_ids, attempt, at, status, ms, error, said, next_at
+        FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND ($6 OR error IS NOT NULL)
+        AND (at < $3 OR (at = $3 AND id < $4)) ORDER BY at DESC, id DESC LIMIT $5" };
+    ATTEMPT = { "SELECT id, delivery, first_position, last_position, event_ids, attempt, at, status, ms, error, said, next_at
+        FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND id = $3" };
+    COUNT_UP = { "INSERT INTO relay_counts (destination_id, begins_at, ok, failed, ms) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (destination_id, begins_at) DO UPDATE SET ok = relay_counts.ok + excluded.ok,
+            failed = relay_counts.failed + excluded.failed, ms = relay_counts.ms + excluded.ms" };
+    COUNTS = { "SELECT begins_at, ok, failed, ms FROM relay_counts WHERE destination_id = $1 AND begins_at >= $2
+        ORDER BY begins_at" };
+}
+
+/// One attempt in the log.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// The unit.
+    pub delivery: DeliveryId,
+    /// The position of the unit's first event.
+    pub first_position: i64,
+    /// And of its last.
+    pub last_position: i64,
+    /// The events' ids, a JSON array.
+    pub event_ids: String,
+    /// Its number, from 1.
+    pub attempt: i64,
+    /// When it began.
+    pub at: Timestamp,
+    /// The status of the answer.
+    pub status: Option<i64>,
+    /// How long it took.
+    pub ms: i64,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// The beginning of the answer.
+    pub said: String,
+    /// When the unit is tried next.
+    pub next_at: Option<Timestamp>,
+}
+
+pub(in crate::relay) async fn log(
+    tx: &mut Tx,
+    (tenant, destination): (&TenantId, &DestinationId),
+    attempt: &Attempt,
+) -> DbResult<()> {
+    let args = args![
+        &attempt.id,
+        tenant,
+        destination,
+        &attempt.delivery,
+        attempt.first_position,
+        attempt.last_position,
+        &attempt.event_ids,
+        attempt.attempt,
+        attempt.at,
+        attempt.status,
+        attempt.ms,
+        attempt.error.as_deref(),
+        &attempt.said,
+        attempt.next_at,
+    ];
+    tx.run(&LOG, args).await.map(|_| ())
+}
+
+/// One page of the log, the newest first, below a place.
+pub(in crate::relay) async fn attempts(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+    (at, id): (Timestamp, &str),
+    failed_only: bool,
+    limit: i64,
+) -> DbResult<Vec<Attempt>> {
+    db.all(&ATTEMPTS, args![tenant, destination, at, id, limit, !failed_only]).await
+}
+
+pub(in crate::relay) async fn attempt(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+    id: &AttemptId,
+) -> DbResult<Option<Attempt>> {
+    db.opt(&ATTEMPT, args![tenant, destination, id]).await
+}
+
+/// Attempts of five minutes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Count {
+    /// When they began.
+    pub begins_at: Timestamp,
+    /// Deliveries.
+    pub ok: i64,
+    /// Failures.
+    pub failed: i64,
+    /// What they took together.
+    pub ms: i64,
+}
+
+pub(in crate::relay) async fn count_up(tx: &mut Tx, destination: &DestinationId, by: &Count) -> DbResult<()> {
+    tx.run(&COUNT_UP, args![destination, by.begins_at, by.ok, by.failed, by.ms]).await.map(|_| ())
+}
+
+/// The counts since a moment.
+pub(in crate::relay) async fn counts(
+    db: &Db,
+    destination: &DestinationId,
+    since: Timestamp,
+) -> DbResult<Vec<Count>> {
+    db.all(&COUNTS, args![destination, since]).await
+}
