@@ -35,7 +35,6 @@ const LONG: [(&str, &str); 9] = [
     ("crates/hub/src/accounts/tests.rs", "every way a connection can go wrong"),
     ("crates/hub/src/outbox/model.rs", "the rules of sending and their table of cases"),
     ("crates/hub/src/outbox/repo.rs", "all statements of one slice"),
-    ("crates/hub/src/relay/repo.rs", "all statements of one slice"),
     ("crates/hub/src/team/repo.rs", "all statements of one slice"),
     ("crates/hub/src/team/service.rs", "the use cases of one small slice, each a few lines"),
     ("crates/hub/src/team/tests.rs", "every rule of people, sessions, links and keys on both databases"),
