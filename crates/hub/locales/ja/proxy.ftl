@@ -1,4 +1,5 @@
 proxy-title = LINE 用プロキシキー
+proxy-open = キーを開く
 proxy-intro = { $name } はこのキーで、Trunkline を通して LINE の Messaging API を呼び出します。使い方は LINE と同じです。ベース URL をこのアドレスに、チャネルアクセストークンをこのキーに替えてください。送ったメッセージはこの名前で受信箱に表示されます。
 proxy-fresh = 新しいキー
 proxy-fresh-detail = 今コピーしてください。表示されるのは一度だけで、あとから確認できません。
