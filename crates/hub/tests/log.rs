@@ -196,7 +196,7 @@ mod tests {
         }
 
         // Another system calls LINE through the hub.
-        let system = json!({ "name": planted("system"), "url": "http://127.0.0.1:9/pl4nted" });
+        let system = json!({ "name": planted("system"), "url": "http://127.0.0.1:9999/pl4nted" });
         let made = hub.api().post(&format!("/accounts/{}/destinations", account.id), system).await;
         let path = format!("/destinations/{}/proxy-key", text(&made.expect(201)["id"]));
         let made = hub.api().post(&path, json!({ "scopes": ["read", "reply", "push"] })).await.expect(201);
