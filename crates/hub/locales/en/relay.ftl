@@ -42,6 +42,11 @@ relay-behind =
         [one] { $count } event, { $age } old
        *[other] { $count } events, oldest { $age }
     }
+relay-behind-retrying =
+    { $count ->
+        [one] { $count } waits for a retry
+       *[other] { $count } wait for a retry
+    }
 relay-behind-none = Nothing
 relay-rate-name = Rate
 relay-rate = { $figure } a minute
@@ -101,7 +106,7 @@ relay-filter-share-hint = 1–100, always the same people. Good for trying a new
 relay-filter-none = All events
 relay-filter-tagged = Tagged { $tags }
 relay-filter-shared = { $share }% of contacts
-relay-list-comma = , 
+relay-list-comma = { ", " }
 relay-source-user = Person
 relay-source-group = Group
 relay-source-room = Room

@@ -34,6 +34,7 @@ relay-advice-gone = 相手が410を返し、受信を終了しました。URLが
 relay-advice-loop = このURLはこのシステムに戻ります。放置するとイベントが循環します。相手のシステム自身のURLに変更してください。
 relay-lag = 未送信
 relay-behind = { $count }件（最古{ $age }前）
+relay-behind-retrying = { $count }件が再試行待ち
 relay-behind-none = なし
 relay-rate-name = 速度
 relay-rate = 毎分{ $figure }件

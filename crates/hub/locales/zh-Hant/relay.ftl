@@ -34,6 +34,7 @@ relay-advice-gone = 對方回應 410，表示不再接收。請確認網址是�
 relay-advice-loop = 這個網址會把事件送回本系統，若不停止將無限循環。請改成對方系統自己的網址。
 relay-lag = 待送
 relay-behind = { $count } 筆，最舊 { $age }
+relay-behind-retrying = { $count } 筆等待重試
 relay-behind-none = 無
 relay-rate-name = 速率
 relay-rate = 每分鐘 { $figure } 筆

@@ -330,7 +330,8 @@ async fn the_log_is_filtered_paged_and_drawn_in_parts() {
         let status = if n % 10 == 9 { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         receiver.answers(status, "");
         shop.friend.says(&shop.account, &format!("{n}")).await;
-        let ended = |now: &Value| now["last_day"]["delivered"].as_i64().zip(now["last_day"]["failed"].as_i64());
+        let ended =
+            |now: &Value| now["last_day"]["delivered"].as_i64().zip(now["last_day"]["failed"].as_i64());
         shop.until(&id, |now| ended(now).is_some_and(|(delivered, failed)| delivered + failed > n)).await;
     }
     assert_eq!(shop.look(&id).await["parked"], 27);

@@ -87,9 +87,17 @@ impl Seen {
     /// What waits, in words: so many events, and the age of the oldest.
     pub(super) fn behind(&self, ui: &Ui) -> String {
         match self.lag {
+            (0, _) if self.destination.retrying > 0 => {
+                ui.t1("relay-behind-retrying", "count", self.destination.retrying)
+            }
             (0, _) => ui.t("relay-behind-none"),
             (events, seconds) => ui.t2("relay-behind", ("count", events), ("age", span(ui, seconds))),
         }
+    }
+
+    /// Whether anything waits.
+    pub(super) fn is_behind(&self) -> bool {
+        self.lag.0 > 0 || self.destination.retrying > 0
     }
 
     /// Deliveries a minute.
