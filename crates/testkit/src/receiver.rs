@@ -28,6 +28,7 @@ pub struct Receiver {
     pub url: Url,
     kept: Arc<Mutex<Vec<Received>>>,
     answer: Arc<Mutex<(StatusCode, HeaderMap, Bytes)>>,
+    refuses: Arc<Mutex<Vec<u8>>>,
     _stop: DropGuard,
 }
 
@@ -38,11 +39,18 @@ impl Receiver {
         let address = listener.local_addr().expect("an address");
         let kept: Arc<Mutex<Vec<Received>>> = Arc::default();
         let answer = Arc::new(Mutex::new((StatusCode::OK, HeaderMap::new(), Bytes::new())));
-        let (keep, told) = (kept.clone(), answer.clone());
+        let refuses: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let (keep, told, refused) = (kept.clone(), answer.clone(), refuses.clone());
         let router =
             Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+                let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let is_refused =
+                    !refused.is_empty() && body.windows(refused.len()).any(|window| window == refused);
                 let received = Received { method, uri, headers, body };
                 keep.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+                if is_refused {
+                    return (StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), Bytes::new());
+                }
                 told.lock().unwrap_or_else(PoisonError::into_inner).clone()
             });
         let stop = CancellationToken::new();
@@ -51,7 +59,7 @@ impl Receiver {
             axum::serve(listener, router).with_graceful_shutdown(ended.cancelled_owned()).await
         });
         let url = Url::parse(&format!("http://{address}/")).expect("an address");
-        Self { url, kept, answer, _stop: stop.drop_guard() }
+        Self { url, kept, answer, refuses, _stop: stop.drop_guard() }
     }
 
     /// Answers so from now on.
@@ -66,6 +74,11 @@ impl Receiver {
         });
         let answer = (status, headers.collect(), body.into());
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+
+    /// Answers 500 to bodies that hold this text, whatever else is answered; to none where it is empty.
+    pub fn fails_for(&self, text: &str) {
+        *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = text.as_bytes().to_vec();
     }
 
     /// What came so far, in order.

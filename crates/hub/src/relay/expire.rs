@@ -67,6 +67,9 @@ impl Gap {
 pub(super) async fn all(hub: &Hub) -> DbResult<()> {
     let head = hub.journal.head().await?;
     for id in repo::behind(&hub.db, hub.journal.epoch(), head).await? {
+        if hub.relay.runs(&id) {
+            continue;
+        }
         if let Err(error) = one(hub, &id).await {
             tracing::warn!(error = &error as &dyn Error, destination = %id, "what has expired was not listed");
         }
@@ -75,7 +78,7 @@ pub(super) async fn all(hub: &Hub) -> DbResult<()> {
 }
 
 async fn one(hub: &Hub, id: &DestinationId) -> DbResult<()> {
-    // One that runs does it itself: its cursor is not to be had under this name.
+    // One that another node runs is not to be had under this name.
     let (now, name) = (hub.now(), format!("{} expiry", hub.node));
     let Some(held) = repo::claim(&hub.db, id, &name, (now, now.plus(HELD)), false).await? else {
         return Ok(());

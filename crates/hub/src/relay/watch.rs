@@ -1,8 +1,9 @@
 //! The loop that starts and ends the runners of this node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -25,6 +26,8 @@ pub struct Relay {
     pub(super) proxy: super::proxy::Memory,
     wake: Notify,
     alone: AtomicBool,
+    /// What this node runs.
+    running: Mutex<HashSet<DestinationId>>,
 }
 
 impl Relay {
@@ -36,6 +39,11 @@ impl Relay {
     /// Goes on while the journal's other readers are paused; for measuring only.
     pub fn go_on_alone(&self) {
         self.alone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this node runs the destination.
+    pub(super) fn runs(&self, id: &DestinationId) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -66,7 +74,7 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
     let mut running: HashMap<DestinationId, Running> = HashMap::new();
     let mut standing: HashMap<DestinationId, i64> = HashMap::new();
     while !hub.stop.is_cancelled() {
-        reap(&mut running, &mut standing).await;
+        reap(&hub, &mut running, &mut standing).await;
         match repo::runnable(&hub.db).await {
             Ok(runnable) => {
                 let wanted: HashMap<_, _> = runnable.iter().map(|one| (&one.id, one.serial)).collect();
@@ -80,6 +88,11 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
                     let is_free = one.lease_until < hub.now() || !hub.db.is_postgres();
                     if is_free && !running.contains_key(&one.id) && !standing.contains_key(&one.id) {
                         let stop = hub.stop.child_token();
+                        hub.relay
+                            .running
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(one.id.clone());
                         let task = tokio::spawn(hold(hub.clone(), one.id.clone(), one.serial, stop.clone()));
                         running.insert(one.id, Running { serial: one.serial, stop, task });
                     }
@@ -104,11 +117,16 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
 }
 
 /// Takes out the runners that have ended.
-async fn reap(running: &mut HashMap<DestinationId, Running>, standing: &mut HashMap<DestinationId, i64>) {
+async fn reap(
+    hub: &Hub,
+    running: &mut HashMap<DestinationId, Running>,
+    standing: &mut HashMap<DestinationId, i64>,
+) {
     let ended: Vec<_> =
         running.iter().filter(|(_, one)| one.task.is_finished()).map(|(id, _)| id.clone()).collect();
     for id in ended {
         let Some(one) = running.remove(&id) else { continue };
+        hub.relay.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         match one.task.await {
             Ok(Ended::Anyhow) => {}
             Ok(Ended::Stands) => {

@@ -90,6 +90,7 @@ impl Place {
         }
         // Destinations of the measurements are on this machine.
         flags.extend(["--allow-private-destinations".to_owned(), "true".to_owned()]);
+        flags.extend(["--destinations-max".to_owned(), "10".to_owned()]);
         flags.extend(["--log".to_owned(), "warn".to_owned()]);
         flags
     }

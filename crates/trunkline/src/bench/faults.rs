@@ -19,6 +19,7 @@ use hub::clock::Entropy;
 use serde_json::{Value, json};
 
 use super::child::Place;
+use super::faults_relay;
 use super::stage::{self, Channel, Friend, Stage};
 use crate::http::{Client, items, text};
 use crate::say;
@@ -28,16 +29,19 @@ use crate::say;
 pub(crate) struct Options {
     /// How often the hub is killed
     #[arg(long, default_value_t = 200)]
-    kills: u32,
+    pub(super) kills: u32,
     /// An empty PostgreSQL database in place of SQLite
     #[arg(long, value_name = "URL")]
-    postgres: Option<String>,
+    pub(super) postgres: Option<String>,
     /// Friends who write at the same time
     #[arg(long, default_value_t = 12)]
-    friends: usize,
+    pub(super) friends: usize,
     /// Decides when the hub is killed
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(super) seed: u64,
+    /// Destinations that misbehave in place of agents who answer
+    #[arg(long)]
+    relay: bool,
 }
 
 /// How long the hub may take to finish what is left after the last kill.
@@ -51,6 +55,9 @@ const LEASES: Duration = Duration::from_secs(30);
 /// # Errors
 /// The run itself could not be done.
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    if options.relay {
+        return Box::pin(faults_relay::run(options)).await;
+    }
     let begun = Instant::now();
     let stage = Stage::open().await?;
     let folder = tempfile::Builder::new().prefix("trunkline-faults-").tempdir()?;
@@ -294,7 +301,7 @@ impl Play {
 }
 
 /// The texts of events that were answered 200 at least once, and of those that were refused at least once.
-fn accepted(deliveries: &[Value]) -> (BTreeSet<String>, BTreeSet<String>) {
+pub(super) fn accepted(deliveries: &[Value]) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut accepted = BTreeSet::new();
     let mut refused = BTreeSet::new();
     for delivery in deliveries {

@@ -2,6 +2,7 @@
 
 mod child;
 mod faults;
+mod faults_relay;
 mod ingest;
 mod load;
 mod receivers;
@@ -9,6 +10,7 @@ mod relay;
 mod relay_bare;
 mod sandbox;
 mod stage;
+mod troubled;
 
 use std::process::ExitCode;
 

@@ -22,3 +22,24 @@ async fn nothing_is_lost_or_doubled_when_the_hub_is_killed(#[case] engine: Engin
     assert!(told.contains("lost 0, doubled 0"), "{told}");
     db.close().await;
 }
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite, "12")]
+#[case::postgres(Engine::Postgres, "3")]
+#[tokio::test]
+async fn the_relay_loses_and_alters_nothing_when_destinations_fail_and_the_hub_is_killed(
+    #[case] engine: Engine,
+    #[case] kills: &str,
+) {
+    let Some(db) = TestDb::new(engine).await else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    command.args(["bench", "faults", "--relay", "--kills", kills, "--friends", "6"]);
+    if let Url::Postgres(url) = &db.url {
+        command.args(["--postgres", url]);
+    }
+    let run = command.output().await.unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{told}\n{}", String::from_utf8_lossy(&run.stderr));
+    assert!(told.contains("| Away |"), "{told}");
+    db.close().await;
+}

@@ -1,0 +1,158 @@
+//! What a person does about it: a test call, skipping, sending again.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use rstest::rstest;
+use serde_json::{Value, json};
+use testkit::{Engine, Receiver};
+
+use super::{Shop, come, texts};
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_test_call_is_an_empty_signed_batch(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    let path = format!("{}/test", Shop::path(&one));
+    let ok = shop.hub.api().post(&path, json!({})).await.expect(200);
+    assert_eq!((&ok["ok"], &ok["status"]), (&json!(true), &json!(200)));
+    let got = come(&receiver, 1).await.remove(0);
+    let body: Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(body, json!({ "destination": shop.account.bot_user_id, "events": [] }));
+    let signature = got.headers["x-line-signature"].to_str().unwrap();
+    assert!(line_api::signature::verify(&shop.account.channel_secret, &got.body, signature));
+    receiver.answers(StatusCode::FORBIDDEN, "go away");
+    let refused = shop.hub.api().post(&path, json!({})).await.expect(200);
+    assert_eq!((&refused["ok"], &refused["answer"]), (&json!(false), &json!("go away")));
+    let after = shop.look(&one).await;
+    assert_eq!((&after["parked"], &after["last_delivery"]), (&json!(0), &json!(null)), "nothing is stored");
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_waits_can_be_left_out(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    receiver.fails_for("poison");
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.friend.says(&shop.account, "poison").await;
+    shop.friend.says(&shop.account, "behind it").await;
+    shop.until(&one, |now| now["retrying"] == 2).await;
+    let path = format!("{}/skip", Shop::path(&one));
+    assert_eq!(shop.hub.api().post(&path, json!({})).await.expect(200)["count"], 2);
+    shop.friend.says(&shop.account, "new").await;
+    assert_eq!(texts(&come(&receiver, 2).await), ["poison", "new"]);
+    shop.hub.advance(Duration::from_secs(3600));
+    let after = shop.until(&one, |now| now["lag"]["events"] == 0).await;
+    assert_eq!((&after["retrying"], &after["parked"]), (&json!(0), &json!(0)));
+    let standings: Vec<_> = shop.parked(&one).await.into_iter().map(|(standing, _)| standing).collect();
+    assert_eq!(standings, ["skipped", "skipped"], "they stay listed");
+    shop.hub.close().await;
+}
+
+/// The ids of the account's events, the oldest first.
+async fn events(shop: &Shop) -> Vec<String> {
+    let found = shop.hub.api().get(&format!("/events?account_id={}", shop.account.id)).await.expect(200);
+    let mut ids: Vec<String> =
+        found["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_was_sent_is_sent_again_as_line_sent_it(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let since = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    let (early, late) = (Receiver::start().await, Receiver::start().await);
+    let first = shop.destination("early", &early, json!({})).await;
+    for text in ["1", "2", "3"] {
+        shop.friend.says(&shop.account, text).await;
+    }
+    let sent = come(&early, 3).await;
+    let one = shop.destination("late", &late, json!({})).await;
+    let path = format!("{}/replay", Shop::path(&one));
+    let ids = events(&shop).await;
+    // By ids, whatever order they are given in; the first event is the follow.
+    let body = json!({ "event_ids": [&ids[3], &ids[2], &ids[3]] });
+    assert_eq!(shop.hub.api().post(&path, body).await.expect(202)["count"], 2);
+    let again = come(&late, 2).await;
+    for (again, sent) in again.iter().zip(&sent[1..]) {
+        assert_eq!(again.body, sent.body);
+        assert_eq!(again.headers["x-line-signature"], sent.headers["x-line-signature"]);
+        assert_ne!(again.headers["x-trunkline-delivery"], sent.headers["x-trunkline-delivery"]);
+        assert_eq!(again.headers["x-trunkline-received-at"], sent.headers["x-trunkline-received-at"]);
+    }
+    // By time.
+    shop.hub.advance(Duration::from_secs(1));
+    let until = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    let body = json!({ "since": since, "until": until });
+    assert_eq!(shop.hub.api().post(&path, body.clone()).await.expect(202)["count"], 3);
+    assert_eq!(texts(&come(&late, 5).await)[2..], ["1", "2", "3"]);
+    shop.until(&one, |now| now["retrying"] == 0).await;
+    assert_eq!(early.received().len(), 3, "the other destination gets nothing of it");
+    assert_eq!(shop.look(&first).await["retrying"], 0);
+
+    // After the channel secret was changed, what is sent again is signed by the new one: by the old one it would fit nothing.
+    let channel = format!("/channels/{}/secret", shop.account.channel_id);
+    let new = shop.hub.control.post(&channel, json!({})).await["channelSecret"].as_str().unwrap().to_owned();
+    let account = format!("/accounts/{}", shop.account.id);
+    shop.hub.api().patch(&account, json!({ "channel_secret": new })).await.expect(200);
+    assert_eq!(shop.hub.api().post(&path, body).await.expect(202)["count"], 3);
+    for (again, sent) in come(&late, 8).await[5..].iter().zip(&sent) {
+        assert_eq!(again.body, sent.body);
+        let signature = again.headers["x-line-signature"].to_str().unwrap();
+        assert!(line_api::signature::verify(&new, &again.body, signature));
+        assert_ne!(again.headers["x-line-signature"], sent.headers["x-line-signature"]);
+    }
+
+    // What nobody can send again.
+    for (body, code) in [
+        (json!({ "event_ids": ["evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"] }), "unknown"),
+        (json!({ "event_ids": ["nonsense"] }), "unknown"),
+        (json!({ "since": until, "until": since }), "before_since"),
+        (json!({}), "required"),
+    ] {
+        let refused = shop.hub.api().post(&path, body.clone()).await.expect(422);
+        assert_eq!(refused["errors"][0]["code"], code, "{body}: {refused}");
+    }
+    shop.hub.close().await;
+}
+
+/// An event of a batch is sent again with its whole request, once; where its neighbour was taken back, without that.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_event_of_a_batch_is_sent_again_with_the_others(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.post_batch(&["1", "2", "3"]).await;
+    let sent = come(&receiver, 1).await.remove(0);
+    let path = format!("{}/replay", Shop::path(&one));
+    let ids = events(&shop).await;
+    let body = json!({ "event_ids": [&ids[2], &ids[3]] });
+    assert_eq!(shop.hub.api().post(&path, body).await.expect(202)["count"], 1, "one request");
+    assert_eq!(come(&receiver, 2).await[1].body, sent.body);
+    let blanked = hub::journal::event_position(&ids[1]).unwrap();
+    shop.hub.hub().journal.blank(blanked).await.unwrap();
+    let body = json!({ "event_ids": [&ids[3]] });
+    assert_eq!(shop.hub.api().post(&path, body).await.expect(202)["count"], 1);
+    let again = come(&receiver, 3).await.remove(2);
+    assert_eq!(texts(std::slice::from_ref(&again)), ["2", "3"]);
+    let signature = again.headers["x-line-signature"].to_str().unwrap();
+    assert!(line_api::signature::verify(&shop.account.channel_secret, &again.body, signature));
+    let refused = shop.hub.api().post(&path, json!({ "event_ids": [&ids[1]] })).await.expect(422);
+    assert_eq!(refused["errors"][0]["code"], "expired");
+    shop.hub.close().await;
+}
