@@ -11,6 +11,8 @@ use crate::secrets::Secret;
 
 /// Units with rows of their own that a destination may have before its cursor stops.
 pub(super) const ROWS_MAX: usize = 1_000;
+/// Units with rows of their own that are in memory at once: more than the bound only where a person wants many again.
+pub(super) const ROWS_LOADED: usize = 20_000;
 /// How long a call may take, unless the destination says otherwise.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// The shortest and longest time that a destination may set, in ms.

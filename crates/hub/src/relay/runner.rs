@@ -15,8 +15,8 @@ use super::deliver::Made;
 use super::expire::Gap;
 use super::flow::{Flow, Number, WINDOW};
 use super::model::{
-    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_MAX, SUSPECT_AFTER, Standing, TRIED_FOR,
-    Verdict, judge, wait,
+    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, ROWS_MAX, SUSPECT_AFTER, Standing,
+    TRIED_FOR, Verdict, judge, wait,
 };
 use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
@@ -83,8 +83,9 @@ pub(super) struct Runner {
     writing: Option<Writing>,
     log: Sample,
     halting: bool,
-    /// Whether more waits to be replayed than is in memory.
+    /// Whether more rows wait than are in memory, and whether there are others than replays among them: nothing new overtakes those.
     has_more: bool,
+    has_older: bool,
     /// What the journal no longer has, until it is listed.
     gap: Option<Gap>,
     /// When a destination on trial is next looked at for what the journal no longer has.
@@ -111,8 +112,9 @@ impl Runner {
         let signer = Arc::new(Signer::open(hub, &destination)?);
         let mut flow = Flow::default();
         let known = repo::above(&hub.db, id, position).await?;
-        let rows = repo::units(&hub.db, id, (ROWS_MAX, REPLAYS)).await?;
+        let rows = repo::units(&hub.db, id, (ROWS_LOADED, REPLAYS)).await?;
         let replays = rows.iter().filter(|row| row.is_replay).count();
+        let has_older = rows.len() - replays >= ROWS_LOADED;
         for row in rows {
             let (chats, due, received_at) = (row.chats.clone(), row.due_at, now);
             flow.add(Pending { row, received_at, parcel: None }, chats, due, true);
@@ -137,7 +139,8 @@ impl Runner {
             writing: None,
             log: Sample::default(),
             halting: false,
-            has_more: replays >= REPLAYS,
+            has_more: replays >= REPLAYS || has_older,
+            has_older,
             gap: None,
             next_look: now,
             destination: Arc::new(destination),
@@ -271,6 +274,7 @@ impl Runner {
     fn is_full(&self) -> bool {
         // One that is on trial gets nothing new: the cursor stays, and no row is written for what would fail too.
         self.is_on_trial()
+            || self.has_older
             || self.flow.without_row() + self.done.len() >= WINDOW
             || self.flow.with_row() >= ROWS_MAX
             || self.gap.as_ref().is_some_and(Gap::is_full)

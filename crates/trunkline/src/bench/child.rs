@@ -65,6 +65,16 @@ async fn drain(hub: &Hub, paused: bool) -> anyhow::Result<i64> {
     }
 }
 
+/// Processor time of a process, in seconds: `/proc` counts hundredths.
+pub(super) fn cpu(process: &str) -> anyhow::Result<f64> {
+    let stat =
+        std::fs::read_to_string(format!("/proc/{process}/stat")).context("read from /proc, on Linux")?;
+    let figures = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split_whitespace();
+    // The 14th and 15th of the whole line, of which two stand before the brackets' end.
+    let ticks: f64 = figures.skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
+}
+
 /// Where a hub's data is.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -199,6 +209,11 @@ impl Child {
         let kib =
             line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse::<f64>().ok());
         Ok(kib.context("no such figure")? / 1024.0)
+    }
+
+    /// Processor time that it has used, in seconds.
+    pub(super) fn cpu(&self) -> anyhow::Result<f64> {
+        cpu(&self.process.id().context("the hub has ended")?.to_string())
     }
 
     /// Kills it, as a power failure would.

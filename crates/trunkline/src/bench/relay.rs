@@ -53,16 +53,20 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// What one database showed.
 #[derive(Debug, Default)]
 struct Run {
-    bare: f64,
-    naive: f64,
-    live: f64,
-    catching_up: f64,
+    bare: Rate,
+    naive: Rate,
+    live: Rate,
+    catching_up: Rate,
     half: f64,
     lags: Vec<f64>,
     ingress: (f64, f64),
     peak: f64,
     behind: Behind,
 }
+
+/// Deliveries a second, and the processor time of each in µs.
+#[derive(Debug, Default, Clone, Copy)]
+struct Rate(f64, f64);
 
 #[derive(Debug, Default)]
 struct Behind {
@@ -81,7 +85,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let stage = Stage::open().await?;
     let folder = tempfile::Builder::new().prefix("trunkline-bench-").tempdir_in(&options.folder)?;
     let mut table =
-        "\n| database | variant | deliveries/s | of (a) | times (b) |\n|---|---|---|---|---|\n".to_owned();
+        "\n| database | variant | deliveries/s | of (a) | times (b) | processor µs each |\n|---|---|---|---|---|---|\n".to_owned();
     let mut rest = String::new();
     let engines = [("SQLite", None), ("PostgreSQL", options.postgres.as_ref())];
     for (engine, postgres) in engines.into_iter().filter(|(name, url)| *name == "SQLite" || url.is_some()) {
@@ -92,9 +96,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             ("the hub, as events come in", run.live),
             ("the hub, after an outage", run.catching_up),
         ];
-        for (variant, rate) in rows {
-            let (of, times) = (rate / run.bare, rate / run.naive);
-            table.push_str(&format!("| {engine} | {variant} | {rate:.0} | {of:.2} | {times:.1} |\n"));
+        for (variant, Rate(rate, cpu)) in rows {
+            let (of, times) = (rate / run.bare.0, rate / run.naive.0);
+            table.push_str(&format!(
+                "| {engine} | {variant} | {rate:.0} | {of:.2} | {times:.1} | {cpu:.0} |\n"
+            ));
         }
         rest.push_str(&words(engine, &run));
     }
@@ -172,17 +178,21 @@ async fn measure(
     let mut run = Run::default();
     let key = place.key().await?;
     run.bare = bare(&place, &receivers, &board, false, options.seconds).await?;
-    say(format!("{engine}  (a) the bare client          {:>7.0}/s", run.bare));
+    say(format!("{engine}  (a) the bare client          {:>7.0}/s", run.bare.0));
     run.naive = bare(&place, &receivers, &board, true, options.seconds).await?;
-    say(format!("{engine}  (b) one commit per delivery  {:>7.0}/s", run.naive));
+    say(format!("{engine}  (b) one commit per delivery  {:>7.0}/s", run.naive.0));
 
     let bed = open(stage, &place, key, (receivers, board), options).await?;
     let seconds = Duration::from_secs(options.seconds);
-    run.live = bed.drive(None, seconds).await?.1;
-    say(format!("{engine}  as events come in            {:>7.0}/s", run.live));
+    let before = bed.hub.cpu()?;
+    let (seen, rate) = bed.drive(None, seconds).await?;
+    // The door's work is in it.
+    run.live =
+        Rate(rate, (bed.hub.cpu()? - before) * 1e6 / (seen.accepted_in_all * DESTINATIONS as u64) as f64);
+    say(format!("{engine}  as events come in            {:>7.0}/s", run.live.0));
     run.catching_up = bed.outage(options.outage).await?;
-    say(format!("{engine}  after an outage              {:>7.0}/s", run.catching_up));
-    run.half = run.live.min(run.catching_up) / 2.0;
+    say(format!("{engine}  after an outage              {:>7.0}/s", run.catching_up.0));
+    run.half = run.live.0.min(run.catching_up.0) / 2.0;
     let pace = Some(run.half / DESTINATIONS as f64);
     let (with, _) = bed.drive(pace, seconds).await?;
     run.lags = bed.board.lags();
@@ -207,7 +217,7 @@ async fn bare(
     board: &Board,
     naive: bool,
     seconds: u64,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Rate> {
     let seconds = seconds.to_string();
     let mut words = vec!["bench", "bare-relay", "--seconds", &seconds];
     words.extend(naive.then_some("--naive"));
@@ -217,7 +227,9 @@ async fn bare(
     if !output.status.success() {
         bail!("the bare client failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(board.count() as f64 / board.lasted())
+    let cpu: f64 =
+        String::from_utf8(output.stdout)?.trim().parse().context("the bare client said no time")?;
+    Ok(Rate(board.count() as f64 / board.lasted(), cpu * 1e6 / board.count() as f64))
 }
 
 async fn open(
@@ -291,13 +303,15 @@ impl Bed {
     }
 
     /// All destinations are away while events come in; gives how many deliveries a second follow once they are back.
-    async fn outage(&self, events: u64) -> anyhow::Result<f64> {
+    async fn outage(&self, events: u64) -> anyhow::Result<Rate> {
         self.receivers.iter().for_each(|receiver| receiver.go_away(true));
         self.board.clear(false);
         let sent = self.send(events).await?;
+        let before = self.hub.cpu()?;
         self.receivers.iter().for_each(|receiver| receiver.go_away(false));
         self.wait(sent * DESTINATIONS as u64).await?;
-        Ok(self.board.count() as f64 / self.board.lasted())
+        let cpu = (self.hub.cpu()? - before) * 1e6 / self.board.count() as f64;
+        Ok(Rate(self.board.count() as f64 / self.board.lasted(), cpu))
     }
 
     /// One destination is away while events come in and go to the others.

@@ -10,7 +10,9 @@ use hub::app::Hub;
 use hub::ids::{DestinationId, TenantId};
 use hub::start::{self, Parts};
 
+use super::child::cpu;
 use super::load;
+use crate::say;
 use crate::settings::{Flags, Settings};
 
 #[derive(Debug, Args)]
@@ -52,6 +54,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     for lane in lanes {
         lane.await??;
     }
+    say(format!("{}", cpu("self")?));
     Ok(ExitCode::SUCCESS)
 }
 
