@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 use testkit::{Engine, Receiver};
 
-use super::{Shop, come, texts};
+use super::{Shop, come, come_with, texts};
 
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
@@ -101,15 +101,18 @@ async fn nothing_is_passed_on_while_the_account_is_disconnected(#[case] engine: 
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     assert_eq!(lease().await, 0);
+    let before = receiver.received().len();
     receiver.fails_for("");
     shop.hub.advance(Duration::from_secs(120));
     let test = shop.hub.api().post(&format!("{}/test", Shop::path(&one)), json!({})).await;
     assert_eq!(test.expect(409)["code"], "disconnected");
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(receiver.received().len(), before);
     let body =
         json!({ "channel_id": shop.account.channel_id, "channel_secret": shop.account.channel_secret });
     shop.hub.api().post("/accounts", body).await.expect(201);
     shop.friend.says(&shop.account, "back").await;
-    assert_eq!(texts(&come(&receiver, 3).await), ["waits", "waits", "back"]);
+    let mut all = texts(&come_with(&receiver, "back").await);
+    all.dedup();
+    assert_eq!(all, ["waits", "back"]);
     shop.hub.close().await;
 }

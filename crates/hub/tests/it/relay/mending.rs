@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::{Engine, Receiver};
 
-use super::{Shop, come, texts};
+use super::{Shop, come, come_with, texts};
 
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
@@ -48,7 +48,9 @@ async fn what_waits_can_be_left_out(#[case] engine: Engine) {
     let path = format!("{}/skip", Shop::path(&one));
     assert_eq!(shop.hub.api().post(&path, json!({})).await.expect(200)["count"], 2);
     shop.friend.says(&shop.account, "new").await;
-    assert_eq!(texts(&come(&receiver, 2).await), ["poison", "new"]);
+    let mut all = texts(&come_with(&receiver, "new").await);
+    all.dedup();
+    assert_eq!(all, ["poison", "new"], "it may have been tried again before");
     shop.hub.advance(Duration::from_secs(3600));
     let after = shop.until(&one, |now| now["lag"]["events"] == 0).await;
     assert_eq!((&after["retrying"], &after["parked"]), (&json!(0), &json!(0)));

@@ -157,6 +157,17 @@ async fn come(receiver: &Receiver, count: usize) -> Vec<Received> {
     all
 }
 
+/// Waits until a body with this text has come.
+async fn come_with(receiver: &Receiver, text: &str) -> Vec<Received> {
+    for _ in 0..300 {
+        if texts(&receiver.received()).iter().any(|one| one == text) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    receiver.received()
+}
+
 fn texts(received: &[Received]) -> Vec<String> {
     let mut texts = Vec::new();
     for request in received {

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::{Engine, Receiver};
 
-use super::{Shop, come, texts};
+use super::{Shop, come, come_with, texts};
 
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
@@ -65,17 +65,6 @@ async fn filters_are_by_source_tag_and_share(#[case] engine: Engine) {
         assert_eq!(body["destination"], shop.account.bot_user_id.as_str());
     }
     shop.hub.close().await;
-}
-
-/// Waits until a body with this text has come.
-async fn come_with(receiver: &Receiver, text: &str) -> Vec<testkit::Received> {
-    for _ in 0..300 {
-        if texts(&receiver.received()).iter().any(|one| one == text) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    receiver.received()
 }
 
 #[rstest]
