@@ -52,8 +52,8 @@ async fn what_waits_can_be_left_out(#[case] engine: Engine) {
     all.dedup();
     assert_eq!(all, ["poison", "new"], "it may have been tried again before");
     shop.hub.advance(Duration::from_secs(3600));
-    let after = shop.until(&one, |now| now["lag"]["events"] == 0).await;
-    assert_eq!((&after["retrying"], &after["parked"]), (&json!(0), &json!(0)));
+    let after = shop.until(&one, |now| now["lag"]["events"] == 0 && now["retrying"] == 0).await;
+    assert_eq!(after["parked"], 0);
     let standings: Vec<_> = shop.parked(&one).await.into_iter().map(|(standing, _)| standing).collect();
     assert_eq!(standings, ["skipped", "skipped"], "they stay listed");
     shop.hub.close().await;
