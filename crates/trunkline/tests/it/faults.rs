@@ -24,7 +24,7 @@ async fn nothing_is_lost_or_doubled_when_the_hub_is_killed(#[case] engine: Engin
 }
 
 #[rstest]
-#[case::sqlite(Engine::Sqlite, "12")]
+#[case::sqlite(Engine::Sqlite, "8")]
 #[case::postgres(Engine::Postgres, "2")]
 #[tokio::test]
 async fn the_relay_loses_and_alters_nothing_when_destinations_fail_and_the_hub_is_killed(
