@@ -107,6 +107,8 @@ pub(super) struct Receiver {
     pub(super) url: String,
     /// 0: it answers 200; 1: it answers 503.
     away: Arc<AtomicU8>,
+    /// What it took.
+    taken: Arc<AtomicU64>,
 }
 
 impl Receiver {
@@ -115,12 +117,20 @@ impl Receiver {
         let url = format!("{}hook", settings::origin(listener.local_addr()?)?);
         let away = Arc::new(AtomicU8::new(0));
         let is_away = Arc::clone(&away);
+        let taken = Arc::new(AtomicU64::new(0));
+        let takes = Arc::clone(&taken);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(talk(stream, Arc::clone(&board), Arc::clone(&is_away)));
+                let (board, away, taken) = (Arc::clone(&board), Arc::clone(&is_away), Arc::clone(&takes));
+                tokio::spawn(talk(stream, board, away, taken));
             }
         });
-        Ok(Self { url, away })
+        Ok(Self { url, away, taken })
+    }
+
+    /// What it took so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Goes away, or comes back.
@@ -140,7 +150,12 @@ pub(super) async fn start(count: usize) -> anyhow::Result<(Vec<Receiver>, Arc<Bo
 }
 
 /// Answers the requests of one connection.
-async fn talk(mut stream: TcpStream, board: Arc<Board>, away: Arc<AtomicU8>) -> Option<()> {
+async fn talk(
+    mut stream: TcpStream,
+    board: Arc<Board>,
+    away: Arc<AtomicU8>,
+    taken: Arc<AtomicU64>,
+) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut read: Vec<u8> = Vec::with_capacity(4096);
     loop {
@@ -160,6 +175,7 @@ async fn talk(mut stream: TcpStream, board: Arc<Board>, away: Arc<AtomicU8>) -> 
         }
         let is_away = away.load(Ordering::Relaxed) != 0;
         if !is_away {
+            taken.fetch_add(1, Ordering::Relaxed);
             board.came(read.get(head..head + length)?);
         }
         stream.write_all(if is_away { AWAY } else { OK }).await.ok()?;

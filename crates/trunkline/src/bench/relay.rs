@@ -307,11 +307,22 @@ impl Bed {
         self.receivers.iter().for_each(|receiver| receiver.go_away(true));
         self.board.clear(false);
         let sent = self.send(events).await?;
-        let before = self.hub.cpu()?;
+        let before: Vec<u64> = self.receivers.iter().map(Receiver::taken).collect();
+        let taken = || self.receivers.iter().zip(&before).map(|(receiver, before)| receiver.taken() - before);
         self.receivers.iter().for_each(|receiver| receiver.go_away(false));
+        // Each comes back by a trial of its own: what counts is the time in which all of them are busy.
+        while taken().any(|taken| taken == 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (begun, cpu, first) = (Instant::now(), self.hub.cpu()?, taken().sum::<u64>());
+        while taken().all(|taken| taken < sent) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (lasted, last) = (begun.elapsed().as_secs_f64(), taken().sum::<u64>());
+        let rate =
+            Rate((last - first) as f64 / lasted, (self.hub.cpu()? - cpu) * 1e6 / (last - first) as f64);
         self.wait(sent * DESTINATIONS as u64).await?;
-        let cpu = (self.hub.cpu()? - before) * 1e6 / self.board.count() as f64;
-        Ok(Rate(self.board.count() as f64 / self.board.lasted(), cpu))
+        Ok(rate)
     }
 
     /// One destination is away while events come in and go to the others.
