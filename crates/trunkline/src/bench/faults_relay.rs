@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// What may come twice to one destination after a kill: the relay's window.
 const WINDOW: usize = 512;
 
+/// The head of the table.
+const HEAD: &str = "| destination | events | taken | lost | out of order | altered | twice, answer lost | twice, killed (most at once) | \
+    twice, no reason |\n|---|---|---|---|---|---|---|---|---|";
+
 /// Runs, counts, prints; a failure code when anything was lost, out of order, altered, or doubled without a reason.
 ///
 /// # Errors
@@ -93,9 +97,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let deliveries = stage.control.get(&format!("/deliveries?channelId={}", channel.id)).await?;
     hub.kill().await?;
     let mut is_sound = true;
-    say(format!(
-        "| destination | events | taken | lost | out of order | altered | twice, answer lost | twice, killed (most at once) | twice, no reason |\n|---|---|---|---|---|---|---|---|---|"
-    ));
+    say(HEAD);
     for (one, _) in &destinations {
         let count = Count::of(one, items(&deliveries), &kills);
         is_sound &= count.is_sound();
