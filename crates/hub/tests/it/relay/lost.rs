@@ -48,7 +48,7 @@ async fn what_the_journal_has_lost_is_listed(#[case] engine: Engine) {
     assert_eq!(texts(&come(&resumed, 1).await), ["4"]);
     shop.until(&one, |now| now["parked"] == 1 && now["lag"]["events"] == 0).await;
     let listed = ("expired".to_owned(), "the journal no longer has the bytes of these 3 requests".to_owned());
-    assert_eq!(shop.parked(&one).await, [listed.clone()]);
+    assert_eq!(shop.parked(&one).await, std::slice::from_ref(&listed));
 
     // For the one that nobody resumes a job does it; until then the entries stay.
     assert!(hub::wiring::listed_by_all(hub).await.unwrap() < head - 2);
