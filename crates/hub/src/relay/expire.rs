@@ -12,6 +12,8 @@ use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _};
 use crate::ids::DestinationId;
 
+/// Why a request has expired that the journal has forgotten.
+pub(super) const GONE: &str = "the journal no longer has its bytes";
 /// Requests of one row at most.
 const MOST: u64 = 10_000;
 /// How long a cursor is held for this.
@@ -53,7 +55,7 @@ impl Gap {
             failed_at: Some(now),
         };
         let why = match self.count {
-            1 => "the journal no longer has its bytes".to_owned(),
+            1 => GONE.to_owned(),
             count => format!("the journal no longer has the bytes of these {count} requests"),
         };
         (row, Standing::Expired, Some(why), self.received_at)

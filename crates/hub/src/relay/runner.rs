@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{NotMade, Signer, delivery_id, make, tags};
 use super::deliver::Made;
-use super::expire::Gap;
+use super::expire::{GONE, Gap};
 use super::flow::{Flow, Number, WINDOW};
 use super::model::{
     Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, ROWS_MAX, SUSPECT_AFTER, Standing,
@@ -367,10 +367,7 @@ impl Runner {
         let (made, unit) = match made {
             Ok(made) => made,
             Err(NotMade::Nothing) => return self.end(number, None),
-            Err(NotMade::Expired) => {
-                let why = "the journal no longer has its bytes".to_owned();
-                return self.end(number, Some((Standing::Expired, why)));
-            }
+            Err(NotMade::Expired) => return self.end(number, Some((Standing::Expired, GONE.to_owned()))),
             Err(NotMade::Database(error)) => {
                 tracing::warn!(error = &error as &dyn Error, "a unit could not be read from the journal");
                 return self.flow.postpone(number, now.plus(POLL));
