@@ -56,7 +56,7 @@ impl Shop {
         let hub = self.hub.hub();
         let id = DestinationId::parse(destination["id"].as_str().unwrap()).unwrap();
         let destination = service::get(hub, &self.hub.scope(), &id).await.unwrap();
-        let parked = service::parked(hub, &destination, 100).await.unwrap();
+        let parked = service::parked(hub, &destination, None, 100).await.unwrap();
         parked.into_iter().map(|one| (one.standing, one.last_error.unwrap_or_default())).collect()
     }
 
