@@ -22,6 +22,12 @@ impl FieldError {
     pub fn new(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
         Self { field: field.into(), code, detail: detail.into() }
     }
+
+    /// The same error of another field.
+    #[must_use]
+    pub fn at(self, field: &str) -> Self {
+        Self { field: field.to_owned(), ..self }
+    }
 }
 
 /// A refused or failed request. Made by the named constructors; each edge (page, fragment, JSON) draws it its own way.

@@ -103,6 +103,8 @@ mod tests {
                     line_id: None,
                     set_webhook: true,
                     take_over: false,
+                    pass_on: false,
+                    keeps_replies: false,
                 },
                 called.clone(),
             )

@@ -69,7 +69,7 @@ pub struct Condition<'a> {
     /// its "off" ends the alert, and the next "on" of another opens it again.
     pub node: Option<&'a str>,
     /// What stands in the words, as an object of texts and numbers (`{ "used": 180, "total": 200 }`): no secret, nothing of friends.
-    /// Names that the words know: `address`, `count`, `days`, `hours`, `percent`, `seconds`, `total`, `used`.
+    /// Names that the words know: `address`, `count`, `days`, `hours`, `names`, `percent`, `seconds`, `total`, `used`.
     pub args: Value,
 }
 
@@ -105,6 +105,15 @@ pub struct Alert {
     pub told_level: i64,
     /// The node that saw it last, where it is about one node's machine.
     pub seen_by: Option<String>,
+}
+
+impl Alert {
+    /// The page of its account on which it is explained and mended; `None` for the hub as a whole.
+    #[must_use]
+    pub fn page(&self) -> Option<String> {
+        let part = if self.code == "relay_paused" { "relay" } else { "doctor" };
+        self.account_id.as_ref().map(|id| format!("/settings/accounts/{id}/{part}"))
+    }
 }
 
 /// How long a condition must be over before people are told so: 5 minutes, twice as long each time it has come back,

@@ -130,10 +130,8 @@ impl Told<'_> {
     /// Where the alert is explained: the account's doctor, or the page of alerts.
     fn link(&self, hub: &Hub) -> String {
         let base = hub.config.public_url.as_str().trim_end_matches('/');
-        match self.alert.and_then(|alert| alert.account_id.as_ref()) {
-            Some(account) => format!("{base}/settings/accounts/{account}/doctor"),
-            None => format!("{base}/settings/alerts"),
-        }
+        let page = self.alert.and_then(Alert::page);
+        format!("{base}{}", page.as_deref().unwrap_or("/settings/alerts"))
     }
 
     fn t(&self, key: &str) -> String {

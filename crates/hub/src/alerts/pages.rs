@@ -57,7 +57,7 @@ impl Row {
 
     /// Where it is explained and mended.
     fn link(&self) -> Option<String> {
-        self.alert.account_id.as_ref().map(|id| format!("/settings/accounts/{id}/doctor"))
+        self.alert.page()
     }
 
     /// How many notices of this alert left.

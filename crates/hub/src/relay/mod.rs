@@ -14,6 +14,7 @@
 //! them, `writes` moves the cursor; `watch` starts the runners of this node, `expire` lists what the journal has lost. For people: `day`
 //! counts, `shown` opens an attempt, `pages` draws.
 
+mod alarm;
 pub mod api;
 mod attempt;
 pub mod cleanup;

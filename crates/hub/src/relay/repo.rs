@@ -43,10 +43,15 @@ statements! {
     DELETE = { "UPDATE destinations SET deleted_at = $3, secret = NULL, standard_secret = NULL, standard_before = NULL,
             standard_until = NULL, serial = serial + 1
         WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL" };
+    DELETE_OF = { "UPDATE destinations SET deleted_at = $3, secret = NULL, standard_secret = NULL, standard_before = NULL,
+            standard_until = NULL, serial = serial + 1
+        WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL" };
     DELETE_UNITS = { "DELETE FROM relay_units WHERE tenant_id = $1 AND destination_id = $2" };
     // What a node may run: of all tenants, whose accounts are in the node's memory.
     RUNNABLE = { "SELECT id, serial, lease_until FROM destinations WHERE deleted_at IS NULL AND active = $1
         AND (halt IS NULL OR halt = 'failing') ORDER BY id" };
+    HALTED = { "SELECT tenant_id, account_id, name, active = $1 AND deleted_at IS NULL AND halt IS NOT NULL AS is_halted
+        FROM destinations ORDER BY tenant_id, account_id, created_at, id" };
     CLAIM = { "UPDATE destinations SET fence = fence + 1, holder = $2, lease_until = $4
         WHERE id = $1 AND deleted_at IS NULL AND (holder = $2 OR lease_until < $3 OR $5)
         RETURNING fence, epoch, position, done" };
@@ -252,6 +257,16 @@ pub(super) async fn delete(
     Ok(tx.run(&DELETE, args![tenant, id, at]).await? == 1)
 }
 
+/// Deletes all destinations of an account that never had an event.
+pub(super) async fn delete_of(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &AccountId,
+    at: Timestamp,
+) -> DbResult<()> {
+    tx.run(&DELETE_OF, args![tenant, account, at]).await.map(|_| ())
+}
+
 /// A destination that a node may run.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Runnable {
@@ -263,6 +278,30 @@ pub(super) struct Runnable {
 /// All that may run, of all tenants.
 pub(super) async fn runnable(db: &Db) -> DbResult<Vec<Runnable>> {
     db.all(&RUNNABLE, args![true]).await
+}
+
+/// An account with destinations, now or once.
+#[derive(Debug)]
+pub(super) struct Halted {
+    pub(super) tenant: TenantId,
+    pub(super) id: AccountId,
+    /// The names of those that get nothing although they are switched on.
+    pub(super) names: Vec<String>,
+}
+
+/// All accounts that have destinations or had some, of all tenants.
+pub(super) async fn halted(db: &Db) -> DbResult<Vec<Halted>> {
+    let rows: Vec<(TenantId, AccountId, String, bool)> = db.all(&HALTED, args![true]).await?;
+    let mut accounts: Vec<Halted> = Vec::new();
+    for (tenant, id, name, is_halted) in rows {
+        if accounts.last().is_none_or(|last| last.id != id) {
+            accounts.push(Halted { tenant, id, names: Vec::new() });
+        }
+        if let Some(last) = accounts.last_mut().filter(|_| is_halted) {
+            last.names.push(name);
+        }
+    }
+    Ok(accounts)
 }
 
 /// A cursor that this node holds.

@@ -8,14 +8,14 @@ use super::attempt::{Signer, headers};
 use super::deliver::{self, Call, Made};
 use super::model::{CONCURRENCY, Destination, Filter, NewSecrets, Signing, TIMEOUT, TIMEOUT_BOUNDS};
 use super::repo::{self, Attempt, Count, Parked};
-use super::wishes::{Wishes, fulfil};
+use super::wishes::{Wishes, fulfil, refusal};
 use crate::accounts;
 use crate::accounts::replies::{self, System, Systems};
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::{DbError, DbResult};
+use crate::db::{DbError, DbResult, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{AccountId, AttemptId, DeliveryId, DestinationId};
+use crate::ids::{AccountId, AttemptId, DeliveryId, DestinationId, TenantId};
 use crate::ingress;
 use crate::journal;
 use crate::live::Notice;
@@ -23,6 +23,7 @@ use crate::scope::Scope;
 use crate::secrets::Secret;
 use crate::team::Actor;
 use crate::team::service as team;
+use crate::text::cut;
 
 /// Tells accounts which systems get their events.
 #[derive(Debug)]
@@ -37,8 +38,40 @@ impl Systems for Passed {
     ) -> BoxFuture<'a, DbResult<Vec<System>>> {
         Box::pin(async move {
             let all = repo::of_account(&hub.db, scope, account).await?;
-            Ok(all.into_iter().map(|one| System { id: one.id, name: one.name }).collect())
+            Ok(all.into_iter().map(|one| System { id: one.id, name: one.name, url: one.url }).collect())
         })
+    }
+
+    fn refusal(&self, hub: &Hub, url: &str) -> Option<FieldError> {
+        refusal(hub, url)
+    }
+
+    fn pass_on<'a>(
+        &'a self,
+        hub: &'a Hub,
+        who: (&'a Scope, &'a Actor),
+        account: &'a AccountId,
+        url: &'a str,
+        keeps_replies: bool,
+    ) -> BoxFuture<'a, AppResult<()>> {
+        Box::pin(async move {
+            if list(hub, who.0, account).await?.iter().any(|one| one.url == url) {
+                return Ok(());
+            }
+            let wishes =
+                Wishes { name: Some(cut(&host(url), 60)), url: Some(url.to_owned()), ..Wishes::default() };
+            make(hub, who, account, wishes, keeps_replies).await.map(|_| ())
+        })
+    }
+
+    fn forget<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        hub: &'a Hub,
+        tenant: &'a TenantId,
+        account: &'a AccountId,
+    ) -> BoxFuture<'a, DbResult<()>> {
+        Box::pin(repo::delete_of(tx, tenant, account, hub.now()))
     }
 }
 
@@ -65,9 +98,20 @@ pub async fn get(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Dest
 /// 404 without such an account; 422 naming what is wrong; 409 `destination_limit` when the account has as many as it may.
 pub async fn create(
     hub: &Hub,
+    who: (&Scope, &Actor),
+    account: &AccountId,
+    wishes: Wishes,
+) -> AppResult<(Destination, NewSecrets)> {
+    make(hub, who, account, wishes, false).await
+}
+
+/// The same, with the account's reply tokens from now on, where it is to own them.
+async fn make(
+    hub: &Hub,
     (scope, actor): (&Scope, &Actor),
     account: &AccountId,
     wishes: Wishes,
+    owns_replies: bool,
 ) -> AppResult<(Destination, NewSecrets)> {
     accounts::service::get(hub, scope, account).await?;
     let now = hub.now();
@@ -113,6 +157,9 @@ pub async fn create(
     repo::insert(&mut tx, &new, actor.name()).await?;
     let detail = json!({ "name": new.name, "host": host(&new.url), "account": account.as_str() });
     team::audit(&mut tx, hub, &new.tenant, actor, ("destination.created", new.id.as_str()), &detail).await?;
+    if owns_replies {
+        replies::hand_over(&mut tx, hub, (scope, actor), account, &new.id, new.position).await?;
+    }
     tx.commit().await?;
     hub.relay.wake();
     Ok((new, secrets))
@@ -248,7 +295,7 @@ pub async fn skip(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationI
 /// Has the runner read everything again, and tells the audit log of what was done to so many units.
 pub(super) async fn finish(
     hub: &Hub,
-    mut tx: crate::db::Tx,
+    mut tx: Tx,
     destination: &Destination,
     actor: &Actor,
     action: &str,

@@ -10,10 +10,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::alarm;
 use super::feed::Feed;
 use super::repo;
 use super::runner::Runner;
 use crate::app::Hub;
+use crate::clock::Timestamp;
+use crate::db::LogAndIgnore as _;
 use crate::ids::DestinationId;
 
 /// How often destinations are looked at that nobody runs.
@@ -73,8 +76,18 @@ pub(super) enum Ended {
 pub async fn run(hub: Hub) -> anyhow::Result<()> {
     let mut running: HashMap<DestinationId, Running> = HashMap::new();
     let mut standing: HashMap<DestinationId, i64> = HashMap::new();
+    let mut told = None;
     while !hub.stop.is_cancelled() {
+<<<<<<< HEAD
         reap(&hub, &mut running, &mut standing).await;
+=======
+        // By the hub's clock; a person's act is told of at once.
+        if told.is_none_or(|told: Timestamp| told.plus(alarm::EVERY) <= hub.now()) {
+            alarm::look(&hub).await.log_and_ignore("telling of destinations that get nothing");
+            told = Some(hub.now());
+        }
+        reap(&mut running, &mut standing).await;
+>>>>>>> ccb2fc6 (Pass events on to the system that is taken over from, from the first one; alert when a destination gets nothing any more)
         match repo::runnable(&hub.db).await {
             Ok(runnable) => {
                 let wanted: HashMap<_, _> = runnable.iter().map(|one| (&one.id, one.serial)).collect();
@@ -104,7 +117,7 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = hub.relay.wake.notified() => {}
+            () = hub.relay.wake.notified() => told = None,
             () = hub.stop.cancelled() => {}
         }
     }

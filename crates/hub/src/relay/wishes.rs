@@ -168,7 +168,7 @@ fn wrong_filter(filter: &mut Filter) -> Vec<FieldError> {
 }
 
 /// Why the hub sends nothing to an address.
-fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
+pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
     let wrong = |code, detail: String| Some(FieldError::new("url", code, detail));
     let policy = deliver::policy(hub);
     let url = match hub.guard.check(address, policy) {

@@ -545,3 +545,40 @@ async fn disconnecting_ends_in_time_when_line_dawdles() {
     shop.hub.control.delete("/faults").await;
     shop.hub.close().await;
 }
+
+/// Waits until the account's open alerts are these.
+async fn until_open(hub: &TestHub, wanted: &[&str]) -> Value {
+    for _ in 0..300 {
+        let open = hub.api().get("/alerts").await.expect(200);
+        let codes: Vec<_> =
+            open["items"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+        if codes == wanted {
+            return open;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("still {}", hub.api().get("/alerts").await.expect(200));
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_destination_that_gets_nothing_any_more_is_told_of_until_it_does(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).with_loops().start().await else { return };
+    let account = hub.connect_account().await;
+    let friend = hub.line_user("Mei").await;
+    let receiver = Receiver::start().await;
+    let path = format!("/accounts/{}/destinations", account.id);
+    let made = hub.api().post(&path, json!({ "name": "CRM", "url": receiver.url })).await.expect(201);
+    receiver.answers(StatusCode::GONE, "");
+    friend.follows(&account).await;
+    let open = until_open(&hub, &["relay_paused"]).await;
+    let title = open["items"][0]["title"].as_str().unwrap();
+    assert!(title.contains("CRM gets no events any more"), "{title}");
+    receiver.answers(StatusCode::OK, "");
+    let path = format!("/destinations/{}", made["id"].as_str().unwrap());
+    hub.api().patch(&path, json!({ "active": true })).await.expect(200);
+    until_open(&hub, &[]).await;
+    hub.close().await;
+}

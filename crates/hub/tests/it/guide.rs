@@ -303,6 +303,8 @@ async fn tries_of_one_channel_share_a_set_up(#[case] engine: Engine) {
         line_id: None,
         set_webhook: true,
         take_over: false,
+        pass_on: false,
+        keeps_replies: false,
     };
     let who = (&scope, &Actor::System("test"));
     let (refused, kept) = service::connect(hub.hub(), who, (gone, Has::Api), &new, &|_, _| {}).await;

@@ -168,3 +168,67 @@ async fn the_page_of_answers_says_who_owns_the_free_reply() {
     assert_eq!(agent.submit(&page, &format!("{page}/replies"), &form).await.status, 403);
     shop.hub.close().await;
 }
+
+// S0-31: what LINE calls today goes on getting everything, from the first event on.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn the_system_of_before_goes_on_getting_everything(#[case] engine: Engine) {
+    let Some(hub) = TestHub::new().engine(engine).with_loops().start().await else { return };
+    let old = Receiver::start().await;
+    let channel = hub.channel("Shop").await;
+    let id = channel["channelId"].as_str().unwrap();
+    let set = json!({ "webhookEndpoint": old.url, "useWebhook": true });
+    hub.control.patch(&format!("/channels/{id}"), set).await;
+    let mut body = json!({ "channel_id": id, "channel_secret": channel["channelSecret"], "take_over": true });
+    body.as_object_mut()
+        .unwrap()
+        .extend([("pass_on".to_owned(), json!(true)), ("keeps_replies".to_owned(), json!(true))]);
+    let made = hub.api().post("/accounts", body).await.expect(201);
+    let path = format!("/accounts/{}/destinations", made["id"].as_str().unwrap());
+    let first = hub.api().get(&path).await.expect(200)["items"][0].clone();
+    assert_eq!(
+        (&first["url"], &first["signing"], &first["active"]),
+        (&json!(old.url), &json!("line"), &json!(true))
+    );
+    assert_eq!(made["reply_owner"], first["id"]);
+    let friend = hub.line_user("Mei").await;
+    let body = json!({ "channelId": id });
+    friend.acts("follow", body).await;
+    for _ in 0..300 {
+        if !old.received().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let came = old.received();
+    let log = hub.control.get(&format!("/deliveries?channelId={id}")).await;
+    let sent = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|sent| sent["body"].as_str().unwrap().contains("follow"));
+    let sent = sent.unwrap();
+    assert_eq!(std::str::from_utf8(&came[0].body).unwrap(), sent["body"].as_str().unwrap());
+    assert_eq!(came[0].headers["x-line-signature"], sent["signature"].as_str().unwrap());
+    hub.close().await;
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_called_is_refused_before_anything_changes() {
+    let Some(hub) = TestHub::new().start().await else { return };
+    let channel = hub.channel("Shop").await;
+    let id = channel["channelId"].as_str().unwrap();
+    let set = json!({ "webhookEndpoint": "https://169.254.169.254/hook", "useWebhook": true });
+    hub.control.patch(&format!("/channels/{id}"), set).await;
+    let body = json!({
+        "channel_id": id, "channel_secret": channel["channelSecret"], "take_over": true, "pass_on": true,
+    });
+    let refused = hub.api().post("/accounts", body).await.expect(422);
+    assert_eq!(refused["errors"][0]["field"], "pass_on");
+    assert!(hub.api().get("/accounts").await.expect(200)["items"].as_array().unwrap().is_empty());
+    let at_line = hub.control.get(&format!("/channels/{id}")).await;
+    assert_eq!(at_line["webhookEndpoint"], "https://169.254.169.254/hook");
+    hub.close().await;
+}

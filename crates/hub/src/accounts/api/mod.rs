@@ -303,6 +303,12 @@ struct NewAccountBody {
     /// Whether another system's webhook address may be replaced.
     #[serde(default)]
     take_over: bool,
+    /// Whether that system becomes the first destination: it gets LINE's exact requests from the first event on.
+    #[serde(default)]
+    pass_on: bool,
+    /// With `pass_on`: whether it goes on using the free replies (`reply_owner`).
+    #[serde(default)]
+    keeps_replies: bool,
 }
 
 fn line() -> String {
@@ -335,6 +341,8 @@ async fn connect_account(
         line_id: body.line_id,
         set_webhook: body.set_webhook,
         take_over: body.take_over,
+        pass_on: body.pass_on,
+        keeps_replies: body.keeps_replies,
     };
     let account = service::connect(&hub, (&caller.scope, &caller.actor()), &new, &|_, _| {}).await?;
     let closed = guide::service::close(&hub, &caller.scope, &account.channel_id).await;

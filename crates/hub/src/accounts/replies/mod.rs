@@ -17,7 +17,7 @@ use super::settings;
 use crate::app::Hub;
 use crate::db::{Db, DbResult, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{AccountId, DestinationId, Id as _};
+use crate::ids::{AccountId, DestinationId, Id as _, TenantId};
 use crate::scope::Scope;
 use crate::team::Actor;
 
@@ -47,6 +47,8 @@ pub struct System {
     pub id: DestinationId,
     /// Its name among people.
     pub name: String,
+    /// Its address.
+    pub url: String,
 }
 
 /// Knows the systems to which an account's events are passed on; a later slice does, `wiring` says which.
@@ -58,6 +60,29 @@ pub trait Systems: Send + Sync + std::fmt::Debug {
         scope: &'a Scope,
         account: &'a AccountId,
     ) -> BoxFuture<'a, DbResult<Vec<System>>>;
+
+    /// Why events could not be passed on to an address; `None` when they could.
+    fn refusal(&self, hub: &Hub, url: &str) -> Option<FieldError>;
+
+    /// Passes an account's events on to an address from now on, exactly as LINE sends them, and makes it the owner of reply
+    /// tokens where that is asked for; an address that is there already is left as it is.
+    fn pass_on<'a>(
+        &'a self,
+        hub: &'a Hub,
+        who: (&'a Scope, &'a Actor),
+        account: &'a AccountId,
+        url: &'a str,
+        keeps_replies: bool,
+    ) -> BoxFuture<'a, AppResult<()>>;
+
+    /// Ends all of an account that is taken back.
+    fn forget<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        hub: &'a Hub,
+        tenant: &'a TenantId,
+        account: &'a AccountId,
+    ) -> BoxFuture<'a, DbResult<()>>;
 }
 
 /// An owner of reply tokens; `None` is the hub.

@@ -23,6 +23,7 @@ use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, SigningKeyId};
 use crate::scope::Scope;
 use crate::team::Actor;
+use crate::wiring::SYSTEMS;
 
 /// A connecting that has not ended by then died with its process.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
@@ -52,6 +53,10 @@ pub struct NewAccount {
     pub set_webhook: bool,
     /// Whether an address of another system may be replaced.
     pub take_over: bool,
+    /// Whether the system whose address is replaced goes on getting LINE's events, from here.
+    pub pass_on: bool,
+    /// Whether it goes on using the free replies.
+    pub keeps_replies: bool,
 }
 
 impl NewAccount {
@@ -277,13 +282,23 @@ impl Run<'_> {
         match current {
             Some(current) if !self.new.take_over && !self.is_this_hub(&current.endpoint) => {
                 let detail = "LINE sends this account's events to another system; connect again with `take_over` to \
-                    replace its address";
+                    replace its address, and with `pass_on` to pass the events on to it";
                 Err(AppError::conflict("webhook_elsewhere", detail)
                     .with("current_endpoint", current.endpoint)
                     .with("active", current.active))
             }
-            current => Ok(current),
+            current => {
+                // Said before anything is changed.
+                let wrong = self.replaced(current.as_ref()).and_then(|url| SYSTEMS.refusal(self.hub, url));
+                wrong.map_or(Ok(current), |error| Err(AppError::invalid(vec![error.at("pass_on")])))
+            }
         }
+    }
+
+    /// The address of another system that is to go on getting the events.
+    fn replaced<'a>(&self, current: Option<&'a WebhookEndpoint>) -> Option<&'a str> {
+        let url = current.map(|current| current.endpoint.as_str())?;
+        (self.new.pass_on && !self.is_this_hub(url)).then_some(url)
     }
 
     /// Whether an address is one of this hub's, left over from an earlier connecting.
@@ -351,6 +366,10 @@ impl Run<'_> {
         let ours = self.hub.config.webhook_url(&account.webhook_key);
         let endpoint = if self.new.set_webhook {
             self.step(Step::Tested, self.test(&account, line, &ours)).await?;
+            if let Some(url) = self.replaced(current) {
+                // Before the first event comes here, so that none is missing there.
+                SYSTEMS.pass_on(self.hub, self.who, id, url, self.new.keeps_replies).await?;
+            }
             Some(self.step(Step::WebhookSet, self.set(line, &ours, current)).await?)
         } else {
             (self.progress)(Step::Tested, StepState::Skipped);
@@ -470,6 +489,7 @@ impl Run<'_> {
         repo::drop_secrets(&mut tx, id).await?;
         audit(&mut tx, hub, self.who, "account.connect_undone", id, json!({})).await?;
         if is_new {
+            SYSTEMS.forget(&mut tx, hub, self.who.0.tenant(), id).await?;
             repo::delete(&mut tx, id).await?;
         } else {
             repo::disconnect(&mut tx, id, hub.now(), author(actor)).await?;

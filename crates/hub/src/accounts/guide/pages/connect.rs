@@ -22,6 +22,7 @@ use crate::error::{AppError, AppResult};
 use crate::ids::{Id as _, SetupId, SigningKeyId};
 use crate::team::Viewer;
 use crate::web::{FormState, Page, Ui};
+use crate::wiring::SYSTEMS;
 
 /// Keys of one channel that are looked through for the one that waits.
 const KEYS_READ: i64 = 100;
@@ -57,6 +58,8 @@ struct Elsewhere {
     endpoint: String,
     host: String,
     active: bool,
+    /// Whether events can be passed on to it from here.
+    can_pass_on: bool,
     /// Leads back to what was typed.
     token: String,
 }
@@ -163,7 +166,14 @@ pub(in crate::accounts::guide) async fn show(
     // What was decided or forgotten meanwhile is asked for again.
     page.elsewhere = asked.waits.and_then(|token| {
         let called = hub.accounts.pending.called(&token, &viewer.id, hub.now())?;
-        Some(Elsewhere { host: called.host(), endpoint: called.endpoint, active: called.active, token })
+        let can_pass_on = SYSTEMS.refusal(hub, &called.endpoint).is_none();
+        Some(Elsewhere {
+            host: called.host(),
+            endpoint: called.endpoint,
+            active: called.active,
+            can_pass_on,
+            token,
+        })
     });
     page.frame = page.frame.with_video(&setup.company().await?);
     Ok(Page(page).into_response())
@@ -193,6 +203,10 @@ pub(in crate::accounts::guide) struct ConnectForm {
     set_webhook: Option<String>,
     /// Leads to what was given before, and says that the other address may be replaced.
     take_over: Option<String>,
+    /// That the other system goes on getting the events …
+    pass_on: Option<String>,
+    /// … and using the free replies.
+    keeps_replies: Option<String>,
     /// Leads to what was given before, and says that the other address stays as it is.
     leave: Option<String>,
 }
@@ -208,6 +222,8 @@ impl ConnectForm {
             line_id: some(&self.line_id),
             set_webhook: self.set_webhook.is_some(),
             take_over: false,
+            pass_on: false,
+            keeps_replies: false,
         }
     }
 
@@ -217,7 +233,8 @@ impl ConnectForm {
             token.as_ref().and_then(|token| hub.accounts.pending.take(token, &viewer.id, hub.now()))
         };
         if let Some(before) = before(&self.take_over) {
-            return NewAccount { take_over: true, ..before };
+            let (pass_on, keeps_replies) = (self.pass_on.is_some(), self.keeps_replies.is_some());
+            return NewAccount { take_over: true, pass_on, keeps_replies, ..before };
         }
         if let Some(before) = before(&self.leave) {
             return NewAccount { set_webhook: false, ..before };

@@ -13,6 +13,7 @@ use super::super::model::{Has, Progress, Stage, StageState, Webhook};
 use super::super::service::{self, Live};
 use super::{AtSetup, Code, Frame, address};
 use crate::accounts::model::Account;
+use crate::accounts::replies;
 use crate::accounts::service::{Step, StepState};
 use crate::clock::Timestamp;
 use crate::error::AppResult;
@@ -32,6 +33,8 @@ struct FinishPage {
     steps: Vec<(Step, StepState)>,
     /// The other system whose address was replaced: its host and its address.
     replaced: Option<(String, String)>,
+    /// Whether that goes on getting the events.
+    passed_on: bool,
     live: LiveView,
 }
 
@@ -128,6 +131,8 @@ pub(in crate::accounts::guide) async fn show(setup: AtSetup, ui: Ui) -> AppResul
         let host = url::Url::parse(&found).ok().and_then(|url| url.host_str().map(str::to_owned));
         (host.unwrap_or_else(|| found.clone()), found)
     });
+    let systems = replies::systems(hub, &setup.viewer.scope(), &live.account.id).await?;
+    let passed_on = systems.iter().any(|system| Some(&system.url) == live.account.found_endpoint.as_ref());
     let company = setup.company().await?;
     let page = FinishPage {
         ui,
@@ -136,6 +141,7 @@ pub(in crate::accounts::guide) async fn show(setup: AtSetup, ui: Ui) -> AppResul
         webhook_url,
         steps: Step::ALL.map(done).to_vec(),
         replaced: replaced.filter(|_| is_set),
+        passed_on,
         live,
     };
     Ok(Page(page).into_response())
