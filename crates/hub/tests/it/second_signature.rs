@@ -36,6 +36,18 @@ fn fit(came: &Received, secrets: &[&Secret]) -> Vec<usize> {
     signatures.split(' ').map(|one| known.iter().position(|known| known == one).unwrap()).collect()
 }
 
+/// The same after a change, which a call under way may not know yet.
+async fn next_with(count: usize, receiver: &Receiver, friend: &LineUser, account: &Account) -> Received {
+    for _ in 0..50 {
+        let came = next(receiver, friend, account).await;
+        let signatures = came.headers.get("webhook-signature").map_or("", |value| value.to_str().unwrap());
+        if signatures.split_whitespace().count() == count {
+            return came;
+        }
+    }
+    panic!("never {count} signatures");
+}
+
 #[rstest]
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
@@ -56,15 +68,14 @@ async fn a_replaced_secret_signs_beside_the_new_one_for_a_day(#[case] engine: En
     assert!(came.headers.contains_key("x-line-signature"), "LINE's own goes as before");
 
     let second = secret(&hub.api().patch(&path, json!({ "new_standard_secret": true })).await.expect(200));
-    let came = next(&receiver, &friend, &account).await;
+    let came = next_with(2, &receiver, &friend, &account).await;
     assert_eq!(fit(&came, &[&first, &second]), [1, 0]);
     hub.advance(Duration::from_secs(24 * 3600 + 1));
-    let came = next(&receiver, &friend, &account).await;
+    let came = next_with(1, &receiver, &friend, &account).await;
     assert_eq!(fit(&came, &[&first, &second]), [1]);
 
     let off = hub.api().patch(&path, json!({ "standard_webhooks": false })).await.expect(200);
     assert_eq!(off["standard_webhooks"], false);
-    let came = next(&receiver, &friend, &account).await;
-    assert!(!came.headers.contains_key("webhook-signature"));
+    next_with(0, &receiver, &friend, &account).await;
     hub.close().await;
 }
