@@ -1,7 +1,7 @@
 //! Adding and changing a destination.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::relay::model::{CONCURRENCY, RATE_MAX, TIMEOUT, TIMEOUT_BOUNDS};
 use crate::relay::wishes::Wishes;
-use crate::relay::{Destination, Filter, NewSecrets, Signing, service};
+use crate::relay::{Destination, Filter, Signing, service};
 use crate::team::Viewer;
 use crate::web::{Fields, FormState, Page, Ui, redirect_with_toast};
 
@@ -247,9 +247,9 @@ pub(super) async fn create(
         Err(errors) => Err(AppError::invalid(errors)),
     };
     match made {
-        Ok((new, NewSecrets { own: Some(secret), .. })) => {
+        Ok((new, secrets)) if secrets.own.is_some() => {
             let seen = Seen::of(&hub, account, new).await?;
-            show::with_secret(&hub, ui, &viewer, seen, secret).await
+            show::with_secret(&hub, ui, &viewer, seen, secrets).await
         }
         Ok((new, _)) => Ok(redirect_with_toast(&hub.config, &address(&new), "relay-toast-added")),
         Err(error) => {
@@ -282,9 +282,9 @@ pub(super) async fn change(
     };
     let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
     match changed {
-        Ok((now, NewSecrets { own: Some(secret), .. })) => {
+        Ok((now, secrets)) if secrets.own.is_some() => {
             let seen = Seen::of(&hub, account, now).await?;
-            show::with_secret(&hub, ui, &viewer, seen, secret).await
+            show::with_secret(&hub, ui, &viewer, seen, secrets).await
         }
         Ok((now, _)) => Ok(redirect_with_toast(&hub.config, &address(&now), "relay-toast-saved")),
         Err(error) => {
@@ -322,7 +322,38 @@ pub(super) async fn new_secret(
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
     let account = accounts::service::get(&hub, &viewer.scope(), &now.account).await?;
-    let secret = secrets.own.ok_or_else(|| AppError::internal("a new secret was not made"))?;
     let seen = Seen::of(&hub, account, now).await?;
-    show::with_secret(&hub, ui, &viewer, seen, secret).await
+    show::with_secret(&hub, ui, &viewer, seen, secrets).await
+}
+
+/// What the form of the second signature sends.
+#[derive(Deserialize)]
+pub(super) struct StandardForm {
+    /// `on`, `new` or `off`.
+    to: String,
+}
+
+/// Switches the second signature on or off, or makes a new secret for it; a secret that was made is shown this once.
+pub(super) async fn standard(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    Form(form): Form<StandardForm>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let existing = find(&hub, &viewer, &names).await?;
+    let wishes = Wishes {
+        standard: Some(form.to != "off"),
+        new_standard_secret: form.to == "new",
+        ..Wishes::default()
+    };
+    let (now, secrets) =
+        service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
+    if secrets.standard.is_none() {
+        return Ok(redirect_with_toast(&hub.config, &address(&now), "relay-toast-saved"));
+    }
+    let account = accounts::service::get(&hub, &viewer.scope(), &now.account).await?;
+    let seen = Seen::of(&hub, account, now).await?;
+    show::with_secret(&hub, ui, &viewer, seen, secrets).await
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::words::{Condition, percent, span};
 use super::{Seen, list_address};
+use crate::accounts::replies::{self, Owners};
 use crate::accounts::{AccountHead, Status, Tab};
 use crate::app::Hub;
 use crate::error::AppResult;
@@ -25,6 +26,7 @@ struct ListPage {
     most: usize,
     /// Where LINE sent the events before this hub, to be offered as the first destination.
     before: Option<String>,
+    replies: Owners,
 }
 
 #[derive(Template)]
@@ -55,10 +57,18 @@ pub(super) async fn show(
     let own = head.account.webhook_url(&hub.config);
     let before = head.account.found_endpoint.clone().filter(|found| Some(found) != own.as_ref());
     let (is_owner, most) = (viewer.is_owner(), hub.config.destinations_max);
-    Ok(Page(ListPage { ui, is_owner, head, here, rows, most, before }).into_response())
+    let replies = replies::current(&hub.db, &viewer.scope(), &head.account.id).await?;
+    Ok(Page(ListPage { ui, is_owner, head, here, rows, most, before, replies }).into_response())
 }
 
 impl ListPage {
+    /// The name of the system that owns the free replies; `None` for the hub.
+    fn reply_owner(&self) -> Option<&str> {
+        let owner = self.replies.all.as_ref()?;
+        let row = self.rows.iter().find(|row| row.destination.id == *owner)?;
+        Some(&row.destination.name)
+    }
+
     fn is_full(&self) -> bool {
         self.rows.len() >= self.most
     }

@@ -35,6 +35,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{account}/relay/{id}", get(show::show))
         .route("/settings/accounts/{account}/relay/{id}/edit", get(form::edit).post(form::change))
         .route("/settings/accounts/{account}/relay/{id}/secret", post(form::new_secret))
+        .route("/settings/accounts/{account}/relay/{id}/standard", post(form::standard))
         .route("/settings/accounts/{account}/relay/{id}/active", post(show::set_active))
         .route("/settings/accounts/{account}/relay/{id}/test", post(show::test))
         .route("/settings/accounts/{account}/relay/{id}/skip", post(show::skip))

@@ -16,7 +16,7 @@ use crate::error::AppResult;
 use crate::relay::deliver::Made;
 use crate::relay::model::Answer;
 use crate::relay::wishes::Wishes;
-use crate::relay::{Attempt, Signing, service};
+use crate::relay::{Attempt, NewSecrets, Signing, service};
 use crate::secrets::Secret;
 use crate::team::Viewer;
 use crate::web::{Fields, Page, Ui, redirect_with_toast};
@@ -49,8 +49,9 @@ struct Log {
 struct ShowPage {
     ui: Ui,
     view: View,
-    /// A new secret, shown this once.
+    /// New secrets, shown this once: its own, and that of the second signature.
     secret: Option<Secret>,
+    standard: Option<Secret>,
     tried: Option<Tried>,
     /// The key of what went wrong with an act.
     notice: Option<&'static str>,
@@ -207,19 +208,20 @@ pub(super) async fn show(
 }
 
 fn whole(ui: Ui, view: View) -> Page<ShowPage> {
-    Page(ShowPage { ui, view, secret: None, tried: None, notice: None })
+    Page(ShowPage { ui, view, secret: None, standard: None, tried: None, notice: None })
 }
 
-/// The page with a new secret on it.
+/// The page with new secrets on it.
 pub(super) async fn with_secret(
     hub: &Hub,
     ui: Ui,
     viewer: &Viewer,
     seen: Seen,
-    secret: Secret,
+    secrets: NewSecrets,
 ) -> AppResult<Response> {
     let view = View::load(hub, viewer, seen, &Asked::default()).await?;
-    let page = ShowPage { secret: Some(secret), ..whole(ui, view).0 };
+    let NewSecrets { own: secret, standard } = secrets;
+    let page = ShowPage { secret, standard, ..whole(ui, view).0 };
     Ok(([("cache-control", "no-store")], Page(page)).into_response())
 }
 
