@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::contacts::model::{Act, Contact};
 use crate::contacts::{self};
 use crate::db::{DbResult, Tx};
-use crate::ids::{AccountId, ConversationId, Id, MessageId, TenantId};
+use crate::ids::{AccountId, ConversationId, DestinationId, Id, MessageId, TenantId};
 use crate::journal::Entry;
 use crate::journal::consumer::{Consumer, EventError};
 use crate::live::Notice;
@@ -95,7 +95,30 @@ impl Inbox {
         let (hub, now) = (&self.hub, self.hub.now());
         if kind != Kind::User && !accounts::settings::shows_groups(tx, &account).await? {
             let at = inbound_sort(entry.event_at, entry.received_at);
-            let Some(conversation) = write::find(tx, &account, &external_id).await? else { return Ok(()) };
+            // What another system answers there needs a place, which stays out of sight as well.
+            let owner = match &event.reply_token {
+                Some(_) => accounts::replies::at(tx, hub, &account, entry.position, &entry.kind).await?,
+                None => None,
+            };
+            let conversation = match write::find(tx, &account, &external_id).await? {
+                Some(conversation) => conversation,
+                None if owner.is_none() => return Ok(()),
+                None => {
+                    let fresh: ConversationId = hub.id();
+                    let opening = write::Opening {
+                        fresh: &fresh,
+                        tenant: &tenant,
+                        account: &account,
+                        kind,
+                        external_id: &external_id,
+                        contact: None,
+                        at,
+                        standby: event.mode == Mode::Standby,
+                        now,
+                    };
+                    write::open(tx, &opening).await?
+                }
+            };
             let (event, contact) = (&event, None);
             let arrival = Arrival {
                 hub,
@@ -110,6 +133,9 @@ impl Inbox {
                 at,
                 now,
             };
+            if owner.is_some() {
+                remember_token(tx, &arrival, owner.as_ref()).await?;
+            }
             return self.hidden(tx, &arrival).await.map_err(EventError::from);
         }
         let act = match (&event.kind, kind) {
@@ -151,20 +177,9 @@ impl Inbox {
         if is_new && kind == Kind::Group {
             jobs::fetch_group(tx, hub, &arrival.tenant, &arrival.conversation).await?;
         }
-        if let Some(token) = &event.reply_token {
-            let owner = accounts::replies::at(tx, &arrival.account, entry.position, &entry.kind).await?;
-            let token = NewToken {
-                tenant: &arrival.tenant,
-                account: &arrival.account,
-                conversation: &arrival.conversation,
-                token,
-                position: entry.position,
-                event_at: entry.event_at,
-                received_at: entry.received_at,
-                redelivered: entry.redelivered,
-                owner: owner.as_ref(),
-            };
-            outbox::service::remember_token(tx, &token).await?;
+        if event.reply_token.is_some() {
+            let owner = accounts::replies::at(tx, hub, &arrival.account, entry.position, &entry.kind).await?;
+            remember_token(tx, &arrival, owner.as_ref()).await?;
         }
         match &event.kind {
             EventKind::Message(message) => self.message(tx, &arrival, message).await?,
@@ -409,6 +424,23 @@ fn blank_message<'a>(a: &'a Arrival<'_>, id: &'a MessageId) -> write::NewMessage
         position: Some(a.entry.position),
         now: a.now,
     }
+}
+
+/// Keeps the event's reply token, with the system whose it is.
+async fn remember_token(tx: &mut Tx, a: &Arrival<'_>, owner: Option<&DestinationId>) -> DbResult<()> {
+    let Some(token) = &a.event.reply_token else { return Ok(()) };
+    let token = NewToken {
+        tenant: &a.tenant,
+        account: &a.account,
+        conversation: &a.conversation,
+        token,
+        position: a.entry.position,
+        event_at: a.entry.event_at,
+        received_at: a.entry.received_at,
+        redelivered: a.entry.redelivered,
+        owner,
+    };
+    outbox::service::remember_token(tx, &token).await
 }
 
 fn new_message<'a>(

@@ -164,7 +164,10 @@ statements! {
     READINGS = { concat!("SELECT q.account_id, q.quota, q.used, q.read_at FROM quota_readings AS q WHERE",
         in_scope!("q", "$1", "$2"), " ORDER BY q.account_id") };
     // What the account's sends will take from the quota or have taken since LINE's reading at $2.
-    OWN_COST = { "SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.members, 1)), 0) AS BIGINT) FROM sends AS s
+    OWN_COST = { "SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.members, 1)), 0) AS BIGINT)
+            + CAST((SELECT COALESCE(SUM(b.cost), 0) FROM bulk_sends AS b WHERE b.account_id = $1 AND b.state <> 'failed'
+                AND (b.settled_at IS NULL OR b.settled_at > $2)) AS BIGINT)
+        FROM sends AS s
         WHERE s.account_id = $1 AND (s.settled_at IS NULL OR s.settled_at > $2) AND (
             (s.via = 'push' AND s.state <> 'failed')
             OR (s.via IS NULL AND s.settled_at IS NULL AND s.allow_paid = $4

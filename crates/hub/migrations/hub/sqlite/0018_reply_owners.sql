@@ -6,6 +6,8 @@ ALTER TABLE reply_tokens ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 CREATE TABLE reply_owners (
     account_id TEXT NOT NULL,
     tenant_id TEXT NOT NULL,
+    -- The journal to which the place belongs.
+    epoch INTEGER NOT NULL,
     after_position INTEGER NOT NULL,
     -- '' is the hub, else the id of a destination.
     owner TEXT NOT NULL,
@@ -13,10 +15,10 @@ CREATE TABLE reply_owners (
     owners TEXT NOT NULL,
     changed_at INTEGER NOT NULL,
     changed_by TEXT NOT NULL,
-    PRIMARY KEY (account_id, after_position)
+    PRIMARY KEY (account_id, epoch, after_position)
 ) STRICT;
 
-CREATE INDEX reply_owners_tenant ON reply_owners (tenant_id, account_id, after_position);
+CREATE INDEX reply_owners_tenant ON reply_owners (tenant_id, account_id, changed_at);
 
 -- Secrets of a destination's second signature in the Standard Webhooks form, sealed: the present one, and the one before it
 -- for as long as both sign.

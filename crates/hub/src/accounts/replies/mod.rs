@@ -152,8 +152,14 @@ pub async fn all_current(db: &Db, scope: &Scope) -> DbResult<HashMap<AccountId, 
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn at(tx: &mut Tx, account: &AccountId, position: i64, event_type: &str) -> DbResult<Owner> {
-    let owners = repo::at(tx, account, position).await?;
+pub async fn at(
+    tx: &mut Tx,
+    hub: &Hub,
+    account: &AccountId,
+    position: i64,
+    event_type: &str,
+) -> DbResult<Owner> {
+    let owners = repo::at(tx, account, (hub.journal.epoch(), position)).await?;
     Ok(owners.and_then(|owners| owners.of(event_type).cloned()))
 }
 
@@ -225,7 +231,7 @@ pub(in crate::accounts) async fn write(
     (owners, after): &(Owners, i64),
 ) -> DbResult<()> {
     let (now, by, owner) = (hub.now(), author(who.1), (account, who.0.tenant()));
-    repo::set(tx, owner, *after, owners, (now, by)).await?;
+    repo::set(tx, owner, (hub.journal.epoch(), *after), owners, (now, by)).await?;
     settings::repo::touch(tx, owner, Block::Answers, now, by).await?;
     let by_type: BTreeMap<_, _> =
         owners.by_type.iter().map(|(kind, owner)| (kind, word(owner.as_ref()))).collect();
@@ -245,7 +251,8 @@ pub async fn release(
     system: &DestinationId,
     after: i64,
 ) -> DbResult<()> {
-    let Some(mut owners) = repo::at(tx, account, i64::MAX).await? else { return Ok(()) };
+    let latest = (hub.journal.epoch(), i64::MAX);
+    let Some(mut owners) = repo::at(tx, account, latest).await? else { return Ok(()) };
     if !owners.names(system) {
         return Ok(());
     }

@@ -15,20 +15,20 @@ const KEPT: i64 = 50;
 statements! {
     // reads: account_grants
     CURRENT = { concat!("SELECT r.owner, r.owners FROM reply_owners AS r WHERE r.account_id = $3 AND",
-        in_scope!("r", "$1", "$2"), " ORDER BY r.after_position DESC LIMIT 1") };
+        in_scope!("r", "$1", "$2"), " ORDER BY r.changed_at DESC, r.after_position DESC LIMIT 1") };
     // reads: account_grants
     ALL_CURRENT = { concat!("SELECT r.account_id, r.owner, r.owners FROM reply_owners AS r WHERE",
-        in_scope!("r", "$1", "$2"), " AND r.after_position = (
-            SELECT MAX(newer.after_position) FROM reply_owners AS newer WHERE newer.account_id = r.account_id)") };
-    AT = { "SELECT owner, owners FROM reply_owners WHERE account_id = $1 AND after_position < $2
-        ORDER BY after_position DESC LIMIT 1" };
-    SET = { "INSERT INTO reply_owners (account_id, tenant_id, after_position, owner, owners, changed_at, changed_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (account_id, after_position) DO UPDATE SET owner = excluded.owner, owners = excluded.owners,
+        in_scope!("r", "$1", "$2"), " ORDER BY r.changed_at, r.after_position") };
+    // What was said of another journal was said before this one began.
+    AT = { "SELECT owner, owners FROM reply_owners WHERE account_id = $1 AND (epoch <> $3 OR after_position < $2)
+        ORDER BY CASE WHEN epoch = $3 THEN after_position ELSE -1 END DESC, changed_at DESC LIMIT 1" };
+    SET = { "INSERT INTO reply_owners (account_id, tenant_id, after_position, owner, owners, changed_at, changed_by, epoch)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (account_id, epoch, after_position) DO UPDATE SET owner = excluded.owner, owners = excluded.owners,
             changed_at = excluded.changed_at, changed_by = excluded.changed_by" };
-    FORGET = { "DELETE FROM reply_owners WHERE account_id = $1 AND after_position < (
-        SELECT MIN(k.after_position) FROM (SELECT after_position FROM reply_owners WHERE account_id = $1
-            ORDER BY after_position DESC LIMIT $2) AS k)" };
+    FORGET = { "DELETE FROM reply_owners WHERE account_id = $1 AND changed_at < (
+        SELECT MIN(k.changed_at) FROM (SELECT changed_at FROM reply_owners WHERE account_id = $1
+            ORDER BY changed_at DESC LIMIT $2) AS k)" };
 }
 
 type Row = (String, String);
@@ -50,7 +50,7 @@ pub(super) async fn current(db: &Db, scope: &Scope, account: &AccountId) -> DbRe
     row.map(read).transpose()
 }
 
-/// The same for all accounts in the scope.
+/// The same for all accounts in the scope; of rows of one account the last counts.
 pub(super) async fn all_current(db: &Db, scope: &Scope) -> DbResult<HashMap<AccountId, Owners>> {
     let rows: Vec<(AccountId, String, String)> =
         db.all(&ALL_CURRENT, args![scope.tenant(), scope.viewer()]).await?;
@@ -58,8 +58,12 @@ pub(super) async fn all_current(db: &Db, scope: &Scope) -> DbResult<HashMap<Acco
 }
 
 /// What holds for an event at a place of the journal.
-pub(super) async fn at(tx: &mut Tx, account: &AccountId, position: i64) -> DbResult<Option<Owners>> {
-    let row: Option<Row> = tx.opt(&AT, args![account, position]).await?;
+pub(super) async fn at(
+    tx: &mut Tx,
+    account: &AccountId,
+    (epoch, position): (i64, i64),
+) -> DbResult<Option<Owners>> {
+    let row: Option<Row> = tx.opt(&AT, args![account, position, epoch]).await?;
     row.map(read).transpose()
 }
 
@@ -67,7 +71,7 @@ pub(super) async fn at(tx: &mut Tx, account: &AccountId, position: i64) -> DbRes
 pub(super) async fn set(
     tx: &mut Tx,
     (account, tenant): (&AccountId, &TenantId),
-    after: i64,
+    (epoch, after): (i64, i64),
     owners: &Owners,
     (now, by): (Timestamp, &str),
 ) -> DbResult<()> {
@@ -76,6 +80,6 @@ pub(super) async fn set(
         owners.by_type.iter().map(|(kind, owner)| (kind.as_str(), word(owner))).collect();
     // A map with text keys always is JSON.
     let by_type = serde_json::to_string(&by_type).unwrap_or_default();
-    tx.run(&SET, args![account, tenant, after, word(&owners.all), by_type, now, by]).await?;
+    tx.run(&SET, args![account, tenant, after, word(&owners.all), by_type, now, by, epoch]).await?;
     tx.run(&FORGET, args![account, KEPT]).await.map(|_| ())
 }

@@ -15,6 +15,7 @@ use super::{Caller, MAX_BODY};
 use crate::app::Hub;
 use crate::db::{DbResult, LogAndIgnore};
 use crate::error::{AppError, AppResult, FieldError};
+use crate::secrets::SecretError;
 
 /// The longest key.
 const KEY_LENGTH: usize = 64;
@@ -79,6 +80,7 @@ async fn begin(hub: &Hub, call: &mut Call) -> AppResult<Option<Response>> {
                 return Err(refusal);
             }
             Some(Before { status: Some(status), content_type, body, .. }) => {
+                let body = opened(hub, call, body)?;
                 return Ok(Some(replay(status, content_type, body)));
             }
             // Still running, or released just now.
@@ -88,6 +90,22 @@ async fn begin(hub: &Hub, call: &mut Call) -> AppResult<Option<Response>> {
                 return Err(AppError::conflict("idempotency_key_running", detail));
             }
         }
+    }
+}
+
+/// An answer may hold a secret that is shown once, so it is sealed like one.
+fn identity(call: &Call) -> String {
+    let Call { key, method, path, idempotency_key, .. } = call;
+    format!("idempotency_keys/{key}/{method}/{path}/{idempotency_key}")
+}
+
+fn opened(hub: &Hub, call: &Call, body: Option<Vec<u8>>) -> AppResult<Option<Vec<u8>>> {
+    let Some(body) = body else { return Ok(None) };
+    match hub.keyring.open(&identity(call), &String::from_utf8_lossy(&body)) {
+        Ok(plain) => Ok(Some(plain.expose().as_bytes().to_vec())),
+        // Kept before answers were sealed.
+        Err(SecretError::Malformed) => Ok(Some(body)),
+        Err(error) => Err(AppError::internal(error)),
     }
 }
 
@@ -112,7 +130,9 @@ async fn keep(hub: &Hub, call: &Call, response: Response) -> AppResult<Response>
             repo::release(&mut tx, call).await?
         } else {
             let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            repo::finish(&mut tx, call, parts.status.as_u16(), content_type, &body).await?
+            // JSON is text.
+            let sealed = hub.keyring.seal(&hub.entropy, &identity(call), &String::from_utf8_lossy(&body));
+            repo::finish(&mut tx, call, parts.status.as_u16(), content_type, sealed.as_bytes()).await?
         };
         tx.commit().await?;
         if !was_ours {
