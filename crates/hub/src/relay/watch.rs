@@ -78,16 +78,12 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
     let mut standing: HashMap<DestinationId, i64> = HashMap::new();
     let mut told = None;
     while !hub.stop.is_cancelled() {
-<<<<<<< HEAD
-        reap(&hub, &mut running, &mut standing).await;
-=======
         // By the hub's clock; a person's act is told of at once.
         if told.is_none_or(|told: Timestamp| told.plus(alarm::EVERY) <= hub.now()) {
             alarm::look(&hub).await.log_and_ignore("telling of destinations that get nothing");
             told = Some(hub.now());
         }
-        reap(&mut running, &mut standing).await;
->>>>>>> ccb2fc6 (Pass events on to the system that is taken over from, from the first one; alert when a destination gets nothing any more)
+        reap(&hub, &mut running, &mut standing).await;
         match repo::runnable(&hub.db).await {
             Ok(runnable) => {
                 let wanted: HashMap<_, _> = runnable.iter().map(|one| (&one.id, one.serial)).collect();
