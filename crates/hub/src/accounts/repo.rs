@@ -76,6 +76,7 @@ statements! {
     TOUCH = { "UPDATE accounts SET updated_at = $2, updated_by = $3 WHERE id = $1" };
     LOCK_LIVE = { "UPDATE accounts SET updated_at = updated_at
         WHERE tenant_id = $1 AND id = $2 AND status <> 'disconnected'" };
+    HOLD = { "UPDATE accounts SET updated_at = updated_at WHERE tenant_id = $1 AND id = $2" };
     COUNT = { "UPDATE accounts SET oversized = oversized + $2, bad_signatures = bad_signatures + $3,
             last_verified_at = CASE WHEN COALESCE(last_verified_at, 0) < $4 THEN $4 ELSE last_verified_at END,
             last_event_at = CASE WHEN COALESCE(last_event_at, 0) < $5 THEN $5 ELSE last_event_at END
@@ -261,6 +262,11 @@ pub(super) async fn set_found(tx: &mut Tx, id: &AccountId, address: &str) -> DbR
 /// Keeps an account from being disconnected until the transaction ends; `false` when it is already.
 pub(super) async fn lock_live(tx: &mut Tx, tenant: &TenantId, id: &AccountId) -> DbResult<bool> {
     Ok(tx.run(&LOCK_LIVE, args![tenant, id]).await? == 1)
+}
+
+/// Holds the account's row until the transaction ends; `false` when there is none.
+pub(super) async fn hold(tx: &mut Tx, tenant: &TenantId, id: &AccountId) -> DbResult<bool> {
+    Ok(tx.run(&HOLD, args![tenant, id]).await? == 1)
 }
 
 /// Notes who changed the settings.

@@ -147,6 +147,10 @@ async fn make(
     let (new, secrets) = fulfil(hub, blank, wishes, absent)?;
     let most = hub.config.destinations_max;
     let mut tx = hub.db.begin().await?;
+    // Held until the commit: of two at once the second counts the first.
+    if !accounts::service::hold(&mut tx, &new.tenant, account).await? {
+        return Err(AppError::not_found("account"));
+    }
     if repo::count(&mut tx, &new.tenant, account).await? >= i64::try_from(most).unwrap_or(i64::MAX) {
         let detail = format!(
             "this account has {most} destinations, which is as many as this hub allows; delete one, or ask the operator \

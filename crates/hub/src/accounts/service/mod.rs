@@ -51,6 +51,15 @@ pub async fn load(hub: &Hub) -> DbResult<()> {
     Ok(())
 }
 
+/// Holds an account until the transaction ends, so that of two who count what it has and add to it, the second waits for the
+/// first; `false` when the tenant has no such account.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn hold(tx: &mut Tx, tenant: &TenantId, id: &AccountId) -> DbResult<bool> {
+    repo::hold(tx, tenant, id).await
+}
+
 /// The account whose webhook address ends in `key`, from memory or, where it was connected at another node, the
 /// database, which is asked at most once a second.
 ///

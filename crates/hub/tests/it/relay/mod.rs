@@ -273,6 +273,25 @@ async fn the_sixth_destination_is_refused_in_words(#[case] engine: Engine) {
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
+async fn of_many_made_at_once_only_five_are(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let path = format!("/accounts/{}/destinations", shop.account.id);
+    let made = (0..10).map(|n| {
+        let body = json!({ "name": format!("{n}"), "url": receiver.url });
+        shop.hub.api().post(&path, body)
+    });
+    let refused =
+        futures_util::future::join_all(made).await.into_iter().filter(|one| one.status == 409).count();
+    assert_eq!(refused, 5);
+    assert_eq!(shop.hub.api().get(&path).await.expect(200)["items"].as_array().unwrap().len(), 5);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
 async fn a_paused_destination_goes_on_where_it_stopped(#[case] engine: Engine) {
     let Some(shop) = Shop::open(engine).await else { return };
     let receiver = Receiver::start().await;
