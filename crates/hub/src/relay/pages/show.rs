@@ -94,7 +94,7 @@ impl Tried {
                 (Some(status), Some("the address leads back to this hub".to_owned()))
             }
             Answer::Status { status, .. } if (200..300).contains(&status) => (Some(status), None),
-            Answer::Status { status, .. } => (Some(status), Some(format!("answered {status}"))),
+            ref other @ Answer::Status { status, .. } => (Some(status), Some(other.words())),
             Answer::None(why) => (None, Some(why)),
         };
         Self { status, ms: made.ms, why: error.map(|error| why(ui, &error)), said: made.said, at }

@@ -76,7 +76,9 @@ pub(super) struct Why {
 /// What `runner` and `deliver` write as an attempt's error, in words.
 pub(super) fn why(ui: &Ui, error: &str) -> Why {
     let plain = |key: &str| Why { words: ui.t(key), exact: None };
-    if let Some(status) = error.strip_prefix("answered ").and_then(|text| text.parse::<i64>().ok()) {
+    // As `Answer::words` puts it: the status, and after a comma what it means.
+    let answered = error.strip_prefix("answered ").and_then(|text| text.split(',').next());
+    if let Some(status) = answered.and_then(|status| status.parse::<u16>().ok()) {
         let key = match status {
             300..=399 => "relay-why-redirect",
             401 | 403 => "relay-why-denied",
@@ -180,19 +182,21 @@ impl Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::model::Answer;
     use crate::web::i18n::{Language, words};
 
     #[test]
     fn what_went_wrong_has_words() {
         let ui = Ui::sample(Language::En, None);
-        for (error, key) in [
-            ("answered 302", "relay-why-redirect"),
-            ("answered 403", "relay-why-denied"),
-            ("answered 503", "relay-why-broken"),
-            ("answered 418", "relay-why-refused"),
+        for (status, key) in [
+            (302, "relay-why-redirect"),
+            (403, "relay-why-denied"),
+            (503, "relay-why-broken"),
+            (418, "relay-why-refused"),
         ] {
-            let status = error.split(' ').nth(1).unwrap();
-            assert_eq!(why(&ui, error).words, words(Language::En, key, &[("status", status.into())]));
+            let error = Answer::Status { status, retry_after: None, is_us: false }.words();
+            let told = words(Language::En, key, &[("status", status.to_string().into())]);
+            assert_eq!(why(&ui, &error).words, told, "{error}");
         }
         assert!(why(&ui, "no answer within 2500 ms").words.contains("2.5"));
         assert_eq!(
