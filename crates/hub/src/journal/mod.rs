@@ -244,6 +244,21 @@ impl Journal {
         entries::list(&self.db, filter).await
     }
 
+    /// The ids of the account's events from the first position to the last that came at that moment, as one request's do;
+    /// empty when they are no longer kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn ids(
+        &self,
+        places: (i64, i64),
+        account: &AccountId,
+        received_at: Timestamp,
+    ) -> DbResult<Vec<String>> {
+        let places = entries::places(&self.db, places, account.as_str(), received_at).await?;
+        Ok(places.into_iter().map(|position| event_id(received_at, position)).collect())
+    }
+
     /// One entry with its JSON.
     ///
     /// # Errors

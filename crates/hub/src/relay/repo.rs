@@ -471,6 +471,9 @@ pub struct Parked {
     pub failed_at: Option<Timestamp>,
     /// Why it did last.
     pub last_error: Option<String>,
+    /// The ids of its new events, as the journal has them; empty where it no longer does, and for many requests in one row.
+    #[sqlx(skip)]
+    pub event_ids: Vec<String>,
 }
 
 /// The units that were put aside, the oldest first, above a place.

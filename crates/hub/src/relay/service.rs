@@ -379,7 +379,14 @@ pub async fn parked(
     limit: i64,
 ) -> DbResult<Vec<Parked>> {
     let (position, unit) = above.unwrap_or((-1, String::new()));
-    repo::parked(&hub.db, (&destination.tenant, &destination.id), (position, &unit), limit).await
+    let whose = (&destination.tenant, &destination.id);
+    let mut rows = repo::parked(&hub.db, whose, (position, &unit), limit).await?;
+    for row in rows.iter_mut().filter(|row| row.requests_gone().is_none()) {
+        // Between the first and the last there are numbers that no event has.
+        let places = (row.first_position, row.last_position);
+        row.event_ids = hub.journal.ids(places, &destination.account, row.received_at).await?;
+    }
+    Ok(rows)
 }
 
 /// The attempts of the last day, in steps of five minutes; steps without one are left out.

@@ -12,7 +12,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
 use crate::ids::{AttemptId, DestinationId};
-use crate::journal::{self, Room};
+use crate::journal::Room;
 use crate::scope::Scope;
 use crate::text::cut;
 
@@ -62,18 +62,6 @@ impl Parked {
         let rest =
             self.last_error.as_deref()?.strip_prefix("the journal no longer has the bytes of these ")?;
         rest.split(' ').next()?.parse().ok()
-    }
-
-    /// The ids of its new events; none where many requests are gone.
-    #[must_use]
-    pub fn event_ids(&self) -> Vec<String> {
-        if self.requests_gone().is_some() {
-            return Vec::new();
-        }
-        // A request's events stand in the journal side by side.
-        (self.first_position..=self.last_position)
-            .map(|position| journal::event_id(self.received_at, position))
-            .collect()
     }
 }
 

@@ -252,14 +252,26 @@ async fn a_failure_is_seen_opened_and_mended(#[case] engine: Engine) {
     let refused = shop.hub.api().post(&retry, nobody).await.expect(422);
     assert_eq!(refused["errors"][0]["field"], "delivery_ids[1]");
     assert_eq!(shop.look(&id).await["parked"], 1);
-    // Tried again, one by one.
+    // Two of three are tried again, then all.
+    for (count, text) in [(2, "two"), (3, "three")] {
+        shop.friend.says(&shop.account, text).await;
+        shop.until(&id, |now| now["parked"] == count).await;
+    }
     receiver.answers(StatusCode::OK, "");
     let listed = shop.page(&format!("{here}/parked")).await;
-    let unit = parked["delivery_id"].as_str().unwrap();
-    assert!(listed.contains(unit), "{listed}");
-    assert_eq!(shop.submit(&format!("{here}/parked"), &[("delivery", unit)]).await.status, 303);
+    let ticks: Vec<&str> = listed.split("name=\"delivery\" value=\"").skip(1).collect();
+    let units: Vec<&str> = ticks.iter().map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!((units.len(), units[0]), (3, parked["delivery_id"].as_str().unwrap()), "{listed}");
+    let nothing = shop.submit(&format!("{here}/parked"), &[]).await;
+    assert!(nothing.status == 422 && nothing.body.contains(units[0]), "{}", nothing.body);
+    assert_eq!(shop.look(&id).await["parked"], 3, "nothing chosen is not everything");
+    let chosen = [("delivery", units[0]), ("delivery", units[1])];
+    assert_eq!(shop.submit(&format!("{here}/parked"), &chosen).await.status, 303);
+    shop.until(&id, |now| now["parked"] == 1 && now["retrying"] == 0).await;
+    let bodies: Vec<_> = receiver.received().into_iter().map(|one| one.body).collect();
+    assert_eq!(bodies.iter().filter(|body| **body == sent.body).count(), 2);
+    assert_eq!(shop.submit(&format!("{here}/parked"), &[("all", "1")]).await.status, 303);
     shop.until(&id, |now| now["parked"] == 0 && now["retrying"] == 0).await;
-    assert_eq!(receiver.received().last().unwrap().body, sent.body);
     shop.hub.close().await;
 }
 

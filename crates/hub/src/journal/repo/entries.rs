@@ -42,6 +42,8 @@ statements! {
     LAG = { "SELECT account_id, COUNT(*) FROM (
             SELECT account_id FROM journal_entries WHERE position > $1 ORDER BY position LIMIT 10000) AS ahead
         GROUP BY account_id ORDER BY account_id" };
+    PLACES = { "SELECT position FROM journal_entries WHERE position >= $1 AND position <= $2 AND account_id = $3
+        AND received_at = $4 ORDER BY position" };
     // Two events of one request may be blanked at once: the second waits, or it would put the first's bytes back.
     FIND_PLACE = {
         sqlite: "SELECT r.id, r.body, e.body_start, e.body_len FROM journal_entries AS e
@@ -113,6 +115,17 @@ pub(in crate::journal) async fn read(db: &Db, after: i64, limit: i64) -> DbResul
 
 pub(in crate::journal) async fn lag(db: &Db, position: i64) -> DbResult<HashMap<String, i64>> {
     Ok(db.all::<(String, i64)>(&LAG, args![position]).await?.into_iter().collect())
+}
+
+/// The positions from the first to the last that hold an event which came to the account at that moment.
+pub(in crate::journal) async fn places(
+    db: &Db,
+    (first, last): (i64, i64),
+    account: &str,
+    received_at: Timestamp,
+) -> DbResult<Vec<i64>> {
+    let rows: Vec<(i64,)> = db.all(&PLACES, args![first, last, account, received_at]).await?;
+    Ok(rows.into_iter().map(|(position,)| position).collect())
 }
 
 /// Which entries to list.

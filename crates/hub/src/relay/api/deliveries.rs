@@ -146,7 +146,7 @@ async fn get_delivery(
 struct ParkedView {
     /// `dlv_…`
     delivery_id: String,
-    /// Its new events: `evt_…`
+    /// Its new events: `evt_…`; empty when the journal no longer has them, or when many requests stand in one row.
     event_ids: Vec<String>,
     /// `refused`, `expired` or `skipped`.
     state: String,
@@ -165,7 +165,7 @@ struct ParkedView {
 impl From<Parked> for ParkedView {
     fn from(of: Parked) -> Self {
         Self {
-            event_ids: of.event_ids(),
+            event_ids: of.event_ids,
             delivery_id: of.id.to_string(),
             state: of.standing,
             attempts: of.attempts,

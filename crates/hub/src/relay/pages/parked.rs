@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -25,9 +26,28 @@ struct ParkedPage {
     seen: Seen,
     rows: Vec<Parked>,
     next: Option<String>,
+    /// The key of what went wrong with an act.
+    notice: Option<&'static str>,
 }
 
 impl ParkedPage {
+    async fn load(hub: &Hub, ui: Ui, viewer: &Viewer, seen: Seen, asked: &Asked) -> AppResult<Self> {
+        let above = asked.after.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+        let mut rows = service::parked(hub, &seen.destination, above, SHOWN + 1).await?;
+        let more = rows.len() > usize::try_from(SHOWN).unwrap_or(0);
+        rows.truncate(usize::try_from(SHOWN).unwrap_or(0));
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}/parked?after={}.{}", seen.address(), last.first_position, last.id));
+        Ok(Self { ui, is_owner: viewer.is_owner(), seen, rows, next, notice: None })
+    }
+
+    /// Whether a person may choose what to try again.
+    fn may_choose(&self) -> bool {
+        self.is_owner && self.rows.iter().any(Parked::is_here)
+    }
+
     fn why(&self, row: &Parked) -> Option<Why> {
         if row.standing == "skipped" {
             return None;
@@ -37,7 +57,7 @@ impl ParkedPage {
 }
 
 /// Where the list goes on.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Asked {
     #[serde(default)]
     after: String,
@@ -52,20 +72,13 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> AppResult<Response> {
     let seen = Seen::load(&hub, &viewer, &names).await?;
-    let above = asked.after.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    let mut rows = service::parked(&hub, &seen.destination, above, SHOWN + 1).await?;
-    let more = rows.len() > usize::try_from(SHOWN).unwrap_or(0);
-    rows.truncate(usize::try_from(SHOWN).unwrap_or(0));
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|last| format!("{}/parked?after={}.{}", seen.address(), last.first_position, last.id));
-    Ok(Page(ParkedPage { ui, is_owner: viewer.is_owner(), seen, rows, next }).into_response())
+    Ok(Page(ParkedPage::load(&hub, ui, &viewer, seen, &asked).await?).into_response())
 }
 
-/// Tries one again, or all that were refused or have expired.
+/// Tries those chosen again, or all that were refused or have expired.
 pub(super) async fn retry(
     State(hub): State<Hub>,
+    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     fields: Fields,
@@ -74,7 +87,14 @@ pub(super) async fn retry(
     let destination = find(&hub, &viewer, &names).await?;
     let named: Option<Vec<_>> = fields.all("delivery").iter().map(|id| DeliveryId::parse(id)).collect();
     let named = named.ok_or_else(|| AppError::not_found("delivery"))?;
-    let only = Some(named.as_slice()).filter(|named| !named.is_empty());
+    let is_all = !fields.text("all").is_empty();
+    if named.is_empty() && !is_all {
+        let seen = Seen::load(&hub, &viewer, &names).await?;
+        let page = ParkedPage::load(&hub, ui, &viewer, seen, &Asked::default()).await?;
+        let page = ParkedPage { notice: Some("relay-notice-nothing"), ..page };
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
+    }
+    let only = (!is_all).then_some(named.as_slice());
     let who = (&viewer.scope(), &viewer.actor());
     service::retry_parked(&hub, who, &destination.id, only).await?;
     let back = format!("{}/parked", address(&destination));

@@ -149,15 +149,19 @@ pub(super) fn source_key(source: &str) -> Option<&'static str> {
 }
 
 impl Attempt {
-    /// How many events the request had.
-    pub(super) fn count(&self) -> i64 {
-        self.last_position - self.first_position + 1
+    /// How many of the request's events were new.
+    pub(super) fn count(&self) -> usize {
+        serde_json::from_str::<Vec<&str>>(&self.event_ids).map_or(1, |ids| ids.len())
     }
 }
 
 impl Parked {
-    pub(super) fn count(&self) -> i64 {
-        self.last_position - self.first_position + 1
+    /// How many it has of what, in words; `None` when the journal no longer knows.
+    pub(super) fn count(&self, ui: &Ui) -> Option<String> {
+        if let Some(gone) = self.requests_gone() {
+            return Some(ui.t1("relay-requests", "count", gone));
+        }
+        (!self.event_ids.is_empty()).then(|| ui.t1("relay-events", "count", self.event_ids.len()))
     }
 
     /// Whether it may be tried again: what the journal no longer has cannot be.

@@ -158,3 +158,34 @@ async fn an_event_of_a_batch_is_sent_again_with_the_others(#[case] engine: Engin
     assert_eq!(refused["errors"][0]["code"], "expired");
     shop.hub.close().await;
 }
+
+/// An event that came before leaves a hole in PostgreSQL's positions.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_was_put_aside_names_the_events_that_are_there(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.post_batch(&["1"]).await;
+    shop.until(&one, |now| now["last_day"]["delivered"] == 1).await;
+    receiver.answers(StatusCode::BAD_REQUEST, "");
+    shop.post_batch(&["2", "1", "3"]).await;
+    shop.until(&one, |now| now["parked"] == 1).await;
+    let listed = shop.hub.api().get(&format!("{}/parked", Shop::path(&one))).await.expect(200);
+    let named = listed["items"][0]["event_ids"].clone();
+    assert_eq!(named, json!(events(&shop).await[2..]));
+    receiver.answers(StatusCode::OK, "");
+    let path = format!("{}/replay", Shop::path(&one));
+    assert_eq!(shop.hub.api().post(&path, json!({ "event_ids": named })).await.expect(202)["count"], 1);
+    come(&receiver, 3).await;
+
+    let owner = shop.hub.owner().await;
+    let page = format!("/settings/accounts/{}/relay/{}", shop.account.id, one["id"].as_str().unwrap());
+    let log = owner.get(&page).await.body;
+    let parked = owner.get(&format!("{page}/parked")).await.body;
+    assert!(log.contains("2 events") && !log.contains("3 events"), "{log}");
+    assert!(parked.contains("2 events"), "{parked}");
+    shop.hub.close().await;
+}
