@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::attempt::delivery_id;
+use super::feed::Piece;
 use super::model::Standing;
 use super::repo::{self, Held, UnitRow};
 use super::unit::Unit;
@@ -96,28 +97,32 @@ async fn pass(hub: &Hub, id: &DestinationId, held: Held) -> DbResult<()> {
     let known = repo::above(&hub.db, id, held.position).await?;
     let (mut place, mut is_over) = (held.position, false);
     while !is_over {
-        let Some(piece) = hub.relay.feed.after(&hub.journal, place).await? else { return Ok(()) };
+        // Past what others share: a rare reader of old pieces would drive theirs out.
+        let Some(piece) = Piece::read(&hub.journal, place).await? else { return Ok(()) };
         let mut gap = None;
         let mut end = piece.end;
         for unit in piece.of(destination.account.as_str(), place) {
             let first = unit.request.first();
+            if held.done.contains(&first) || known.contains(&first) {
+                continue;
+            }
             if unit.request.body.is_some() {
                 (is_over, end) = (true, first - 1);
                 break;
             }
-            if !held.done.contains(&first) && !known.contains(&first) {
-                gap = Some(Gap::with(gap, unit));
-            }
+            gap = Some(Gap::with(gap, unit));
         }
-        // Without a gap the cursor may stay: moving it over what is not its own is the runner's.
-        if let Some(gap) = gap {
+        if end > place {
+            // Also over what is not its own: where its account is quiet it would stay for ever, and the journal with it.
             let now = hub.now();
             let above: Vec<i64> = held.done.iter().copied().filter(|first| *first > end).collect();
-            let (row, standing, why, received_at) = gap.row(now);
             let mut tx = hub.db.begin().await?;
             repo::advance(&mut tx, (id, held.fence), (end, &above), now.plus(HELD), None).await?;
-            let whose = (&destination.tenant, id);
-            repo::put_unit(&mut tx, whose, &row, standing, why.as_deref(), (received_at, now)).await?;
+            if let Some(gap) = gap {
+                let (row, standing, why, received_at) = gap.row(now);
+                let whose = (&destination.tenant, id);
+                repo::put_unit(&mut tx, whose, &row, standing, why.as_deref(), (received_at, now)).await?;
+            }
             tx.commit().await?;
         }
         place = end;

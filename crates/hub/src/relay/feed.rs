@@ -31,6 +31,13 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// What stands after a place, kept for nobody else; `None` when nothing does.
+    pub(super) async fn read(journal: &Journal, place: i64) -> DbResult<Option<Self>> {
+        let read = journal.requests(place, i64::MAX, ROOM).await?;
+        let units: Vec<_> = read.items.into_iter().map(Unit::new).collect();
+        Ok((!units.is_empty()).then_some(Self { after: place, end: read.end, units }))
+    }
+
     /// The account's units after a place.
     pub(super) fn of<'a>(&'a self, account: &'a str, after: i64) -> impl Iterator<Item = &'a Arc<Unit>> {
         let from = self.units.partition_point(|unit| unit.request.first() <= after);
@@ -70,13 +77,10 @@ impl Feed {
         if known.end.as_ref().is_some_and(is_end) {
             return Ok(None);
         }
-        let read = journal.requests(place, i64::MAX, ROOM).await?;
-        if read.items.is_empty() {
+        let Some(piece) = Piece::read(journal, place).await?.map(Arc::new) else {
             known.end = Some((place, appended, Instant::now()));
             return Ok(None);
-        }
-        let units = read.items.into_iter().map(Unit::new).collect();
-        let piece = Arc::new(Piece { after: place, end: read.end, units });
+        };
         known.pieces.truncate(KEPT - 1);
         known.pieces.push_front(Arc::clone(&piece));
         Ok(Some(piece))

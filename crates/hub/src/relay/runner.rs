@@ -1,6 +1,8 @@
 //! Carries the units of one destination: reads, sends, takes in the answers, moves the cursor.
 
-use std::collections::{BTreeSet, HashSet};
+mod fill;
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{NotMade, Signer, delivery_id, make, tags};
+use self::fill::Filled;
+use super::attempt::{NotMade, Signer, make};
 use super::deliver::Made;
 use super::expire::{GONE, Gap};
 use super::flow::{Flow, Number, WINDOW};
 use super::model::{
-    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, ROWS_MAX, SUSPECT_AFTER, Standing,
-    TRIED_FOR, Verdict, judge, wait,
+    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, SUSPECT_AFTER, Standing, TRIED_FOR,
+    Verdict, judge, wait,
 };
 use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
@@ -34,8 +37,6 @@ const POLL: Duration = Duration::from_millis(500);
 const REPLAYS: usize = 400;
 /// The longest wait between two trials of a destination that fails.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
-/// How often a destination on trial is looked at for what the journal no longer has.
-const LOOK: Duration = Duration::from_secs(600);
 /// How long calls under way are waited for when the hub stops.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -72,6 +73,9 @@ pub(super) struct Runner {
     done: BTreeSet<i64>,
     /// First positions of units above the cursor that have rows.
     known: HashSet<i64>,
+    /// Rows above the place that was read up to, in order: they join the flow when reading comes to them, so that no unit
+    /// of their chats that has no row is overtaken.
+    ahead: VecDeque<UnitRow>,
     failures: u32,
     refusals: u32,
     /// Nothing is sent before: the destination asked for it, or it is on trial.
@@ -93,21 +97,36 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Takes the cursor and reads what waits; `None` when another node has it, or there is nothing to run.
-    pub(super) async fn open(hub: &Hub, id: &DestinationId, serial: i64) -> DbResult<Option<Self>> {
+    /// Takes the cursor and reads what waits; `Err` when another node has it, or there is nothing to run.
+    pub(super) async fn open(hub: &Hub, id: &DestinationId, serial: i64) -> DbResult<Result<Self, Ended>> {
         let Some(destination) = repo::find_own(&hub.db, id).await?.filter(|one| one.serial == serial) else {
-            return Ok(None);
+            return Ok(Err(Ended::Anyhow));
         };
         // The account may be disconnected: then nothing is passed on.
-        let Some(account) = hub.accounts.by_id(&destination.account) else { return Ok(None) };
+        let Some(account) = hub.accounts.by_id(&destination.account) else { return Ok(Err(Ended::Anyhow)) };
         let (now, steal) = (hub.now(), !hub.db.is_postgres());
         let Some(held) = repo::claim(&hub.db, id, &hub.node, (now, now.plus(LEASE)), steal).await? else {
-            return Ok(None);
+            return Ok(Err(Ended::Anyhow));
         };
+        let fence = held.fence;
+        let opened = Self::of(hub, destination, account, held).await;
+        if !matches!(opened, Ok(Ok(_))) {
+            repo::release(&hub.db, id, fence).await.log_and_ignore("giving a destination's cursor back");
+        }
+        opened
+    }
+
+    async fn of(
+        hub: &Hub,
+        destination: Destination,
+        account: Arc<Connected>,
+        held: Held,
+    ) -> DbResult<Result<Self, Ended>> {
+        let (id, now) = (&destination.id, hub.now());
         let Held { fence, epoch, position, done } = held;
         if epoch != hub.journal.epoch() || position > hub.journal.head().await? {
             tracing::error!(destination = %id, "the cursor belongs to another journal; the destination stands still");
-            return Ok(None);
+            return Ok(Err(Ended::Stands));
         }
         let signer = Arc::new(Signer::open(hub, &destination)?);
         let mut flow = Flow::default();
@@ -115,12 +134,13 @@ impl Runner {
         let rows = repo::units(&hub.db, id, (ROWS_LOADED, REPLAYS)).await?;
         let replays = rows.iter().filter(|row| row.is_replay).count();
         let has_older = rows.len() - replays >= ROWS_LOADED;
-        for row in rows {
-            let (chats, due, received_at) = (row.chats.clone(), row.due_at, now);
-            flow.add(Pending { row, received_at, parcel: None }, chats, due, true);
+        let (ahead, behind): (VecDeque<_>, VecDeque<_>) =
+            rows.into_iter().partition(|row| !row.is_replay && row.first > position);
+        for row in behind {
+            fill::add_row(&mut flow, row, now);
         }
         let failures = if destination.failing_since.is_some() { SUSPECT_AFTER } else { 0 };
-        Ok(Some(Self {
+        Ok(Ok(Self {
             hub: hub.clone(),
             account,
             signer,
@@ -131,6 +151,7 @@ impl Runner {
             written: position,
             done: done.into_iter().collect(),
             known,
+            ahead,
             failures,
             refusals: 0,
             hold_until: now,
@@ -158,10 +179,10 @@ impl Runner {
             self.account = account;
             appended.borrow_and_update();
             let is_paused = *paused.borrow_and_update() && !self.hub.relay.is_alone();
-            let mut waits_for_more = false;
+            let mut filled = Filled::Full;
             if !is_paused {
                 match self.fill().await {
-                    Ok(caught_up) => waits_for_more = caught_up,
+                    Ok(how) => filled = how,
                     Err(error) => {
                         tracing::warn!(error = &error as &dyn Error, "destination waits for the database");
                     }
@@ -178,7 +199,11 @@ impl Runner {
                 let write = self.next_write();
                 self.writing = Some(write.run(self.hub.clone()).boxed());
             }
-            let pause = if is_paused { POLL } else { self.pause(flying.len()) };
+            let pause = match filled {
+                Filled::More => Duration::ZERO,
+                _ if is_paused => POLL,
+                _ => self.pause(flying.len()),
+            };
             tokio::select! {
                 Some(landed) = flying.join_next(), if !flying.is_empty() => {
                     let mut next = Some(landed);
@@ -205,7 +230,7 @@ impl Runner {
                     }
                 }
                 () = tokio::time::sleep(pause) => {}
-                changed = appended.changed(), if waits_for_more => if changed.is_err() { break },
+                changed = appended.changed(), if filled == Filled::CaughtUp => if changed.is_err() { break },
                 changed = paused.changed() => if changed.is_err() { break },
                 () = stop.cancelled() => {}
             }
@@ -233,88 +258,6 @@ impl Runner {
         if self.halting { Ended::Stands } else { Ended::Anyhow }
     }
 
-    /// Reads the journal as far as the window has room; gives whether nothing more waits there.
-    async fn fill(&mut self) -> DbResult<bool> {
-        if self.is_on_trial() && self.next_look <= self.hub.now() {
-            self.next_look = self.hub.now().plus(LOOK);
-            self.pass_expired().await?;
-        }
-        let account = self.account.id.as_str().to_owned();
-        while !self.is_full() {
-            let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? else {
-                return Ok(true);
-            };
-            for unit in piece.of(&account, self.read_to) {
-                if self.is_full() {
-                    return Ok(false);
-                }
-                self.take_in(unit).await?;
-                self.read_to = unit.request.last();
-            }
-            self.read_to = piece.end;
-        }
-        Ok(false)
-    }
-
-    /// Lists what the journal no longer has, up to the first request that it still has.
-    async fn pass_expired(&mut self) -> DbResult<()> {
-        while let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? {
-            for unit in piece.of(self.account.id.clone().as_str(), self.read_to) {
-                if unit.request.body.is_some() || self.gap.as_ref().is_some_and(Gap::is_full) {
-                    return Ok(());
-                }
-                self.take_in(unit).await?;
-                self.read_to = unit.request.last();
-            }
-            self.read_to = piece.end;
-        }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        // One that is on trial gets nothing new: the cursor stays, and no row is written for what would fail too.
-        self.is_on_trial()
-            || self.has_older
-            || self.flow.without_row() + self.done.len() >= WINDOW
-            || self.flow.with_row() >= ROWS_MAX
-            || self.gap.as_ref().is_some_and(Gap::is_full)
-    }
-
-    async fn take_in(&mut self, unit: &Arc<Unit>) -> DbResult<()> {
-        let (first, last) = (unit.request.first(), unit.request.last());
-        if self.known.remove(&first) || self.done.contains(&first) {
-            return Ok(());
-        }
-        if unit.request.body.is_none() {
-            self.gap = Some(Gap::with(self.gap.take(), unit));
-            self.unwritten.touch();
-            if self.flow.without_row() > 0 {
-                self.done.insert(first);
-            }
-            return Ok(());
-        }
-        let tags = tags(&self.hub, &self.destination, unit).await?;
-        let parcel = unit.parcel(&self.destination.filter, &self.account.bot_user_id, &tags);
-        if parcel == Parcel::Nothing {
-            return Ok(());
-        }
-        let now = self.hub.now();
-        let row = UnitRow {
-            id: delivery_id(unit.request.received_at, first),
-            first,
-            last,
-            chats: unit.chats.clone(),
-            is_replay: false,
-            attempts: 0,
-            due_at: now,
-            failed_at: None,
-        };
-        let pending =
-            Pending { row, received_at: unit.request.received_at, parcel: Some((parcel, Arc::clone(unit))) };
-        self.flow.add(pending, unit.chats.clone(), now, false);
-        Ok(())
-    }
-
     /// It has failed again and again: one unit at a time, as long as there is one.
     fn is_on_trial(&self) -> bool {
         self.failures >= SUSPECT_AFTER && !self.flow.is_empty()
@@ -322,7 +265,7 @@ impl Runner {
 
     /// What is in memory of a replay is nearly done, and more waits: it is read when the runner is started anew.
     fn wants_more(&self) -> bool {
-        self.has_more && self.flow.with_row() < REPLAYS / 4
+        self.has_more && self.flow.with_row() + self.ahead.len() < REPLAYS / 4
     }
 
     /// How many calls may be under way.

@@ -16,7 +16,7 @@ use super::repo;
 use super::runner::Runner;
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::LogAndIgnore as _;
+use crate::db::{DbError, LogAndIgnore as _};
 use crate::ids::DestinationId;
 
 /// How often destinations are looked at that nobody runs.
@@ -149,8 +149,13 @@ async fn reap(
 /// Takes a destination's cursor and carries its units until `stop`.
 async fn hold(hub: Hub, id: DestinationId, serial: i64, stop: CancellationToken) -> Ended {
     match Runner::open(&hub, &id, serial).await {
-        Ok(Some(runner)) => runner.run(stop).await,
-        Ok(None) => Ended::Anyhow,
+        Ok(Ok(runner)) => runner.run(stop).await,
+        Ok(Err(ended)) => ended,
+        // Another try would find the same, and take the cursor again for it.
+        Err(error @ DbError::Inconsistent { .. }) => {
+            tracing::error!(error = &error as &dyn Error, destination = %id, "destination cannot be read; it stands still");
+            Ended::Stands
+        }
         Err(error) => {
             tracing::warn!(error = &error as &dyn Error, destination = %id, "destination could not be taken");
             Ended::Anyhow

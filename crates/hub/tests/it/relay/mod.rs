@@ -4,6 +4,7 @@ mod hostile;
 mod lost;
 mod mending;
 mod nodes;
+mod reading;
 mod stopping;
 mod wanting;
 
