@@ -10,20 +10,29 @@ use super::model::{End, NewBulk, Outcome, PUSH_REPEATED_FOR, State, Via};
 use super::repo::{self, Words};
 use crate::accounts;
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
-use crate::ids::{AccountId, SendId};
+use crate::ids::SendId;
 
 /// The waits between the tries of one call.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
 /// How old an open call is before somebody else takes it up: longer than its own tries.
 const LEFT: Duration = Duration::from_secs(240);
+/// The longest that one try may take, with the account and the token that it needs first.
+const CALL_LIMIT: Duration = Duration::from_secs(45);
+/// How long a call belongs to who took it up, from each try: longer than one with the wait after it.
+const LEASE: Duration = Duration::from_secs(90);
 
 /// What came of one try.
 enum Tried {
-    End(State, Words),
+    Sent(Words),
+    /// LINE judged the bytes, which every try had the same (PLATFORM 18).
+    Bad(Words),
+    /// Refused for another reason, which tells nothing of an earlier try.
+    Refused(Words),
     /// It may have gone out.
     Open,
-    /// It did not.
+    /// It did not, and may yet.
     Not(Words),
 }
 
@@ -39,51 +48,82 @@ pub async fn insert(tx: &mut Tx, hub: &Hub, new: &NewBulk) -> DbResult<SendId> {
 }
 
 /// Makes a call that was written down, a few times while LINE does not answer, and records its end. What may have gone out
-/// stays open.
+/// ends as failed only when LINE finds the bytes bad; else it stays open, or is unknown. Whoever takes it up after another
+/// must take it for gone out. `false` when somebody else is at it, or it has ended.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn carry(hub: &Hub, id: &SendId) -> DbResult<()> {
-    let Some((account, kind, body, key)) = repo::open_bulk(&hub.db, id).await? else { return Ok(()) };
-    let mut is_open = false;
+pub async fn carry(hub: &Hub, id: &SendId) -> DbResult<bool> {
+    let now = hub.now();
+    let mut tx = hub.db.begin().await?;
+    let Some(call) = repo::take_bulk(&mut tx, id, now, now.plus(LEASE)).await? else { return Ok(false) };
+    tx.commit().await?;
+    let kind = repo::bulk_kind(id, &call.kind)?;
+    let mut is_open = call.carries > 1;
+    if now >= call.created_at.plus(PUSH_REPEATED_FOR) {
+        settle(hub, (id, call.carries), State::Unknown, no_answer()).await?;
+        return Ok(true);
+    }
     let mut waits = WAITS.into_iter();
-    loop {
-        let (state, words) = match attempt(hub, &account, kind, &body, &key).await {
-            Tried::End(state, words) => (state, words),
+    let (state, words) = loop {
+        let tried = tokio::time::timeout(CALL_LIMIT, attempt(hub, &call, kind)).await.unwrap_or(Tried::Open);
+        match tried {
+            Tried::Sent(words) => break (State::Sent, words),
+            Tried::Refused(words) if is_open => break (State::Unknown, words),
+            Tried::Bad(words) | Tried::Refused(words) => break (State::Failed, words),
             tried => {
                 is_open |= matches!(tried, Tried::Open);
-                match (waits.next(), tried) {
-                    (Some(wait), _) => {
-                        tokio::time::sleep(wait).await;
-                        continue;
+                if let Some(wait) = waits.next() {
+                    tokio::time::sleep(wait).await;
+                    if !hold(hub, (id, call.carries), Some(hub.now().plus(LEASE))).await? {
+                        return Ok(false);
                     }
-                    (None, Tried::Not(words)) if !is_open => (State::Failed, words),
-                    (None, _) => return Ok(()),
+                    continue;
+                }
+                match tried {
+                    Tried::Not(words) if !is_open => break (State::Failed, words),
+                    _ => {
+                        hold(hub, (id, call.carries), None).await?;
+                        return Ok(true);
+                    }
                 }
             }
-        };
-        return settle(hub, id, state, &words).await;
-    }
+        }
+    };
+    settle(hub, (id, call.carries), state, words).await?;
+    Ok(true)
 }
 
-async fn attempt(hub: &Hub, account: &AccountId, kind: Via, body: &[u8], key: &str) -> Tried {
+fn no_answer() -> Words {
+    let detail = "LINE's answer did not arrive, so it may or may not have been sent";
+    Words { detail: Some(detail.to_owned()), ..Words::default() }
+}
+
+async fn hold(hub: &Hub, (id, carries): (&SendId, i64), until: Option<Timestamp>) -> DbResult<bool> {
+    let mut tx = hub.db.begin().await?;
+    let held = repo::hold_bulk(&mut tx, id, carries, until).await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+async fn attempt(hub: &Hub, call: &repo::Carried, kind: Via) -> Tried {
     let not = |detail: &str| Words { detail: Some(detail.to_owned()), ..Words::default() };
     let kind = match kind {
         Via::Multicast => SendKind::Multicast,
         Via::Narrowcast => SendKind::Narrowcast,
         Via::Broadcast | Via::Reply | Via::Push => SendKind::Broadcast,
     };
-    let line = match accounts::service::line(hub, account).await {
+    let line = match accounts::service::line(hub, &call.account_id).await {
         Ok(line) => line,
         Err(error) if error.status == http::StatusCode::NOT_FOUND => {
-            return Tried::End(State::Failed, not("the account is not connected"));
+            return Tried::Refused(not("the account is not connected"));
         }
         Err(_) => return Tried::Not(not("the account could not be read")),
     };
-    match line.bulk_raw(kind, body.to_vec().into(), key).await {
+    match line.bulk_raw(kind, call.body.clone().into(), &call.retry_key).await {
         Ok(sent) => {
             let words = Words { request_id: sent.request_id, ..Words::default() };
-            Tried::End(State::Sent, words)
+            Tried::Sent(words)
         }
         Err(error) => {
             let words = Words {
@@ -94,16 +134,16 @@ async fn attempt(hub: &Hub, account: &AccountId, kind: Via, body: &[u8], key: &s
             match outcome(&error) {
                 Outcome::Open => Tried::Open,
                 Outcome::Wait(_) | Outcome::NotSent => Tried::Not(words),
-                // A refusal tells of the earlier tries too: had one been accepted, LINE would answer 409 (PLATFORM 18).
-                _ => Tried::End(State::Failed, words),
+                _ if error.status() == Some(400) => Tried::Bad(words),
+                _ => Tried::Refused(words),
             }
         }
     }
 }
 
-async fn settle(hub: &Hub, id: &SendId, state: State, words: &Words) -> DbResult<()> {
+async fn settle(hub: &Hub, call: (&SendId, i64), state: State, words: Words) -> DbResult<()> {
     let mut tx = hub.db.begin().await?;
-    repo::settle_bulk(&mut tx, id, state, words, hub.now()).await?;
+    repo::settle_bulk(&mut tx, call, state, &words, hub.now()).await?;
     tx.commit().await
 }
 
@@ -120,14 +160,8 @@ pub async fn end(db: &Db, id: &SendId) -> DbResult<Option<End>> {
 /// # Errors
 /// Those of the database.
 pub async fn resume(hub: &Hub) -> DbResult<()> {
-    for (id, since) in repo::left_bulk(&hub.db, hub.now().minus(LEFT)).await? {
-        if hub.now() < since.plus(PUSH_REPEATED_FOR) {
-            carry(hub, &id).await?;
-        } else {
-            let detail = "LINE's answer did not arrive, so it may or may not have been sent";
-            let words = Words { detail: Some(detail.to_owned()), ..Words::default() };
-            settle(hub, &id, State::Unknown, &words).await?;
-        }
+    for id in repo::left_bulk(&hub.db, hub.now().minus(LEFT)).await? {
+        carry(hub, &id).await?;
     }
     Ok(())
 }

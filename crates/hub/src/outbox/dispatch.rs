@@ -355,7 +355,7 @@ impl Dispatcher {
         loop {
             match self.record(&finding).await {
                 Ok(settled) => {
-                    self.announce(&settled);
+                    announce(&self.hub, &settled);
                     break;
                 }
                 Err(error) if error.is_transient() && !stop.is_cancelled() => {
@@ -514,19 +514,19 @@ impl Dispatcher {
         }
         Ok(Vec::new())
     }
+}
 
-    /// Tells the browsers, after the commit.
-    fn announce(&self, settled: &[SettledMessage]) {
-        for message in settled {
-            self.hub.outbox.tell(&message.delivery.send);
-            self.hub.live.publish(Notice {
-                tenant: message.tenant.clone(),
-                account: Some(message.account.clone()),
-                kind: "delivery",
-                id: message.delivery.message.as_str().to_owned(),
-                conversation: Some(message.conversation.clone()),
-            });
-        }
+/// Tells the browsers and who waits, after the commit.
+pub(super) fn announce(hub: &Hub, settled: &[SettledMessage]) {
+    for message in settled {
+        hub.outbox.tell(&message.delivery.send);
+        hub.live.publish(Notice {
+            tenant: message.tenant.clone(),
+            account: Some(message.account.clone()),
+            kind: "delivery",
+            id: message.delivery.message.as_str().to_owned(),
+            conversation: Some(message.conversation.clone()),
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::model::{End, KnownToken, NewSend, Token};
-use super::repo;
+use super::{SendListener, dispatch, repo};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
@@ -52,17 +52,28 @@ pub async fn enqueue_reply(
 }
 
 /// Waits for a send's end, at most so long. One that no attempt was made with by then is withdrawn: it ends as failed.
-/// `None` when it may yet go out.
+/// `None` when it may yet go out. The listener hears of the withdrawal.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn wait(hub: &Hub, send: &SendId, at_most: Duration) -> DbResult<Option<End>> {
+pub async fn wait(
+    hub: &Hub,
+    send: &SendId,
+    at_most: Duration,
+    listener: &dyn SendListener,
+) -> DbResult<Option<End>> {
     if let Ok(end) = tokio::time::timeout(at_most, ended(hub, send)).await {
         return end;
     }
     let mut tx = hub.db.begin().await?;
     let withdrawn = repo::withdraw(&mut tx, send, hub.now()).await?;
+    let mut settled = Vec::new();
+    if withdrawn {
+        settled = repo::settled(&mut tx, send).await?;
+        listener.settled(&mut tx, &settled).await?;
+    }
     tx.commit().await?;
+    dispatch::announce(hub, &settled);
     let end = repo::end(&hub.db, send).await?;
     Ok(end.filter(|end| withdrawn || end.state.is_settled()))
 }

@@ -145,11 +145,14 @@ statements! {
     BULK_INSERT = { "INSERT INTO bulk_sends (id, tenant_id, account_id, kind, origin, actor, retry_key, body,
             message_count, cost, state, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'sending', $11)" };
-    BULK_OPEN = { "SELECT account_id, kind, body, retry_key FROM bulk_sends WHERE id = $1 AND state = 'sending'" };
-    BULK_LEFT = { "SELECT id, created_at FROM bulk_sends WHERE state = 'sending' AND created_at < $1
+    BULK_TAKE = { "UPDATE bulk_sends SET carries = carries + 1, lease_until = $3
+        WHERE id = $1 AND state = 'sending' AND (lease_until IS NULL OR lease_until <= $2)" };
+    BULK_TAKEN = { "SELECT account_id, kind, body, retry_key, carries, created_at FROM bulk_sends WHERE id = $1" };
+    BULK_HOLD = { "UPDATE bulk_sends SET lease_until = $3 WHERE id = $1 AND state = 'sending' AND carries = $2" };
+    BULK_LEFT = { "SELECT id FROM bulk_sends WHERE state = 'sending' AND created_at < $1
         ORDER BY created_at, id LIMIT 100" };
     BULK_SETTLE = { "UPDATE bulk_sends SET state = $2, error_detail = $3, line_request_id = $4, line_answer = $5,
-        settled_at = $6 WHERE id = $1 AND state = 'sending'" };
+        settled_at = $6 WHERE id = $1 AND state = 'sending' AND carries = $7" };
     BULK_END = { "SELECT state, kind, error_detail, line_request_id, line_answer FROM bulk_sends WHERE id = $1" };
     FORGET_BULK = { "UPDATE bulk_sends SET body = NULL, line_answer = NULL
         WHERE settled_at < $1 AND body IS NOT NULL" };
@@ -718,28 +721,62 @@ pub(super) async fn insert_bulk(
     tx.run(&BULK_INSERT, args).await.map(|_| ())
 }
 
-/// A call to many that has not come to its end: account, kind, bytes, retry key.
-pub(super) async fn open_bulk(db: &Db, id: &SendId) -> DbResult<Option<(AccountId, Via, Vec<u8>, String)>> {
-    let row: Option<(AccountId, String, Vec<u8>, String)> = db.opt(&BULK_OPEN, args![id]).await?;
-    let Some((account, kind, body, key)) = row else { return Ok(None) };
-    Ok(Some((account, word("kind", id, &kind, Via::parse)?, body, key)))
+/// A call to many that somebody took up.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Carried {
+    pub(super) account_id: AccountId,
+    pub(super) kind: String,
+    pub(super) body: Vec<u8>,
+    pub(super) retry_key: String,
+    /// How often it was taken up, this time included.
+    pub(super) carries: i64,
+    pub(super) created_at: Timestamp,
 }
 
-/// Calls to many that were left open since before, and from when they are.
-pub(super) async fn left_bulk(db: &Db, before: Timestamp) -> DbResult<Vec<(SendId, Timestamp)>> {
-    db.all(&BULK_LEFT, args![before]).await
-}
-
-/// Writes the end of a call to many down.
-pub(super) async fn settle_bulk(
+/// Takes a call to many up until then; `None` when it has ended, or somebody else has it.
+pub(super) async fn take_bulk(
     tx: &mut Tx,
     id: &SendId,
+    now: Timestamp,
+    until: Timestamp,
+) -> DbResult<Option<Carried>> {
+    if tx.run(&BULK_TAKE, args![id, now, until]).await? == 0 {
+        return Ok(None);
+    }
+    tx.opt(&BULK_TAKEN, args![id]).await
+}
+
+/// Keeps a call to many until then, or with `None` lets it go; `false` when it was lost to another.
+pub(super) async fn hold_bulk(
+    tx: &mut Tx,
+    id: &SendId,
+    carries: i64,
+    until: Option<Timestamp>,
+) -> DbResult<bool> {
+    Ok(tx.run(&BULK_HOLD, args![id, carries, until]).await? == 1)
+}
+
+/// Which call to many its kind stands for.
+pub(super) fn bulk_kind(id: &SendId, kind: &str) -> DbResult<Via> {
+    word("kind", id, kind, Via::parse)
+}
+
+/// Calls to many that were left open since before.
+pub(super) async fn left_bulk(db: &Db, before: Timestamp) -> DbResult<Vec<SendId>> {
+    let rows: Vec<(SendId,)> = db.all(&BULK_LEFT, args![before]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Writes the end of a call to many down, unless another has taken it up.
+pub(super) async fn settle_bulk(
+    tx: &mut Tx,
+    (id, carries): (&SendId, i64),
     state: State,
     words: &Words,
     now: Timestamp,
 ) -> DbResult<()> {
     let (detail, request_id) = (words.detail.as_deref(), words.request_id.as_deref());
-    let args = args![id, state.as_str(), detail, request_id, words.answer.as_deref(), now];
+    let args = args![id, state.as_str(), detail, request_id, words.answer.as_deref(), now, carries];
     tx.run(&BULK_SETTLE, args).await.map(|_| ())
 }
 

@@ -1,6 +1,7 @@
 //! Sends to many: written down, within the key's limit, with LINE's own answer.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode};
@@ -8,16 +9,16 @@ use axum::response::Response;
 use futures_util::StreamExt as _;
 use line_client::Foreign;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::answer::{ACCEPTED_REQUEST_ID, No, Result, json_answer};
 use super::model::Key;
-use super::pass::{line, no_answer};
+use super::pass::{LOOK, line, no_answer};
 use super::routes::Call;
-use super::send::{WAIT, gone, messages, open, over, units};
+use super::send::{gone, messages, open, over, units, within};
 use super::service::RETRIES_KEPT;
 use super::{repo, table};
 use crate::app::Hub;
-use crate::db::LogAndIgnore as _;
 use crate::ids::SendId;
 use crate::outbox::model::{End, Month, NewBulk, Origin, State, Via};
 use crate::outbox::{bulk, proxied};
@@ -31,6 +32,7 @@ pub(super) async fn send(
     call: &Call<'_>,
     body: &Value,
     retry_key: Option<&str>,
+    by: Instant,
 ) -> Result<Response> {
     let key = call.key;
     let kind = match call.operation.id {
@@ -40,21 +42,23 @@ pub(super) async fn send(
     };
     let (messages, _) = messages(hub, body)?;
     units(body)?;
-    let cost = match kind {
-        Via::Multicast => Some(people(body)?),
-        _ if key.monthly_paid_limit.is_none() => None,
-        _ => Some(reach(hub, key, body).await?),
-    };
+    let people = if kind == Via::Multicast { Some(people(body)?) } else { None };
+    let most = if kind == Via::Narrowcast { narrowcast_max(body)? } else { None };
     let since = hub.now().minus(RETRIES_KEPT);
+    // Before the price and the limit: a repeat of what LINE accepted costs nothing.
     let mut failed = None;
     if let Some(retry_key) = retry_key
         && let Some(before) = repo::retry_of(&hub.db, key, retry_key, since).await?
     {
-        match again(hub, &before).await? {
+        match again(hub, &before, by).await? {
             Some(answer) => return Ok(answer),
             None => failed = Some(before),
         }
     }
+    let cost = match people.or(most) {
+        None if key.monthly_paid_limit.is_some() => Some(within(by, friends(hub, key)).await?),
+        cost => cost,
+    };
     let new = NewBulk {
         tenant: key.tenant.clone(),
         account: key.account.clone(),
@@ -70,6 +74,13 @@ pub(super) async fn send(
     if !repo::touch(&mut tx, key, now).await? {
         return Err(gone());
     }
+    if let Some(retry_key) = retry_key
+        && let Some(twin) = repo::retry_held(&mut tx, key, retry_key, since).await?
+        && failed.as_ref() != Some(&twin)
+    {
+        drop(tx);
+        return again(hub, &twin, by).await?.ok_or_else(open);
+    }
     if let (Some(limit), Some(cost)) = (key.monthly_paid_limit, cost) {
         let (month, _) = Month::of(now).bounds();
         let spent = proxied::paid(&mut tx, &key.tenant, key.destination.as_str(), month).await?;
@@ -81,12 +92,10 @@ pub(super) async fn send(
     if let Some(retry_key) = retry_key
         && !repo::put_retry(&mut tx, key, (retry_key, &send), failed.as_ref(), (now, since)).await?
     {
-        drop(tx);
-        let twin = repo::retry_of(&hub.db, key, retry_key, since).await?.ok_or_else(open)?;
-        return again(hub, &twin).await?.ok_or_else(open);
+        return Err(open());
     }
     tx.commit().await?;
-    let end = carried(hub, &send).await?;
+    let end = carried(hub, &send, by).await?;
     match (end.state, end.refusal) {
         (State::Sent, _) => {
             let status = if kind == Via::Narrowcast { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -100,21 +109,32 @@ pub(super) async fn send(
     }
 }
 
-/// Makes the call in a task of its own, so that it is finished although the caller goes away, and waits.
-async fn carried(hub: &Hub, send: &SendId) -> Result<End> {
+/// Makes the call in a task of its own, so that it is finished although the caller goes away, and waits; also where somebody
+/// else is making it.
+async fn carried(hub: &Hub, send: &SendId, by: Instant) -> Result<End> {
     let task = {
         let (hub, send) = (hub.clone(), send.clone());
-        async move { bulk::carry(&hub, &send).await.log_and_ignore("sending to many") }
+        async move {
+            bulk::carry(&hub, &send)
+                .await
+                .inspect_err(|error| tracing::error!(error = error as &dyn Error, "sending to many"))
+                .unwrap_or(true)
+        }
     };
     let task = hub.tasks.spawn(Box::pin(task));
-    // Whether it is done, the table tells.
-    _ = tokio::time::timeout(WAIT, task).await;
-    bulk::end(&hub.db, send).await?.ok_or_else(open)
+    let is_done = matches!(tokio::time::timeout_at(by, task).await, Ok(Ok(true)));
+    loop {
+        let end = bulk::end(&hub.db, send).await?.ok_or_else(open)?;
+        if is_done || end.state.is_settled() || Instant::now() >= by {
+            return Ok(end);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The answer to a retry key that was used before; `None` when that call was not accepted.
-async fn again(hub: &Hub, send: &SendId) -> Result<Option<Response>> {
-    let end = carried(hub, send).await?;
+async fn again(hub: &Hub, send: &SendId, by: Instant) -> Result<Option<Response>> {
+    let end = carried(hub, send, by).await?;
     match end.state {
         State::Sent => {
             let body = json!({ "message": "The retry key is already accepted" });
@@ -152,11 +172,26 @@ fn people(body: &Value) -> Result<i64> {
     Ok(i64::try_from(people.len()).unwrap_or(i64::MAX))
 }
 
-/// What a send to friends whom LINE chooses may cost: its own limit, else all friends whom LINE counts as reachable.
-async fn reach(hub: &Hub, key: &Key, body: &Value) -> Result<i64> {
-    if let Some(most) = body.pointer("/limit/max").and_then(Value::as_i64) {
-        return Ok(most);
+/// How many friends a narrowcast may reach at most, as the caller has it (a broadcast has no such limit at LINE).
+fn narrowcast_max(body: &Value) -> Result<Option<i64>> {
+    let max = match body.get("limit") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(limit)) => limit.get("max"),
+        Some(_) => return Err(No::property("limit")),
+    };
+    let max = match max {
+        None | Some(Value::Null) => return Ok(None),
+        Some(max) => max.as_i64().filter(|max| i32::try_from(*max).is_ok()),
+    };
+    match max.ok_or_else(|| No::property("limit.max"))? {
+        max if max < 1 => Err(No::finding("limit.max", "Must be greater than or equal to 1")),
+        max => Ok(Some(max)),
     }
+}
+
+/// What a send to friends whom LINE chooses may cost: all who added the account and did not block it, as LINE counted them
+/// yesterday (PLATFORM 12).
+async fn friends(hub: &Hub, key: &Key) -> Result<i64> {
     let (operation, _) = table::find("GET", "/v2/bot/insight/followers").ok_or_else(open)?;
     let yesterday = hub.now().minus(Duration::from_secs(24 * 3600));
     let day = jiff::tz::Offset::constant(9).to_datetime(yesterday.to_jiff()).date();
@@ -179,9 +214,12 @@ async fn reach(hub: &Hub, key: &Key, body: &Value) -> Result<i64> {
         }
     }
     let told: Value = serde_json::from_slice(&read).unwrap_or_default();
-    told.get("targetedReaches").and_then(Value::as_i64).ok_or_else(|| {
+    let figure = |name: &str| told.get(name).and_then(Value::as_i64).filter(|count| *count >= 0);
+    let friends = figure("followers").zip(figure("blocks"));
+    friends.map(|(followers, blocks)| followers.saturating_sub(blocks).max(0)).ok_or_else(|| {
         No::forbidden(
-            "the proxy key has a monthly limit, and LINE does not tell how many friends this would reach; give              limit.max, or take the limit off the key",
+            "the proxy key has a monthly limit, and LINE does not tell how many friends this would reach; give a \
+             narrowcast's limit.max, or take the limit off the key",
         )
     })
 }

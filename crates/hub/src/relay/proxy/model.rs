@@ -39,6 +39,8 @@ pub struct Key {
     pub name: String,
     /// What it gets, and so may ask about.
     pub filter: Filter,
+    /// SHA-256 of the key: a key in its place is another one.
+    pub(super) hash: Vec<u8>,
     /// The key's last four characters.
     pub hint: String,
     /// What it may do.

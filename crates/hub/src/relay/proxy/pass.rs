@@ -36,11 +36,10 @@ pub(super) async fn pass(hub: &Hub, call: Call<'_>, about: About, kept: u32) -> 
     if !may_know(hub, call.key, about, first).await? {
         return Err(No::new(404, "Not found", Some("nothing of this was in an event of this destination")));
     }
+    members(hub, &call).await?;
     let account = &call.key.account;
-    let place = match call.query {
-        Some(query) => format!("{}?{query}", call.path),
-        None => call.path.to_owned(),
-    };
+    // What is kept takes no query at LINE.
+    let place = call.path.to_owned();
     if kept > 0
         && let Some(answer) = hub.relay.proxy.recall(account, &place, now)
     {
@@ -66,7 +65,7 @@ pub(super) async fn pass(hub: &Hub, call: Call<'_>, about: About, kept: u32) -> 
         ));
     }
     if call.operation.is_change() && call.operation.method != "GET" && answer.status < 300 {
-        service::note_change(hub, call.key, call.operation.id).await?;
+        service::note_change(hub, call.key, call.operation.id).await;
     }
     if kept == 0 || answer.status != 200 {
         return Ok(stream(answer));
@@ -155,6 +154,25 @@ async fn may_know(hub: &Hub, key: &Key, about: About, id: &str) -> Result<bool> 
     }
 }
 
+/// A chat's members are people, too: one of them has to pass for themselves, and a list of all is for a destination that gets
+/// everybody's events.
+async fn members(hub: &Hub, call: &Call<'_>) -> Result<()> {
+    let passes = match (call.operation.id, call.values.get(1)) {
+        ("getGroupMemberProfile" | "getRoomMemberProfile", Some(person)) => {
+            person_passes(hub, call.key, person).await?
+        }
+        ("getGroupMembersIds" | "getRoomMembersIds", _) => {
+            call.key.filter.tags.is_none() && call.key.filter.share.is_none()
+        }
+        _ => true,
+    };
+    if passes {
+        Ok(())
+    } else {
+        Err(No::new(404, "Not found", Some("the destination's filter does not pass it")))
+    }
+}
+
 /// Whether the filter passes it; `None` when nobody has met it.
 async fn passes(hub: &Hub, key: &Key, about: About, id: &str) -> Result<Option<bool>> {
     let kind = match about {
@@ -163,7 +181,11 @@ async fn passes(hub: &Hub, key: &Key, about: About, id: &str) -> Result<Option<b
             if !contacts::knows(hub, (&key.tenant, &key.account), id).await? {
                 return Ok(None);
             }
-            return Ok(Some(person_passes(hub, key, id).await?));
+            if !person_passes(hub, key, id).await? {
+                return Ok(Some(false));
+            }
+            // Who is met in groups alone is a member there, and asked for as one.
+            "user"
         }
         About::Chat => {
             if !inbox::proxied::knows(hub, &key.account, id).await? {

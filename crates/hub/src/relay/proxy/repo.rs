@@ -9,7 +9,7 @@ use crate::{args, in_scope, statements};
 
 macro_rules! columns {
     () => {
-        "SELECT k.destination_id, k.tenant_id, k.account_id, d.name, d.filter, k.hint, k.scopes, k.monthly_paid_limit,
+        "SELECT k.destination_id, k.tenant_id, k.account_id, d.name, d.filter, k.key_hash, k.hint, k.scopes, k.monthly_paid_limit,
             k.reply_as_push, k.created_at, k.last_used_at
         FROM proxy_keys AS k JOIN destinations AS d ON d.id = k.destination_id AND d.deleted_at IS NULL WHERE"
     };
@@ -26,8 +26,9 @@ statements! {
             reply_as_push = excluded.reply_as_push, created_at = excluded.created_at, created_by = excluded.created_by,
             last_used_at = NULL" };
     DELETE = { "DELETE FROM proxy_keys WHERE tenant_id = $1 AND destination_id = $2" };
-    // Also holds the key until the transaction ends, so that two sends at once do not both fit into what is left.
-    TOUCH = { "UPDATE proxy_keys SET last_used_at = $3 WHERE tenant_id = $1 AND destination_id = $2" };
+    // Also holds the key until the transaction ends, so that two sends at once do not both fit into what is left. Scopes and
+    // limit never change under one hash.
+    TOUCH = { "UPDATE proxy_keys SET last_used_at = $4 WHERE tenant_id = $1 AND destination_id = $2 AND key_hash = $3" };
     RETRY_OF = { "SELECT send_id FROM proxy_retries
         WHERE tenant_id = $1 AND destination_id = $2 AND retry_key = $3 AND created_at > $4" };
     RETRY_PUT = { "INSERT INTO proxy_retries (destination_id, retry_key, tenant_id, send_id, created_at)
@@ -46,6 +47,7 @@ struct Row {
     account_id: AccountId,
     name: String,
     filter: String,
+    key_hash: Vec<u8>,
     hint: String,
     scopes: String,
     monthly_paid_limit: Option<i64>,
@@ -67,6 +69,7 @@ impl TryFrom<Row> for Key {
             tenant: row.tenant_id,
             account: row.account_id,
             name: row.name,
+            hash: row.key_hash,
             hint: row.hint,
             monthly_paid_limit: row.monthly_paid_limit,
             reply_as_push: row.reply_as_push,
@@ -88,12 +91,12 @@ pub(super) async fn of(db: &Db, scope: &Scope, destination: &DestinationId) -> D
 }
 
 /// Puts a key in the place of the one before.
-pub(super) async fn put(tx: &mut Tx, key: &Key, hash: &[u8], by: &str) -> DbResult<()> {
+pub(super) async fn put(tx: &mut Tx, key: &Key, by: &str) -> DbResult<()> {
     let args = args![
         &key.destination,
         &key.tenant,
         &key.account,
-        hash,
+        key.hash.as_slice(),
         &key.hint,
         write_scopes(&key.scopes),
         key.monthly_paid_limit,
@@ -109,9 +112,9 @@ pub(super) async fn delete(tx: &mut Tx, tenant: &TenantId, destination: &Destina
     Ok(tx.run(&DELETE, args![tenant, destination]).await? == 1)
 }
 
-/// Notes a use, and holds the key until the transaction ends; `false` when it is gone.
+/// Notes a use, and holds the key until the transaction ends; `false` when it is gone or another is in its place.
 pub(super) async fn touch(tx: &mut Tx, key: &Key, now: Timestamp) -> DbResult<bool> {
-    Ok(tx.run(&TOUCH, args![&key.tenant, &key.destination, now]).await? == 1)
+    Ok(tx.run(&TOUCH, args![&key.tenant, &key.destination, key.hash.as_slice(), now]).await? == 1)
 }
 
 /// The send that a retry key stands for, where it was used after `since`.
@@ -123,6 +126,17 @@ pub(super) async fn retry_of(
 ) -> DbResult<Option<SendId>> {
     let args = args![&key.tenant, &key.destination, retry_key, since];
     Ok(db.opt::<(SendId,)>(&RETRY_OF, args).await?.map(|(send,)| send))
+}
+
+/// The same, in the transaction that holds the key: a twin that was faster is seen.
+pub(super) async fn retry_held(
+    tx: &mut Tx,
+    key: &Key,
+    retry_key: &str,
+    since: Timestamp,
+) -> DbResult<Option<SendId>> {
+    let args = args![&key.tenant, &key.destination, retry_key, since];
+    Ok(tx.opt::<(SendId,)>(&RETRY_OF, args).await?.map(|(send,)| send))
 }
 
 /// Lets a retry key stand for a send; `false` when it stands for one already, but for `failed`, which did not go out.

@@ -9,6 +9,7 @@ use axum::routing::any;
 use bytes::Bytes;
 
 use super::answer::{No, Result, finish};
+use super::limits::UnderWay;
 use super::model::{Key, ProxyScope};
 use super::table::{self, Operation, Way};
 use super::{pass, send, service};
@@ -71,7 +72,7 @@ async fn take(hub: &Hub, request: Request) -> (&'static str, Result<Response>) {
         );
     };
     let work = async {
-        admit(hub, &key, operation)?;
+        let _under_way = admit(hub, &key, operation)?;
         let body = read(body, operation).await?;
         let (path, query) = (parts.uri.path(), parts.uri.query());
         let call = Call { key: &key, operation, values, path, query, headers: &parts.headers, body };
@@ -99,7 +100,7 @@ async fn key(hub: &Hub, headers: &HeaderMap) -> Result<Key> {
     })
 }
 
-fn admit(hub: &Hub, key: &Key, operation: &Operation) -> Result<()> {
+fn admit(hub: &Hub, key: &Key, operation: &Operation) -> Result<UnderWay> {
     let scope = match operation.way {
         Way::Passed { scope, .. } | Way::Mediated(scope) => scope,
         Way::Refused => return Err(No::forbidden(operation.why)),
@@ -107,10 +108,11 @@ fn admit(hub: &Hub, key: &Key, operation: &Operation) -> Result<()> {
     if !key.may(scope) {
         return Err(lacks(scope));
     }
+    let too_many = || No::new(429, "The API rate limit has been exceeded. Try again later.", None);
     if !hub.relay.proxy.admit(&key.destination, hub.now()) {
-        return Err(No::new(429, "The API rate limit has been exceeded. Try again later.", None));
+        return Err(too_many());
     }
-    Ok(())
+    hub.relay.proxy.begin(&key.destination).ok_or_else(too_many)
 }
 
 /// A key without the scope.

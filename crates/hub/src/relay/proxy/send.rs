@@ -6,33 +6,50 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use line_api::validate::{self, Rules};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::answer::{ACCEPTED_REQUEST_ID, No, Result, json_answer};
 use super::model::{Key, ProxyScope};
 use super::pass::{LOOK, SOON, line, no_answer};
 use super::repo;
 use super::routes::Call;
-use super::service::RETRIES_KEPT;
+use super::service::{self, RETRIES_KEPT};
 use crate::app::Hub;
-use crate::clock::Timestamp;
 use crate::ids::SendId;
 use crate::inbox::proxied::{self as inbox, Post};
+use crate::inbox::service::Sent;
 use crate::outbox::model::{End, Extras, Fault, KnownToken, Month, State, Target, TargetKind, Terms, Via};
 use crate::outbox::proxied as outbox;
 use crate::scope::Scope;
 
-/// How long LINE's answer is waited for (CONTRACT "Proxy").
-pub(super) const WAIT: Duration = Duration::from_secs(30);
+/// How long the caller waits for all of it at most (CONTRACT "Proxy").
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Why a reply token is of no use any more.
+const USED: &str = "it was used before, or another system was faster";
+/// The same, after `reply_as_push`.
+const PUSHED: &str = "it was used before: the answer went out as a push";
 
 /// Sends what was asked for.
 pub(super) async fn send(hub: &Hub, call: Call<'_>) -> Result<Response> {
+    let by = Instant::now() + WAIT;
     let retry_key = retry_key(&call)?;
     let body = json_body(&call)?;
     match call.operation.id {
-        "replyMessage" => Box::pin(reply(hub, call.key, &body)).await,
-        "pushMessage" => Box::pin(push(hub, call.key, &body, retry_key.as_deref())).await,
-        _ => Box::pin(super::bulk::send(hub, &call, &body, retry_key.as_deref())).await,
+        "replyMessage" => Box::pin(reply(hub, call.key, &body, by)).await,
+        "pushMessage" => Box::pin(push(hub, call.key, &body, retry_key.as_deref(), by)).await,
+        _ => Box::pin(super::bulk::send(hub, &call, &body, retry_key.as_deref(), by)).await,
     }
+}
+
+/// What LINE is asked before anything is sent, within the call's one deadline.
+pub(super) async fn within<T>(by: Instant, asked: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| No::broken("LINE did not answer the hub in time, and nothing was sent");
+    tokio::time::timeout_at(by, asked).await.map_err(late)?
+}
+
+fn left(by: Instant) -> Duration {
+    by.saturating_duration_since(Instant::now())
 }
 
 /// The caller's retry key: a UUID, on all sends but replies (PLATFORM 18).
@@ -91,7 +108,7 @@ pub(super) fn units(body: &Value) -> Result<Vec<String>> {
     Ok(vec![unit.to_owned()])
 }
 
-async fn reply(hub: &Hub, key: &Key, body: &Value) -> Result<Response> {
+async fn reply(hub: &Hub, key: &Key, body: &Value, by: Instant) -> Result<Response> {
     let token = match body.get("replyToken") {
         Some(Value::String(token)) if !token.is_empty() && !token.contains('\0') => token,
         _ => return Err(No::property("replyToken")),
@@ -107,21 +124,31 @@ async fn reply(hub: &Hub, key: &Key, body: &Value) -> Result<Response> {
         known if known.owner != key.destination.as_str() => {
             "replies to this event belong to somebody else: the account's settings say who answers"
         }
-        known if known.is_claimed => "it was used before, or another system was faster",
+        // A reply once begun never becomes a push (ARCHITECTURE 1.5): this may be a repeat of it.
+        known if known.is_claimed => return Err(No::reply_token(USED)),
         known if hub.now() >= known.usable_until => "it came too long ago",
-        _ => match Box::pin(by_token(hub, key, (token, &known), &messages, &extras)).await? {
-            Some(answer) => return Ok(answer),
-            None => "LINE no longer takes it, or another system was faster",
-        },
+        _ => return Box::pin(by_token(hub, key, (token, &known), (messages, extras), by)).await,
     };
     if !key.reply_as_push || !key.may(ProxyScope::Push) {
         return Err(No::reply_token(reason));
     }
+    // Once for each token, since an event may come again.
+    let once = service::converted(token);
+    let failed = match before(hub, key, &once, by).await? {
+        Before::Nothing => None,
+        Before::Failed(send) => Some(send),
+        Before::Sent(_) => return Err(No::reply_token(PUSHED)),
+    };
     let target = chat(hub, key, &known).await?;
-    let answer = Box::pin(paid(hub, key, target, (messages, extras), None)).await?;
-    let mut response = answer.into_response();
-    response.headers_mut().insert("x-trunkline-sent-as", HeaderValue::from_static("push"));
-    Ok(response)
+    let pushed = paid(hub, key, target, (messages, extras), Some((&once, failed.as_ref())), by);
+    match Box::pin(pushed).await? {
+        Paid::Told(end) => {
+            let mut response = told(end)?.into_response();
+            response.headers_mut().insert("x-trunkline-sent-as", HeaderValue::from_static("push"));
+            Ok(response)
+        }
+        Paid::Twin => Err(No::reply_token(PUSHED)),
+    }
 }
 
 /// The token as the hub knows it, once its event is processed: a bot may be faster than the inbox.
@@ -142,45 +169,39 @@ async fn chat(hub: &Hub, key: &Key, known: &KnownToken) -> Result<Target> {
     Ok(inbox::chat(hub, &scope, &known.conversation).await?)
 }
 
-/// Answers with the token; `None` when it turns out to be of no use and nothing was sent.
+/// Answers with the token.
 async fn by_token(
     hub: &Hub,
     key: &Key,
     (token, known): (&str, &KnownToken),
-    messages: &[Value],
-    extras: &Extras,
-) -> Result<Option<Response>> {
+    (messages, extras): (Vec<Value>, Extras),
+    by: Instant,
+) -> Result<Response> {
     let post = Post {
         tenant: &key.tenant,
         account: &key.account,
         target: chat(hub, key, known).await?,
         sender: (key.destination.as_str(), &key.name),
-        messages: messages.to_vec(),
+        messages,
         terms: Terms::FREE,
-        extras: extras.clone(),
+        extras,
         token: Some((token, known.usable_until)),
     };
     let mut tx = hub.db.begin().await?;
     if !repo::touch(&mut tx, key, hub.now()).await? {
         return Err(gone());
     }
-    let Some(posted) = inbox::post(&mut tx, hub, post).await? else { return Ok(None) };
+    let Some(posted) = inbox::post(&mut tx, hub, post).await? else { return Err(No::reply_token(USED)) };
     tx.commit().await?;
     inbox::announce(hub, &key.tenant, &key.account, &posted);
-    let Some(end) = outbox::wait(hub, &posted.send, WAIT).await? else { return Err(open()) };
-    let is_dead = end.state == State::Failed
-        && match &end.refusal {
-            Some((400, body)) => body
-                .get("message")
-                .and_then(Value::as_str)
-                .is_some_and(|text| text.eq_ignore_ascii_case("invalid reply token")),
-            Some(_) => false,
-            None => end.fault == Some(Fault::PaidSendRefused),
-        };
-    if is_dead { Ok(None) } else { told(end).map(Some) }
+    let Some(end) = outbox::wait(hub, &posted.send, left(by), &Sent).await? else { return Err(open()) };
+    if end.state == State::Failed && end.refusal.is_none() && end.fault == Some(Fault::PaidSendRefused) {
+        return Err(No::reply_token("LINE no longer takes it"));
+    }
+    told(end)
 }
 
-async fn push(hub: &Hub, key: &Key, body: &Value, retry_key: Option<&str>) -> Result<Response> {
+async fn push(hub: &Hub, key: &Key, body: &Value, retry_key: Option<&str>, by: Instant) -> Result<Response> {
     let to = match body.get("to") {
         Some(Value::String(to)) if !to.is_empty() => to,
         None | Some(Value::Null) => return Err(No::finding("to", "May not be empty")),
@@ -189,23 +210,28 @@ async fn push(hub: &Hub, key: &Key, body: &Value, retry_key: Option<&str>) -> Re
     let (messages, mut extras) = messages(hub, body)?;
     extras.units = units(body)?;
     let target = target(to).ok_or_else(|| No::property("to"))?;
-    let mut failed = None;
-    if let Some(retry_key) = retry_key {
-        let since = hub.now().minus(RETRIES_KEPT);
-        if let Some(send) = repo::retry_of(&hub.db, key, retry_key, since).await? {
-            match again(hub, &send).await? {
-                Some(answer) => return Ok(answer),
-                None => failed = Some(send),
-            }
-        }
-    }
+    // Before the price and the limit: a repeat of what LINE accepted costs nothing.
+    let failed = match retry_key {
+        None => None,
+        Some(retry_key) => match before(hub, key, retry_key, by).await? {
+            Before::Nothing => None,
+            Before::Failed(send) => Some(send),
+            Before::Sent(end) => return Ok(accepted(end)),
+        },
+    };
     let known = inbox::knows(hub, &key.account, to).await?;
-    if !known && !line_knows(hub, key, &target).await? {
+    if !known && !within(by, line_knows(hub, key, &target)).await? {
         let reason = "LINE tells the hub nothing of this chat, so that it has no place in the inbox";
         return Err(No::new(400, "Failed to send messages", Some(reason)));
     }
     let retry = retry_key.map(|retry_key| (retry_key, failed.as_ref()));
-    Box::pin(paid(hub, key, target, (messages, extras), retry)).await
+    match Box::pin(paid(hub, key, target, (messages, extras), retry, by)).await? {
+        Paid::Told(end) => told(end),
+        Paid::Twin => match before(hub, key, retry_key.unwrap_or_default(), by).await? {
+            Before::Sent(end) => Ok(accepted(end)),
+            Before::Failed(_) | Before::Nothing => Err(open()),
+        },
+    }
 }
 
 /// A chat by LINE's ID of it (PLATFORM 3).
@@ -246,6 +272,14 @@ async fn cost(hub: &Hub, key: &Key, target: &Target) -> Result<i64> {
     members.map(|members| i64::try_from(members).unwrap_or(i64::MAX)).ok_or_else(gone)
 }
 
+/// What became of a push.
+enum Paid {
+    /// LINE's answer.
+    Told(End),
+    /// Another with the same retry key was a little earlier.
+    Twin,
+}
+
 /// Queues a push within the key's limit and waits for LINE's answer.
 async fn paid(
     hub: &Hub,
@@ -253,8 +287,9 @@ async fn paid(
     target: Target,
     (messages, extras): (Vec<Value>, Extras),
     retry: Option<(&str, Option<&SendId>)>,
-) -> Result<Response> {
-    let cost = cost(hub, key, &target).await?;
+    by: Instant,
+) -> Result<Paid> {
+    let cost = within(by, cost(hub, key, &target)).await?;
     let post = Post {
         tenant: &key.tenant,
         account: &key.account,
@@ -266,9 +301,16 @@ async fn paid(
         token: None,
     };
     let now = hub.now();
+    let kept = now.minus(RETRIES_KEPT);
     let mut tx = hub.db.begin().await?;
     if !repo::touch(&mut tx, key, now).await? {
         return Err(gone());
+    }
+    if let Some((retry_key, failed)) = retry
+        && let Some(twin) = repo::retry_held(&mut tx, key, retry_key, kept).await?
+        && failed != Some(&twin)
+    {
+        return Ok(Paid::Twin);
     }
     if let Some(limit) = key.monthly_paid_limit {
         let (since, _) = Month::of(now).bounds();
@@ -278,20 +320,14 @@ async fn paid(
         }
     }
     let posted = inbox::post(&mut tx, hub, post).await?.ok_or_else(open)?;
-    if let Some((retry_key, failed)) = retry {
-        let since = now.minus(RETRIES_KEPT);
-        let taken = repo::put_retry(&mut tx, key, (retry_key, &posted.send), failed, (now, since)).await?;
-        if !taken {
-            drop(tx);
-            return twin(hub, key, retry_key, since).await;
-        }
+    if let Some((retry_key, failed)) = retry
+        && !repo::put_retry(&mut tx, key, (retry_key, &posted.send), failed, (now, kept)).await?
+    {
+        return Ok(Paid::Twin);
     }
     tx.commit().await?;
     inbox::announce(hub, &key.tenant, &key.account, &posted);
-    match outbox::wait(hub, &posted.send, WAIT).await? {
-        Some(end) => told(end),
-        None => Err(open()),
-    }
+    outbox::wait(hub, &posted.send, left(by), &Sent).await?.map(Paid::Told).ok_or_else(open)
 }
 
 pub(super) fn over(limit: i64, spent: i64, cost: i64) -> No {
@@ -301,32 +337,40 @@ pub(super) fn over(limit: i64, spent: i64, cost: i64) -> No {
     ))
 }
 
-/// The answer to a twin that came at the same moment and was a little later.
-async fn twin(hub: &Hub, key: &Key, retry_key: &str, since: Timestamp) -> Result<Response> {
-    let Some(send) = repo::retry_of(&hub.db, key, retry_key, since).await? else { return Err(open()) };
-    again(hub, &send).await?.ok_or_else(open)
+/// What became of an earlier send under a retry key.
+enum Before {
+    /// There was none.
+    Nothing,
+    /// It did not go out, which leaves the key free.
+    Failed(SendId),
+    /// LINE accepted it.
+    Sent(End),
 }
 
-/// The answer to a retry key that was used before: 409 once LINE has accepted the first call (PLATFORM 18); `None` when that did
-/// not go out, which leaves the key free.
-async fn again(hub: &Hub, send: &SendId) -> Result<Option<Response>> {
-    let Some(end) = outbox::wait(hub, send, WAIT).await? else { return Err(open()) };
+async fn before(hub: &Hub, key: &Key, retry_key: &str, by: Instant) -> Result<Before> {
+    let since = hub.now().minus(RETRIES_KEPT);
+    let Some(send) = repo::retry_of(&hub.db, key, retry_key, since).await? else {
+        return Ok(Before::Nothing);
+    };
+    let end = outbox::wait(hub, &send, left(by), &Sent).await?.ok_or_else(open)?;
     match end.state {
-        State::Sent => {
-            let mut body = json!({ "message": "The retry key is already accepted" });
-            if let (Some(sent), Some(body)) = (sent_messages(&end), body.as_object_mut()) {
-                body.insert("sentMessages".to_owned(), sent);
-            }
-            let mut response = json_answer(StatusCode::CONFLICT, &body, None);
-            let accepted = end.request_id.and_then(|id| HeaderValue::from_str(&id).ok());
-            if let Some(accepted) = accepted {
-                response.headers_mut().insert(ACCEPTED_REQUEST_ID, accepted);
-            }
-            Ok(Some(response))
-        }
-        State::Failed => Ok(None),
+        State::Sent => Ok(Before::Sent(end)),
+        State::Failed => Ok(Before::Failed(send)),
         State::Queued | State::Sending | State::Unknown => Err(open()),
     }
+}
+
+/// The answer to a repeat of what LINE has accepted (PLATFORM 18).
+fn accepted(end: End) -> Response {
+    let mut body = json!({ "message": "The retry key is already accepted" });
+    if let (Some(sent), Some(body)) = (sent_messages(&end), body.as_object_mut()) {
+        body.insert("sentMessages".to_owned(), sent);
+    }
+    let mut response = json_answer(StatusCode::CONFLICT, &body, None);
+    if let Some(id) = end.request_id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        response.headers_mut().insert(ACCEPTED_REQUEST_ID, id);
+    }
+    response
 }
 
 /// `sentMessages`; `None` where LINE's answer was lost.

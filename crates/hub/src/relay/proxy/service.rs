@@ -68,6 +68,7 @@ pub async fn make(
         account: destination.account,
         name: destination.name,
         filter: destination.filter,
+        hash: hash(&plain),
         hint: plain.chars().skip(plain.len().saturating_sub(4)).collect(),
         scopes,
         monthly_paid_limit,
@@ -76,7 +77,7 @@ pub async fn make(
         last_used_at: None,
     };
     let mut tx = hub.db.begin().await?;
-    repo::put(&mut tx, &key, &hash(&plain), actor.name()).await?;
+    repo::put(&mut tx, &key, actor.name()).await?;
     let detail = json!({ "name": key.name, "scopes": key.scopes, "monthly_paid_limit": monthly_paid_limit,
         "reply_as_push": reply_as_push });
     let subject = ("proxy_key.created", id.as_str());
@@ -148,14 +149,23 @@ pub(super) async fn known(hub: &Hub, plain: &str) -> DbResult<Option<Key>> {
     Ok(Some(key))
 }
 
-/// Writes down that another system changed something at LINE.
-pub(super) async fn note_change(hub: &Hub, key: &Key, operation: &'static str) -> DbResult<()> {
-    let mut tx = hub.db.begin().await?;
-    let detail = json!({ "name": key.name, "operation": operation });
-    let actor = Actor::System("proxy");
-    let subject = ("proxy.changed", key.destination.as_str());
-    team::audit(&mut tx, hub, &key.tenant, &actor, subject, &detail).await?;
-    tx.commit().await
+/// Writes down that another system changed something at LINE. The change is made: trouble here is not the caller's.
+pub(super) async fn note_change(hub: &Hub, key: &Key, operation: &'static str) {
+    let noted = async {
+        let mut tx = hub.db.begin().await?;
+        let detail = json!({ "name": key.name, "operation": operation });
+        let actor = Actor::System("proxy");
+        let subject = ("proxy.changed", key.destination.as_str());
+        team::audit(&mut tx, hub, &key.tenant, &actor, subject, &detail).await?;
+        tx.commit().await
+    };
+    noted.await.log_and_ignore("noting a change that another system made");
+}
+
+/// What stands among the retry keys for a reply that went out as a push: no UUID, and not the token itself.
+pub(super) fn converted(token: &str) -> String {
+    let hash: String = hash(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("reply:{hash}")
 }
 
 /// Forgets old retry keys, and keys of deleted destinations.

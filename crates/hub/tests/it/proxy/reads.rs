@@ -66,6 +66,10 @@ async fn people_and_contents_are_those_of_the_destinations_events(#[case] engine
     let contact = contacts["items"][0]["id"].as_str().unwrap();
     shop.hub.api().patch(&format!("/contacts/{contact}"), json!({ "tags": ["vip"] })).await.expect(200);
     vip.get(&format!("/v2/bot/profile/{friend}")).await.expect(200);
+    // Whoever gets groups alone asks for people as members there.
+    let groups = shop.another(json!({ "filter": { "sources": ["group"] } })).await;
+    let groups = shop.line_of(&groups, json!({})).await;
+    groups.get(&format!("/v2/bot/profile/{friend}")).await.expect(404);
     let follows = shop.another(json!({ "filter": { "events": ["follow"] } })).await;
     let follows = shop.line_of(&follows, json!({})).await;
     follows.get(&path).await.expect(404);

@@ -174,14 +174,87 @@ async fn wrong_pushes_get_lines_refusals(#[case] engine: Engine) {
 #[tokio::test]
 async fn a_reply_that_cannot_be_one_may_be_a_push_where_the_key_says_so(#[case] engine: Engine) {
     let Some(shop) = Shop::open(engine).await else { return };
-    let key = json!({ "scopes": ["reply", "push"], "monthly_paid_limit": 1, "reply_as_push": true });
-    let line = shop.line(key).await;
+    let key = json!({ "scopes": ["reply", "push"], "monthly_paid_limit": 2, "reply_as_push": true });
+    let owner = shop.line(key.clone()).await;
+    let other = shop.another(json!({})).await;
+    let line = shop.line_of(&other, key).await;
+    // A reply once begun never becomes a push.
     let token = shop.token("hello").await;
-    assert!(line.reply(&token, "free").await.headers.get("x-trunkline-sent-as").is_none());
-    let paid = line.reply(&token, "paid").await;
+    assert!(owner.reply(&token, "free").await.headers.get("x-trunkline-sent-as").is_none());
+    let again = owner.reply(&token, "free").await;
+    assert!(again.reason().contains("used before"), "{again:?}");
+    assert_eq!(again.expect(400)["message"], "Invalid reply token");
+    let (token, was) = (shop.token("twice").await, shop.friend.texts_received(&shop.account).await.len());
+    let (one, two) = tokio::join!(owner.reply(&token, "race"), owner.reply(&token, "race"));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400], "{one:?} {two:?}");
+    assert_eq!(shop.friend.texts_received(&shop.account).await.len(), was + 1);
+    // What is another's becomes a push, once, also when its event comes again.
+    let (one, two) = tokio::join!(line.reply(&token, "paid"), line.reply(&token, "paid"));
+    let (paid, late) = if one.status == 200 { (one, two) } else { (two, one) };
     assert_eq!((paid.status, &paid.headers["x-trunkline-sent-as"]), (200, &"push".parse().unwrap()));
-    assert_eq!(line.reply(&token, "over").await.status, 429);
-    assert_eq!(shop.friend.texts_received(&shop.account).await, ["free", "paid"]);
+    assert!(late.status == 400 && late.reason().contains("went out as a push"), "{late:?}");
+    assert_eq!(line.reply(&token, "paid").await.status, 400);
+    let next = shop.token("next").await;
+    assert_eq!(line.reply(&next, "next").await.status, 200);
+    let third = shop.token("third").await;
+    assert_eq!(line.reply(&third, "over").await.status, 429);
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["free", "race", "paid", "next"]);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn of_twin_pushes_one_is_sent_and_the_other_learns_of_it_though_the_limit_is_reached(
+    #[case] engine: Engine,
+) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": 1 })).await;
+    let body = json!({ "to": shop.friend_id().await, "messages": [{ "type": "text", "text": "once" }] });
+    let call = || {
+        let request = line.request(Method::POST, "/v2/bot/message/push");
+        line.call(request.header("x-line-retry-key", "123e4567-e89b-12d3-a456-426614174004").json(&body))
+    };
+    let (one, two) = tokio::join!(call(), call());
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["once"]);
+    shop.hub.close().await;
+}
+
+// A call that was let in before its key was replaced sends nothing under the old one's scopes and limit.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_replaced_keys_call_under_way_is_refused(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": null })).await;
+    let body = json!({ "to": shop.friend_id().await, "messages": [{ "type": "text", "text": "old" }] });
+    let (whole, rest) = tokio::sync::oneshot::channel::<()>();
+    let bytes = body.to_string();
+    let stream = futures_util::stream::once(async move {
+        _ = rest.await;
+        Ok::<_, std::io::Error>(bytes)
+    });
+    let request = line.request(Method::POST, "/v2/bot/message/push");
+    let request = request.header("content-type", "application/json");
+    let call = {
+        let line = line.clone();
+        tokio::spawn(async move { line.call(request.body(reqwest::Body::wrap_stream(stream))).await })
+    };
+    let path = format!("/destinations/{}/proxy-key", shop.id);
+    while !shop.hub.api().get(&path).await.expect(200)["last_used_at"].is_string() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": 0 })).await;
+    whole.send(()).unwrap();
+    assert_eq!(call.await.unwrap().status, 401);
+    assert!(shop.friend.texts_received(&shop.account).await.is_empty());
     shop.hub.close().await;
 }
 

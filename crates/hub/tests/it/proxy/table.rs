@@ -24,17 +24,19 @@ What differs from LINE, and why:
 
 - 401 is a key that is unknown, replaced or revoked, or whose destination was deleted. A destination that is paused keeps its key.
 - A reply token works for the destination that owns it (`reply_owner` of the account), until 50 seconds after the event, once. The event may still be on its way through
-  the hub: the proxy waits for it, at most 3 seconds. With `reply_as_push` a reply whose token is of no use goes out as a paid push, marked by the header
-  `x-trunkline-sent-as: push`.
+  the hub: the proxy waits for it, at most 3 seconds. With `reply_as_push` a reply whose token is somebody else's, or came too late, goes out as a paid push,
+  once for each token, marked by the header `x-trunkline-sent-as: push`. A reply once begun never becomes a push: its repeat is 400 `Invalid reply token`.
 - `monthly_paid_limit` counts what the key's paid sends of LINE's month cost, sent or possibly sent; beyond it 429 `You have reached your monthly limit.` with the figures in
   `details`. A push to a group costs its members, who are counted just before.
 - A push to somebody whom the hub has not met opens a conversation when LINE has a profile of them (for a group: a summary); otherwise 400 `Failed to send messages`.
 - A person, chat or message is *known* to a destination when the account has met it and the destination's filter passes it: share and tags for a person, the kind of source for a
-  chat, all of these for a message. Whether that very event was delivered is not looked at. Others are 404.
-- A retry key counts for 24 hours and for its destination alone; a send that failed leaves it free.
+  chat, all of these for a message. Whether that very event was delivered is not looked at. Others are 404. Where the filter leaves out the source `user`, nobody's own
+  profile is told, only that of a member by the path of the group or room. A destination with tags or a share gets no lists of members.
+- A retry key counts for 24 hours and for its destination alone, and is looked up before the limit; a send that failed leaves it free. A send to many that may have gone out
+  fails only by LINE's 400; else it stays open, and ends as unknown.
 - Multicasts, broadcasts and narrowcasts belong to no conversation and do not stand in the inbox; `GET /usage` counts them by kind. What LINE alone can price is, with a
-  monthly limit, counted as `limit.max`, else as all friends whom LINE counted yesterday; where LINE does not tell, it is refused. Without a limit its cost is not counted here.
-- 100 calls a second for each key, 200 at once; then 429. Bodies up to 2 MB, 10 MB on the data paths.
+  monthly limit, counted as a narrowcast's `limit.max`, else as all friends who had not blocked the account yesterday, as LINE counts them; where LINE does not tell, it is refused. Without a limit its cost is not counted here.
+- 100 calls a second for each key, 200 at once, 64 under way; then 429. Bodies up to 2 MB, 10 MB on the data paths.
 ";
 
 fn page() -> String {
