@@ -163,11 +163,17 @@ impl Shop {
         panic!("the destination got no event with {text}");
     }
 
-    /// LINE's ID of the friend.
+    /// LINE's ID of the friend, once their first event is processed.
     pub(crate) async fn friend_id(&self) -> String {
         let path = format!("/contacts?account_id={}", self.account.id);
-        let contacts = self.hub.api().get(&path).await.expect(200);
-        contacts["items"][0]["external_id"].as_str().unwrap().to_owned()
+        for _ in 0..300 {
+            let contacts = self.hub.api().get(&path).await.expect(200);
+            if let Some(id) = contacts["items"][0]["external_id"].as_str() {
+                return id.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the friend never became a contact");
     }
 
     /// The messages of the friend's conversation that went out.
