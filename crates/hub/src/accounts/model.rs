@@ -104,7 +104,7 @@ words! {
     GroupChats {
         /// Each is a conversation of its own.
         Shown = "shown",
-        /// Their events are journaled and nothing else: no contacts, no conversations, no answers.
+        /// Their events are journaled and relayed: no contacts, nothing in the inbox, no answers of the hub.
         Hidden = "hidden",
     }
 

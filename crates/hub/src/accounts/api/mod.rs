@@ -117,7 +117,7 @@ pub(in crate::accounts) struct AccountView {
     lists_followers: Option<bool>,
     /// The country it was opened for, as far as a person named one.
     market: Option<Market>,
-    /// Whether groups and rooms are shown. Hidden ones are journaled and nothing else.
+    /// Whether groups and rooms are shown. Hidden ones are journaled and relayed, and stay out of sight.
     group_chats: GroupChats,
     /// Whose name friends read above an agent's answer.
     sender_name: SenderName,
