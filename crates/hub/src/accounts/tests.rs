@@ -480,9 +480,13 @@ async fn counters_of_the_door_are_written(#[case] engine: Engine) {
     }
     // Writing that is cut off loses nothing.
     account.seen.oversized();
+    // Another transaction holds the account, so that the cut surely comes before the commit.
+    let mut held = test.hub.db.begin().await.unwrap();
+    assert!(service::hold(&mut held, scope.tenant(), &account.id).await.unwrap());
     let mut flush = Box::pin(service::flush(&test.hub));
     assert!(futures_util::poll!(&mut flush).is_pending());
     drop(flush);
+    drop(held);
     assert_eq!(account.seen.peek().unwrap().oversized, 1);
     // What was counted last is written before the account leaves memory.
     let actor = Actor::System("test");
