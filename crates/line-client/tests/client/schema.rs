@@ -129,7 +129,7 @@ fn respond(seen: &Seen) -> Response {
         ("GET", "/v2/bot/message/1/content" | "/v2/bot/message/1/content/preview") => {
             raw(200, "image/jpeg", "…")
         }
-        (_, "/v2/bot/chat/loading/start") => answer(202, &json!({})),
+        (_, "/v2/bot/chat/loading/start" | "/v2/bot/message/narrowcast") => answer(202, &json!({})),
         ("PUT" | "DELETE", _) => answer(200, &json!({})),
         (_, path) => answer(200, &full(path)),
     }
@@ -168,6 +168,15 @@ async fn call_everything(fake: &Fake) {
     let key = "123e4567-e89b-12d3-a456-426614174000";
     account.push("U1", &[text("hi"), text("there")], key, false).await.unwrap();
     account.push("U1", &[text("hi")], key, true).await.unwrap();
+    for (kind, to) in [
+        (SendKind::Multicast, json!({ "to": ["U1"] })),
+        (SendKind::Narrowcast, json!({})),
+        (SendKind::Broadcast, json!({})),
+    ] {
+        let mut body = json!({ "messages": [text("hi")] });
+        body.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
+        account.bulk_raw(kind, body.to_string().into(), key).await.unwrap();
+    }
     account.content("1").await.unwrap();
     account.content_preview("1").await.unwrap();
     account.content_transcoding("1").await.unwrap();
