@@ -231,7 +231,7 @@ async fn every_request_and_answer_fits_lines_schema() {
         let (method, path) = (seen.method.as_str(), path_of(&seen));
         schema.check_request(method, path, &body_of(&seen)).unwrap();
         let (status, body) = match path {
-            "/v2/bot/chat/loading/start" => (202, json!({})),
+            "/v2/bot/chat/loading/start" | "/v2/bot/message/narrowcast" => (202, json!({})),
             // Bytes, or nothing.
             "/v2/bot/message/1/content"
             | "/v2/bot/message/1/content/preview"
