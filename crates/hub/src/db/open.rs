@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor as _};
 
 use super::{Db, DbResult};
+
+/// How long a connection to PostgreSQL may lie idle and is still used unasked.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Where the data is: a folder of SQLite files, or a PostgreSQL server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl Url {
 pub async fn open(url: &Url) -> DbResult<Db> {
     match url {
         Url::Sqlite(dir) => sqlite(&dir.join("hub.db"), 1000, 512).await,
-        Url::Postgres(url) => postgres(url, 16).await,
+        Url::Postgres(url) => postgres(url, 16, false).await,
     }
 }
 
@@ -58,7 +61,7 @@ pub async fn open_journal(url: &Url) -> DbResult<Db> {
         // Checkpointing every 20,000 pages instead of 1,000 is a quarter faster for an append-only file.
         // Its appends are statements of many rows, each number of rows its own: only the usual ones stay prepared.
         Url::Sqlite(dir) => sqlite(&dir.join("journal.db"), 8000, 64).await,
-        Url::Postgres(url) => postgres(url, 4).await,
+        Url::Postgres(url) => postgres(url, 4, true).await,
     }
 }
 
@@ -93,7 +96,7 @@ async fn sqlite(path: &Path, checkpoint_pages: u32, statements: usize) -> DbResu
     Ok(Db::Sqlite { read, write })
 }
 
-async fn postgres(url: &str, connections: u32) -> DbResult<Db> {
+async fn postgres(url: &str, connections: u32, in_order: bool) -> DbResult<Db> {
     let mut options =
         PgConnectOptions::from_str(url)?.application_name("trunkline").statement_cache_capacity(512);
     // Within one machine TLS protects nothing. Its 16 KiB records are written one by one, and as sqlx leaves Nagle's
@@ -105,6 +108,27 @@ async fn postgres(url: &str, connections: u32) -> DbResult<Db> {
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
+        // The journal is read by its order alone. Before the server has counted a table it takes the part between two places
+        // for a few rows, and would sort all that stands there for every piece.
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if in_order {
+                    connection.execute("SET plan_cache_mode = force_generic_plan").await?;
+                }
+                Ok(())
+            })
+        })
+        // A connection in steady use is not asked whether it lives: the question is a trip to the server, as long as most
+        // statements are.
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for >= TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(Db::Postgres(pool))

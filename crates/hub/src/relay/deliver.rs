@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use reqwest::Response;
 use tokio::time::Instant;
 
 use super::model::{ANSWER_KEPT, ANSWER_MAX, Answer, retry_after};
 use crate::app::Hub;
 use crate::guard::{self, GuardError, Policy};
 use crate::ingress;
-use crate::text::cut;
+use crate::text::{cut, storable};
 
 /// LINE's own (PLATFORM 15): what stands behind a filter for LINE's sender lets the relay through.
 pub(super) const USER_AGENT: &str = "LineBotWebhook/2.0";
@@ -76,15 +77,19 @@ pub(super) fn policy(hub: &Hub) -> Policy {
 pub(super) async fn call(hub: &Hub, call: Call) -> Made {
     let began = Instant::now();
     let limit = call.timeout;
-    let (answer, said) = match tokio::time::timeout(limit, attempt(hub, call)).await {
-        Ok(Ok(done)) => done,
+    let until = began + limit;
+    let (answer, said) = match tokio::time::timeout_at(until, attempt(hub, call)).await {
+        Ok(Ok((answer, rest))) => {
+            let said = read(rest, until).await;
+            (answer, cut(storable(String::from_utf8_lossy(&said).trim()).as_str(), ANSWER_KEPT))
+        }
         Ok(Err(error)) => (Answer::None(words(&error)), String::new()),
         Err(_) => (Answer::None(format!("no answer within {} ms", limit.as_millis())), String::new()),
     };
     Made { answer, said, ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX) }
 }
 
-async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, String), GuardError> {
+async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, Response), GuardError> {
     let mut headers = call.headers;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
@@ -94,12 +99,15 @@ async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, String), GuardError> 
     let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
     let asked = header(&header::RETRY_AFTER).and_then(|value| retry_after(value, hub.now()));
     let is_us = header(&ingress::VIA).is_some_and(|name| name == ingress::own_name(hub));
-    // An answer is read to its end so that the connection can be used again, but not one without end.
+    Ok((Answer::Status { status, retry_after: asked, is_us }, response))
+}
+
+/// The beginning of an answer's body. It is read to its end so that the connection can be used again, but not one without
+/// end; the status has come, and what happens to the rest changes nothing.
+async fn read(response: Response, until: Instant) -> Vec<u8> {
     let (mut said, mut read) = (Vec::new(), 0);
     let mut body = response.bytes_stream();
-    while let Some(piece) = body.next().await {
-        // The status has come; what happens to the rest of the answer changes nothing.
-        let Ok(piece) = piece else { break };
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(until, body.next()).await {
         read += piece.len();
         if said.len() < 4 * ANSWER_KEPT {
             said.extend_from_slice(&piece);
@@ -108,8 +116,7 @@ async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, String), GuardError> 
             break;
         }
     }
-    let said = cut(String::from_utf8_lossy(&said).trim(), ANSWER_KEPT);
-    Ok((Answer::Status { status, retry_after: asked, is_us }, said))
+    said
 }
 
 /// Why there was no answer, for a person.
@@ -119,5 +126,5 @@ fn words(error: &GuardError) -> String {
     while let Some(inner) = deepest.source() {
         deepest = inner;
     }
-    cut(&deepest.to_string(), 200)
+    cut(&storable(&deepest.to_string()), 200)
 }

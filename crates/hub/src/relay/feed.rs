@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -18,8 +19,13 @@ use crate::journal::{Journal, Room};
 const ROOM: Room = Room { events: 512, bytes: 2 << 20 };
 /// How long it is believed that nothing came, as long as this node appended nothing; another node may have.
 const TRUSTED: Duration = Duration::from_millis(400);
-/// Pieces kept: at most 16 MiB of bodies, and mostly half a MiB each.
-const KEPT: usize = 8;
+/// Bytes of the pieces kept: some 16,000 events of 1 KB, so that destinations that come back one after the other after an
+/// outage read once.
+const KEPT: usize = 16 << 20;
+/// Pieces kept: where events come one by one, each is a piece.
+const PIECES: usize = 512;
+/// What a unit weighs beside its body, in bytes.
+const UNIT: usize = 512;
 
 /// Units of all accounts between two places of the journal.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(super) struct Piece {
     /// Up to where it reaches.
     pub(super) end: i64,
     units: Vec<Arc<Unit>>,
+    /// What it weighs, in bytes.
+    weight: usize,
 }
 
 impl Piece {
@@ -35,7 +43,9 @@ impl Piece {
     pub(super) async fn read(journal: &Journal, place: i64) -> DbResult<Option<Self>> {
         let read = journal.requests(place, i64::MAX, ROOM).await?;
         let units: Vec<_> = read.items.into_iter().map(Unit::new).collect();
-        Ok((!units.is_empty()).then_some(Self { after: place, end: read.end, units }))
+        let body = |unit: &Arc<Unit>| unit.request.body.as_ref().map_or(0, Bytes::len);
+        let weight = units.iter().map(|unit| UNIT + body(unit)).sum();
+        Ok((!units.is_empty()).then_some(Self { after: place, end: read.end, units, weight }))
     }
 
     /// The account's units after a place.
@@ -53,9 +63,24 @@ pub(super) struct Feed {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// The one asked for last is the first.
     pieces: VecDeque<Arc<Piece>>,
     /// The place behind which nothing stood, how often this node had appended then, and when that was.
     end: Option<(i64, u64, Instant)>,
+}
+
+impl Known {
+    /// Keeps a piece, and of those before it what there is room for.
+    fn keep(&mut self, piece: Arc<Piece>) {
+        self.pieces.push_front(piece);
+        let mut weight = 0;
+        let fits = |piece: &&Arc<Piece>| {
+            weight += piece.weight;
+            weight <= KEPT
+        };
+        let room = self.pieces.iter().take_while(fits).count();
+        self.pieces.truncate(room.clamp(1, PIECES));
+    }
 }
 
 impl Feed {
@@ -66,9 +91,10 @@ impl Feed {
     pub(super) async fn after(&self, journal: &Journal, place: i64) -> DbResult<Option<Arc<Piece>>> {
         // Held while reading: who comes meanwhile wants the same.
         let mut known = self.known.lock().await;
-        let found = known.pieces.iter().find(|piece| piece.after <= place && place < piece.end);
-        if let Some(piece) = found {
-            return Ok(Some(Arc::clone(piece)));
+        let found = known.pieces.iter().position(|piece| piece.after <= place && place < piece.end);
+        if let Some(piece) = found.and_then(|found| known.pieces.remove(found)) {
+            known.pieces.push_front(Arc::clone(&piece));
+            return Ok(Some(piece));
         }
         let appended = *journal.appended().borrow();
         let is_end = |(end, then, at): &(i64, u64, Instant)| {
@@ -81,8 +107,7 @@ impl Feed {
             known.end = Some((place, appended, Instant::now()));
             return Ok(None);
         };
-        known.pieces.truncate(KEPT - 1);
-        known.pieces.push_front(Arc::clone(&piece));
+        known.keep(Arc::clone(&piece));
         Ok(Some(piece))
     }
 }

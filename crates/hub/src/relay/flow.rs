@@ -71,7 +71,28 @@ impl<T> Flow<T> {
     /// Takes the unit whose turn it is at `now`, the one that waits longest; it flies until [`settle`](Self::settle) or
     /// [`postpone`](Self::postpone).
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Number> {
-        let (due, number) = self.ready.first().copied().filter(|(due, _)| *due <= now)?;
+        let first = self.ready.first().copied().filter(|(due, _)| *due <= now)?;
+        self.fly(first)
+    }
+
+    /// Takes the one that waits longest of those that have no unit before them and are as asked for, whatever its time.
+    pub(super) fn take_early(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<Number> {
+        let found = self.first_ready(is_wanted)?;
+        self.fly(found)
+    }
+
+    /// Whether a unit as asked for has none before it, whatever its time.
+    #[must_use]
+    pub(super) fn has_ready(&self, is_wanted: impl Fn(&T) -> bool) -> bool {
+        self.first_ready(is_wanted).is_some()
+    }
+
+    fn first_ready(&self, is_wanted: impl Fn(&T) -> bool) -> Option<(Timestamp, Number)> {
+        let is_so = |number| self.slots.get(number).is_some_and(|slot| is_wanted(&slot.unit));
+        self.ready.iter().find(|(_, number)| is_so(number)).copied()
+    }
+
+    fn fly(&mut self, (due, number): (Timestamp, Number)) -> Option<Number> {
         self.ready.remove(&(due, number));
         self.slots.get_mut(&number)?.flies = true;
         Some(number)
@@ -96,7 +117,11 @@ impl<T> Flow<T> {
         for chat in &slot.chats {
             let Some(queue) = self.chats.get_mut(chat) else { continue };
             let was_first = queue.front() == Some(&number);
-            queue.retain(|other| *other != number);
+            if was_first {
+                queue.pop_front();
+            } else {
+                queue.retain(|other| *other != number);
+            }
             let next = queue.front().copied();
             if next.is_none() {
                 self.chats.remove(chat);

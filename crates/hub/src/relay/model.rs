@@ -9,8 +9,9 @@ use crate::clock::Timestamp;
 use crate::ids::{AccountId, DestinationId, TenantId};
 use crate::secrets::Secret;
 
-/// Units with rows of their own that a destination may have before its cursor stops.
-pub(super) const ROWS_MAX: usize = 1_000;
+/// Units with rows of their own that a destination may have before its cursor stops: what one chat may pile up behind
+/// a request that fails, before the other chats wait too.
+pub(super) const ROWS_MAX: usize = 4_000;
 /// Units with rows of their own that are in memory at once: more than the bound only where a person wants many again.
 pub(super) const ROWS_LOADED: usize = 20_000;
 /// How long a call may take, unless the destination says otherwise.
@@ -32,12 +33,14 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The longest `Retry-After` that is honoured.
 const ASKED_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long all units wait because one was answered with `Retry-After`; that one waits for as long as was asked.
+pub(super) const HOLD_MAX: Duration = Duration::from_secs(3600);
 /// How long one unit is tried while others get through.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// So many failures without a success between them, and only one unit is tried at a time.
 pub(super) const SUSPECT_AFTER: u32 = 8;
 /// So many refusals without a success between them, and what is refused is no longer put aside but tried again.
-pub(super) const REFUSALS_MAX: u32 = 20;
+pub(super) const REFUSALS_MAX: u32 = 5;
 /// How long a secret of the second signature that was replaced signs beside the new one.
 pub(super) const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// A destination that has failed for so long is paused, and said to be so.

@@ -1,6 +1,7 @@
 //! Carries the units of one destination: reads, sends, takes in the answers, moves the cursor.
 
 mod fill;
+mod trial;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::error::Error;
@@ -18,8 +19,8 @@ use super::deliver::Made;
 use super::expire::{GONE, Gap};
 use super::flow::{Flow, Number, WINDOW};
 use super::model::{
-    Destination, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, SUSPECT_AFTER, Standing, TRIED_FOR,
-    Verdict, judge, wait,
+    Destination, HOLD_MAX, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, SUSPECT_AFTER, Standing,
+    TRIED_FOR, Verdict, judge, wait,
 };
 use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
@@ -37,7 +38,7 @@ const POLL: Duration = Duration::from_millis(500);
 const REPLAYS: usize = 400;
 /// The longest wait between two trials of a destination that fails.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
-/// How long calls under way are waited for when the hub stops.
+/// How long calls under way are waited for when the hub stops. When it does not, they have their time.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// A unit of this destination's flow.
@@ -77,7 +78,11 @@ pub(super) struct Runner {
     /// of their chats that has no row is overtaken.
     ahead: VecDeque<UnitRow>,
     failures: u32,
+    /// Units that were first tried while it was on trial.
+    fresh: u32,
     refusals: u32,
+    /// When it last took something.
+    took_at: Option<Timestamp>,
     /// Nothing is sent before: the destination asked for it, or it is on trial.
     hold_until: Timestamp,
     /// When the next call may start, where the rate is limited.
@@ -153,7 +158,9 @@ impl Runner {
             known,
             ahead,
             failures,
+            fresh: 0,
             refusals: 0,
+            took_at: None,
             hold_until: now,
             next_call: Instant::now(),
             unwritten: Unwritten::default(),
@@ -235,32 +242,50 @@ impl Runner {
                 () = stop.cancelled() => {}
             }
         }
-        let last_calls = async {
-            while let Some(landed) = flying.join_next().await {
-                if let Ok(landed) = landed {
-                    self.land(landed);
-                }
-            }
-        };
-        // What does not come back in time comes again after the restart.
-        let _ = tokio::time::timeout(LAST_CALLS, last_calls).await;
+        self.land_last(&mut flying).await;
         drop(flying);
-        if let Some(writing) = self.writing.take() {
-            let (write, end) = writing.await;
-            self.wrote(write, end).log_and_ignore("moving a destination's cursor");
-        }
         let (write, end) = self.next_write().run(self.hub.clone()).await;
-        self.wrote(write, end).log_and_ignore("moving a destination's cursor");
+        let is_written = self.wrote(write, end);
+        let ended = if self.halting && is_written.is_ok() { Ended::Stands } else { Ended::Anyhow };
+        is_written.log_and_ignore("moving a destination's cursor");
         repo::release(&self.hub.db, &self.destination.id, self.fence)
             .await
             .log_and_ignore("giving a destination's cursor back");
         self.hub.relay.wake();
-        if self.halting { Ended::Stands } else { Ended::Anyhow }
+        ended
     }
 
-    /// It has failed again and again: one unit at a time, as long as there is one.
-    fn is_on_trial(&self) -> bool {
-        self.failures >= SUSPECT_AFTER && !self.flow.is_empty()
+    /// Waits for the calls under way, keeping the lease meanwhile. What does not come back in time comes again.
+    async fn land_last(&mut self, flying: &mut JoinSet<Landed>) {
+        let mut until = Instant::now() + self.destination.timeout() + POLL;
+        let mut is_stopping = false;
+        let stop = self.hub.stop.clone();
+        while !flying.is_empty() || self.writing.is_some() {
+            if self.writing.is_none() && self.is_lease_ending() {
+                let write = self.next_write();
+                self.writing = Some(write.run(self.hub.clone()).boxed());
+            }
+            tokio::select! {
+                Some(landed) = flying.join_next(), if !flying.is_empty() => {
+                    if let Ok(landed) = landed {
+                        self.land(landed);
+                    }
+                }
+                (write, end) = written(&mut self.writing), if self.writing.is_some() => {
+                    self.writing = None;
+                    if let Err(error) = self.wrote(write, end) {
+                        tracing::warn!(error = &error as &dyn Error, destination = %self.destination.id, "cursor was not moved");
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    until = until.min(Instant::now() + LAST_CALLS);
+                }
+                () = tokio::time::sleep_until(until), if self.writing.is_none() => return,
+            }
+        }
     }
 
     /// What is in memory of a replay is nearly done, and more waits: it is read when the runner is started anew.
@@ -276,11 +301,15 @@ impl Runner {
     /// The unit that goes now.
     fn next(&mut self) -> Option<Number> {
         let now = self.hub.now();
-        if now < self.hold_until || Instant::now() < self.next_call {
+        // Once the lease is over another node may have it.
+        if now < self.hold_until || Instant::now() < self.next_call || self.lease_until <= now {
             return None;
         }
         // On trial any unit will do: what waits for its own time is no reason to leave the destination alone longer.
-        let number = self.flow.take(if self.is_on_trial() { Timestamp(i64::MAX) } else { now })?;
+        let number = match self.is_on_trial() {
+            true => self.take_on_trial()?,
+            false => self.flow.take(now)?,
+        };
         if let Some(rate) = self.destination.rate.filter(|rate| *rate > 0) {
             let gap = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX);
             // A tenth of a second may be caught up on, so that the timer's grain costs nothing.
@@ -374,40 +403,32 @@ impl Runner {
             Arc::make_mut(&mut self.destination).failing_since = Some(now);
             self.unwritten.health = true;
         }
-        if self.destination.halt.is_none() && self.is_on_trial() && since.plus(PAUSED_AFTER) <= now {
-            Arc::make_mut(&mut self.destination).halt = Some(Halt::Failing);
-            self.unwritten.health = true;
-        }
-        // What fails while others get through is given up after a day; an outage gives nothing up.
-        if !self.is_on_trial() && row.failed_at.is_some_and(|first| first.plus(TRIED_FOR) <= now) {
+        self.note_halt(self.is_on_trial() && since.plus(PAUSED_AFTER) <= now);
+        // What fails while others get through, or keeps them all waiting, is given up after a day; an outage gives nothing up.
+        let is_old = |first: Timestamp| {
+            let is_outage = self.is_on_trial() && self.took_at.is_none_or(|took| took < first);
+            first.plus(TRIED_FOR) <= now && (!is_outage || self.is_full_of_rows())
+        };
+        if row.failed_at.is_some_and(is_old) {
             self.end(number, Some((Standing::Expired, why)));
             return None;
         }
         let luck = u64::from_le_bytes(self.hub.entropy.bytes());
         if let Some(asked) = asked {
-            self.hold_until = self.hold_until.max(now.plus(asked));
+            self.hold_until = self.hold_until.max(now.plus(asked.min(HOLD_MAX)));
+            self.note_halt(asked >= PAUSED_AFTER);
         }
+        let mut due = now.plus(wait(row.attempts, asked, luck));
         if self.is_on_trial() {
-            let trial = wait(i64::from(self.failures - SUSPECT_AFTER + 1), None, luck).min(TRIAL_MAX);
+            let trials = i64::from(self.failures - SUSPECT_AFTER + 1).max(row.attempts);
+            let trial = wait(trials, None, luck).min(TRIAL_MAX);
             self.hold_until = self.hold_until.max(now.plus(trial));
+            // What is on trial does not keep its own time.
+            due = self.hold_until;
         }
-        let due = now.plus(wait(row.attempts, asked, luck)).max(self.hold_until);
+        let due = due.max(self.hold_until);
         self.wait_for(number, due, why);
         Some(due)
-    }
-
-    /// It took something: whatever waits may go.
-    fn recover(&mut self, now: Timestamp) {
-        if self.is_on_trial() {
-            self.hold_until = now;
-            self.flow.hurry(now);
-        }
-        self.failures = 0;
-        if self.destination.failing_since.is_some() || self.destination.halt.is_some() {
-            let destination = Arc::make_mut(&mut self.destination);
-            (destination.failing_since, destination.halt) = (None, None);
-            self.unwritten.health = true;
-        }
     }
 
     /// The unit has a row from now on, and goes again at `due`.
@@ -475,11 +496,17 @@ impl Runner {
 
     fn is_flush_due(&self) -> bool {
         let is_old = self.unwritten.since.is_some_and(|since| since.elapsed() >= FLUSH);
+        // What is settled above a call that hangs moves nothing.
+        let moves = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
         is_old
-            || self.done.len() >= WINDOW / 2
+            || self.done.len() >= WINDOW / 2 && self.done.first().is_some_and(|first| *first <= moves)
             || self.gap.as_ref().is_some_and(Gap::is_full)
             || self.unwritten.rows.len() >= WINDOW
-            || self.lease_until <= self.hub.now().plus(LEASE / 2)
+            || self.is_lease_ending()
+    }
+
+    fn is_lease_ending(&self) -> bool {
+        self.lease_until <= self.hub.now().plus(LEASE / 2)
     }
 
     /// How long there is nothing to do, unless a call comes back or something is appended.

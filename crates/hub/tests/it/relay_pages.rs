@@ -338,15 +338,15 @@ async fn the_log_is_filtered_paged_and_drawn_in_parts() {
     let receiver = Receiver::start().await;
     let id = shop.add("CRM", receiver.url.as_str()).await;
     // All that fails is logged, of successes a sample; one now and then, because too many refusals in a row mean more.
-    for n in 0..30 {
-        let status = if n % 10 == 9 { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    for n in 0..35 {
+        let status = if n % 5 == 4 { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         receiver.answers(status, "");
         shop.friend.says(&shop.account, &format!("{n}")).await;
         let ended =
             |now: &Value| now["last_day"]["delivered"].as_i64().zip(now["last_day"]["failed"].as_i64());
         shop.until(&id, |now| ended(now).is_some_and(|(delivered, failed)| delivered + failed > n)).await;
     }
-    assert_eq!(shop.look(&id).await["parked"], 27);
+    assert_eq!(shop.look(&id).await["parked"], 28);
     let count = |page: &str| page.matches("class=\"relay-attempt\"").count();
     assert_eq!(count(&shop.page(&format!("/{id}")).await), 25);
     let first = shop.page(&format!("/{id}?failed=1")).await;
@@ -354,7 +354,7 @@ async fn the_log_is_filtered_paged_and_drawn_in_parts() {
     let foot = first.split_once("relay-pages").unwrap().1;
     let next = foot.split("before=").nth(1).unwrap().split('#').next().unwrap().to_owned();
     let second = shop.page(&format!("/{id}?failed=1&before={next}")).await;
-    assert_eq!(count(&second), 2);
+    assert_eq!(count(&second), 3);
     let part = async |path: &str| {
         let request = shop.owner.request(Method::GET, &shop.at(path)).header("hx-request", "true");
         request.send().await.unwrap().text().await.unwrap()

@@ -40,17 +40,17 @@ pub(super) fn add_row(flow: &mut Flow<Pending>, row: UnitRow, received_at: Times
 }
 
 impl Runner {
-    /// Reads the journal's next piece, as far as the window has room. One that is on trial gets nothing new; of it only what
-    /// the journal no longer has is listed, up to the first request that it still has.
+    /// Reads the journal's next piece, as far as the window has room. One that is on trial gets little that is new; else only
+    /// what the journal no longer has is listed of it, up to the first request that it still has.
     pub(super) async fn fill(&mut self) -> DbResult<Filled> {
-        let (is_on_trial, now) = (self.is_on_trial(), self.hub.now());
-        let is_enough = if is_on_trial { now < self.next_look } else { self.is_full() };
+        let (lists_only, now) = (self.is_on_trial() && !self.wants_fresh(), self.hub.now());
+        let is_enough = if lists_only { now < self.next_look } else { self.is_full() };
         if is_enough {
             return Ok(Filled::Full);
         }
         let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? else {
             self.come_to(i64::MAX);
-            if is_on_trial {
+            if lists_only {
                 self.next_look = now.plus(LOOK);
                 return Ok(Filled::Full);
             }
@@ -60,9 +60,9 @@ impl Runner {
         let account = self.account.id.as_str().to_owned();
         for unit in piece.of(&account, begin) {
             let is_lost = unit.request.body.is_none();
-            let is_over = if is_on_trial { !is_lost || self.is_gap_full() } else { self.is_full() };
+            let is_over = if lists_only { !is_lost || self.is_gap_full() } else { self.is_full() };
             if is_over {
-                if is_on_trial {
+                if lists_only {
                     self.next_look = now.plus(LOOK);
                 }
                 return Ok(Filled::Full);
@@ -87,12 +87,16 @@ impl Runner {
     }
 
     fn is_full(&self) -> bool {
-        // One that is on trial gets nothing new: the cursor stays, and no row is written for what would fail too.
-        // What has rows already is read up to, however many there are.
-        self.is_on_trial()
-            || self.ahead.is_empty() && (self.has_older || self.flow.with_row() >= ROWS_MAX)
+        // On trial no row is written for what would fail too. What has rows already is read up to, however many there are.
+        self.is_on_trial() && !self.wants_fresh()
+            || self.is_full_of_rows()
             || self.flow.without_row() + self.done.len() >= WINDOW
             || self.is_gap_full()
+    }
+
+    /// No more may wait behind what fails.
+    pub(super) fn is_full_of_rows(&self) -> bool {
+        self.ahead.is_empty() && (self.has_older || self.flow.with_row() >= ROWS_MAX)
     }
 
     /// Adds the rows up to a place.

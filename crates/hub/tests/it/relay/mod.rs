@@ -4,6 +4,7 @@ mod hostile;
 mod lost;
 mod mending;
 mod nodes;
+mod odd;
 mod reading;
 mod stopping;
 mod wanting;
@@ -115,9 +116,13 @@ impl Shop {
             let (body, received_at) = (body.into(), hub.now());
             NewRequest { account_id, body, signature, received_at, events: vec![event] }
         });
-        // They enter the queue in their order.
-        let all = futures_util::future::join_all(appended.map(|request| hub.journal.append(request))).await;
-        all.into_iter().for_each(|one| one.unwrap());
+        // They enter the queue in their order, and there is room for so many.
+        let mut appended = appended.peekable();
+        while appended.peek().is_some() {
+            let some = appended.by_ref().take(1_000).map(|request| hub.journal.append(request));
+            let all = futures_util::future::join_all(some).await;
+            all.into_iter().for_each(|one| one.unwrap());
+        }
     }
 
     /// Another friend.
