@@ -85,6 +85,8 @@ statements! {
     REVIVE = { "UPDATE relay_units SET standing = 'retrying', due_at = $3, attempts = 0, failed_at = NULL
         WHERE tenant_id = $1 AND destination_id = $2 AND (standing IN ('refused', 'expired') AND $4 = ''
             OR standing <> 'retrying' AND id = $4)" };
+    HURRY = { "UPDATE relay_units SET due_at = $3 WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'
+        AND due_at > $3" };
     SKIP = { "UPDATE relay_units SET standing = 'skipped' WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'" };
     BUMP = { "UPDATE destinations SET serial = serial + 1 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL" };
     FORGET_COUNTS = { "DELETE FROM relay_counts WHERE begins_at < $1" };
@@ -244,6 +246,16 @@ pub(super) async fn change(tx: &mut Tx, to: &Destination, by: &str) -> DbResult<
         before.map(|(_, until)| *until),
     ];
     Ok(tx.run(&CHANGE, args).await? == 1)
+}
+
+/// Lets what waits for another try go at once.
+pub(super) async fn hurry(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: &DestinationId,
+    now: Timestamp,
+) -> DbResult<()> {
+    tx.run(&HURRY, args![tenant, id, now]).await.map(|_| ())
 }
 
 /// Deletes it with what waits for it; the log of its attempts goes with time. `false` when there is none.

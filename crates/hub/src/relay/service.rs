@@ -169,7 +169,8 @@ async fn make(
     Ok((new, secrets))
 }
 
-/// Changes a destination. Switching one on again, or giving it another address, lets it go on where it stopped.
+/// Changes a destination. Switching one on again, or giving it another address, lets it go on where it stopped, and what
+/// waits for another try goes at once.
 ///
 /// # Errors
 /// 404 when there is none; 422 naming what is wrong; 409 when somebody else changed it at the same moment.
@@ -205,6 +206,9 @@ pub async fn change(
     if !repo::change(&mut tx, &after, actor.name()).await? {
         let detail = "the destination was changed at the same moment; look at it and try again";
         return Err(AppError::conflict("changed_meanwhile", detail));
+    }
+    if is_resumed {
+        repo::hurry(&mut tx, &after.tenant, id, after.updated_at).await?;
     }
     team::audit(&mut tx, hub, &after.tenant, actor, ("destination.changed", id.as_str()), &detail).await?;
     tx.commit().await?;

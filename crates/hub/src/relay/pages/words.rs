@@ -10,7 +10,11 @@ use crate::web::Ui;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     Healthy,
+    /// It was never called.
+    Untried,
     Retrying,
+    /// What it answered last was a refusal.
+    Refusing,
     /// A person switched it off.
     Off,
     Failing,
@@ -24,7 +28,11 @@ pub(super) fn condition(of: &Destination) -> Condition {
         (_, Some(Halt::Loop)) => Condition::Loop,
         _ if !of.active => Condition::Off,
         (_, Some(Halt::Failing)) => Condition::Failing,
-        (State::Healthy, None) => Condition::Healthy,
+        (State::Healthy, None) => match &of.last {
+            None => Condition::Untried,
+            Some(last) if last.error.is_some() => Condition::Refusing,
+            Some(_) => Condition::Healthy,
+        },
         (State::Retrying | State::Paused | State::Stopped, None) => Condition::Retrying,
     }
 }
@@ -33,7 +41,9 @@ impl Condition {
     const fn key(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
+            Self::Untried => "untried",
             Self::Retrying => "retrying",
+            Self::Refusing => "refusing",
             Self::Off => "off",
             Self::Failing => "failing",
             Self::Gone => "gone",
@@ -48,17 +58,22 @@ impl Condition {
 
     /// The key of what it means and what to do; none where all is well.
     pub(super) fn advice(self) -> Option<String> {
-        (self != Self::Healthy).then(|| format!("relay-advice-{}", self.key()))
+        (!matches!(self, Self::Healthy | Self::Untried)).then(|| format!("relay-advice-{}", self.key()))
     }
 
     /// The kind of its badge, and of what is said about it.
     pub(super) const fn badge(self) -> &'static str {
         match self {
             Self::Healthy => "ok",
-            Self::Retrying => "warning",
-            Self::Off => "neutral",
+            Self::Retrying | Self::Refusing => "warning",
+            Self::Off | Self::Untried => "neutral",
             Self::Failing | Self::Gone | Self::Loop => "danger",
         }
+    }
+
+    /// Whether something waits for another try that a person may ask for at once.
+    pub(super) const fn may_hurry(self) -> bool {
+        matches!(self, Self::Retrying | Self::Failing)
     }
 
     /// Whether it waits for a person.
@@ -98,7 +113,25 @@ pub(super) fn why(ui: &Ui, error: &str) -> Why {
         "" => plain("relay-why-behind"),
         "the address leads back to this hub" => plain("relay-why-loop"),
         other if other.starts_with("the journal no longer has") => plain("relay-why-expired"),
-        other => Why { words: ui.t("relay-why-unreachable"), exact: Some(other.to_owned()) },
+        other => Why { words: ui.t(network(other)), exact: Some(other.to_owned()) },
+    }
+}
+
+/// The key of what a network's error means; its own words come from the system and the TLS library.
+fn network(error: &str) -> &'static str {
+    let tells = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    if tells(&["lookup address", "Name or service", "nodename nor servname", "No address associated"]) {
+        "relay-why-name"
+    } else if tells(&["onnection refused"]) {
+        "relay-why-closed"
+    } else if tells(&["InvalidContentType", "corrupt message"]) {
+        "relay-why-plain"
+    } else if tells(&["ertificate", "UnknownIssuer", "HandshakeFailure", "handshake"]) {
+        "relay-why-certificate"
+    } else if tells(&["reset by peer", "roken pipe", "closed before", "incomplete", "end of file"]) {
+        "relay-why-cut"
+    } else {
+        "relay-why-unreachable"
     }
 }
 
@@ -203,10 +236,18 @@ mod tests {
             assert_eq!(why(&ui, &error).words, told, "{error}");
         }
         assert!(why(&ui, "no answer within 2500 ms").words.contains("2.5"));
-        assert_eq!(
-            why(&ui, "Connection refused (os error 111)").exact.as_deref(),
-            Some("Connection refused (os error 111)")
-        );
+        for (error, key) in [
+            ("Connection refused (os error 111)", "relay-why-closed"),
+            ("failed to lookup address information: Name or service not known", "relay-why-name"),
+            ("received corrupt message of type InvalidContentType", "relay-why-plain"),
+            ("invalid peer certificate: UnknownIssuer", "relay-why-certificate"),
+            ("Connection reset by peer (os error 104)", "relay-why-cut"),
+            ("connection closed before message completed", "relay-why-cut"),
+            ("No route to host (os error 113)", "relay-why-unreachable"),
+        ] {
+            let told = why(&ui, error);
+            assert_eq!((told.words, told.exact.as_deref()), (ui.t(key), Some(error)));
+        }
     }
 
     #[test]

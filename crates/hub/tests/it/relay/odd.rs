@@ -199,3 +199,25 @@ async fn a_long_patience_is_said_and_is_not_for_all(#[case] engine: Engine) {
     shop.until(&one, |now| now["state"] == "healthy").await;
     shop.hub.close().await;
 }
+
+/// Somebody has mended the other system and does not want to wait for the next try.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_waits_is_tried_at_once_when_a_person_asks(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    receiver.answers(StatusCode::INTERNAL_SERVER_ERROR, "");
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    for text in ["1", "2"] {
+        shop.friend.says(&shop.account, text).await;
+    }
+    shop.until(&one, |now| now["retrying"] == 2).await;
+    receiver.answers(StatusCode::OK, "");
+    // Time stands still here, so that the next try never comes by itself.
+    shop.hub.api().patch(&Shop::path(&one), json!({ "active": true })).await.expect(200);
+    shop.until(&one, |now| now["retrying"] == 0 && now["state"] == "healthy").await;
+    assert_eq!(texts(&receiver.received()), ["1", "1", "2"]);
+    shop.hub.close().await;
+}
