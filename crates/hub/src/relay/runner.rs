@@ -261,7 +261,7 @@ impl Runner {
         let mut is_stopping = false;
         let stop = self.hub.stop.clone();
         while !flying.is_empty() || self.writing.is_some() {
-            if self.writing.is_none() && self.is_lease_ending() {
+            if self.writing.is_none() && self.is_flush_due() {
                 let write = self.next_write();
                 self.writing = Some(write.run(self.hub.clone()).boxed());
             }
@@ -406,7 +406,8 @@ impl Runner {
         self.note_halt(self.is_on_trial() && since.plus(PAUSED_AFTER) <= now);
         // What fails while others get through, or keeps them all waiting, is given up after a day; an outage gives nothing up.
         let is_old = |first: Timestamp| {
-            let is_outage = self.is_on_trial() && self.took_at.is_none_or(|took| took < first);
+            // Calls that ended beside the first failure tell nothing.
+            let is_outage = self.is_on_trial() && self.took_at.is_none_or(|took| took < first.plus(TRIAL_MAX));
             first.plus(TRIED_FOR) <= now && (!is_outage || self.is_full_of_rows())
         };
         if row.failed_at.is_some_and(is_old) {
