@@ -1,5 +1,7 @@
 //! The relay as pages: what owners see and do, what agents see, what is refused in words.
 
+mod forms;
+
 use std::time::Duration;
 
 use axum::http::StatusCode;

@@ -333,6 +333,65 @@ fn what_is_excepted_still_exists() {
     }
 }
 
+/// What stands between a `(` that ends at a place and its `)`, cut at the commas of that depth.
+fn arguments(text: &str, from: usize) -> Vec<&str> {
+    let (mut depth, mut in_text, mut begins, mut found) = (0, false, from, Vec::new());
+    for (place, c) in text[from..].char_indices().map(|(place, c)| (from + place, c)) {
+        match c {
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '(' | '[' => depth += 1,
+            ')' | ']' if depth > 0 => depth -= 1,
+            ')' => {
+                found.push(text[begins..place].trim());
+                return found;
+            }
+            ',' if depth == 0 => {
+                found.push(text[begins..place].trim());
+                begins = place + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The template engine binds a macro's arguments one after the other, and what is bound hides the caller's variable of that
+/// name: `tick("events", word, name)` with a first parameter called `name` would print "events".
+#[test]
+fn no_argument_of_a_templates_macro_hides_a_later_one() {
+    let pages: Vec<_> = files("crates", ".html")
+        .into_iter()
+        .map(|(name, path)| (name, std::fs::read_to_string(path).unwrap()))
+        .collect();
+    let mut macros = Vec::new();
+    for (_, text) in &pages {
+        for (at, _) in text.match_indices("{%- macro ") {
+            let (name, _) = text[at + 10..].split_once('(').unwrap();
+            let from = at + 10 + name.len() + 1;
+            let parameter = |one: &&str| one.split('=').next().unwrap().trim().to_owned();
+            macros.push((name.to_owned(), arguments(text, from).iter().map(parameter).collect::<Vec<_>>()));
+        }
+    }
+    assert!(macros.iter().any(|(name, parameters)| name == "tick" && parameters.len() > 3));
+    let mut wrong = Vec::new();
+    for ((page, text), (name, parameters)) in
+        pages.iter().flat_map(|page| macros.iter().map(move |one| (page, one)))
+    {
+        for (at, call) in text.match_indices(&format!("::{name}(")) {
+            let given = arguments(text, at + call.len());
+            for (place, value) in given.iter().enumerate() {
+                let value = value.trim_start_matches(['&', '*']);
+                let hidden = parameters.iter().take(place).position(|parameter| parameter == value);
+                if hidden.is_some_and(|hidden| given.get(hidden) != given.get(place)) {
+                    wrong.push(format!("{page}: {name}(… {value} …)"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// LINE allows a channel so many tests of its webhook an hour (PLATFORM 6): one place asks for them, and counts.
 #[test]
 fn lines_test_is_asked_for_in_one_place() {
