@@ -211,6 +211,7 @@ pub fn statements() -> Vec<(Set, &'static str, Statements)> {
         (Set::Hub, "relay", crate::relay::STATEMENTS),
         (Set::Hub, "relay::proxy", crate::relay::proxy::STATEMENTS),
         (Set::Hub, "relay history", crate::relay::HISTORY),
+        (Set::Hub, "relay places", crate::relay::PLACES),
         (Set::Hub, "journal cursors", crate::journal::CURSORS),
         (Set::Journal, "journal", crate::journal::STATEMENTS),
         (Set::Journal, "journal requests", crate::journal::REQUESTS),

@@ -17,6 +17,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -146,6 +147,7 @@ pub struct Journal {
     store: Store,
     appended: watch::Receiver<u64>,
     paused: Arc<watch::Sender<bool>>,
+    blanked: Arc<AtomicU64>,
 }
 
 impl Journal {
@@ -173,7 +175,8 @@ impl Journal {
             Commit::Each => Store::Each(Arc::new(writer::Alone::open(&db).await?)),
             Commit::Never => Store::Never,
         };
-        Ok(Self { db, epoch, store, appended, paused: Arc::new(watch::Sender::new(false)) })
+        let paused = Arc::new(watch::Sender::new(false));
+        Ok(Self { db, epoch, store, appended, paused, blanked: Arc::default() })
     }
 
     /// Stores a request whole, or not at all; returns after the disk has it.
@@ -295,7 +298,14 @@ impl Journal {
     /// # Errors
     /// The database does not answer.
     pub async fn blank(&self, position: i64) -> DbResult<()> {
-        entries::blank(&self.db, position).await
+        let end = entries::blank(&self.db, position).await;
+        self.blanked.fetch_add(1, Ordering::Relaxed);
+        end
+    }
+
+    /// How often this node has overwritten something.
+    pub(crate) fn blanked(&self) -> u64 {
+        self.blanked.load(Ordering::Relaxed)
     }
 
     /// Deletes request bytes received before `requests_before` and entries before `entries_before`, never beyond

@@ -72,9 +72,15 @@ impl Signer {
 /// Why no call was made.
 pub(super) enum NotMade {
     Expired,
-    Nothing,
+    /// Nothing in it is for the destination, with why.
+    Nothing(&'static str),
     Database(DbError),
 }
+
+/// Why nothing of a unit is sent that passed the filter before.
+pub(super) const FILTERED: &str = "the filter lets nothing of it pass any more";
+/// The same, where its events were taken back.
+pub(super) const TAKEN_BACK: &str = "its sender took it back";
 
 /// Makes the call of a unit, reading it again where it is not at hand.
 pub(super) async fn make(
@@ -90,7 +96,8 @@ pub(super) async fn make(
         None => read(hub, destination, account, row).await?,
     };
     let body = match parcel {
-        Parcel::Nothing => return Err(NotMade::Nothing),
+        Parcel::Nothing if unit.is_blank() => return Err(NotMade::Nothing(TAKEN_BACK)),
+        Parcel::Nothing => return Err(NotMade::Nothing(FILTERED)),
         Parcel::Expired => return Err(NotMade::Expired),
         Parcel::Whole(body) | Parcel::Rebuilt(body) => body,
     };

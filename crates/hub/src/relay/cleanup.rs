@@ -1,5 +1,5 @@
-//! Forgetting: of each destination's log the newest attempts stay, of its counts and retry keys those of a day. What the
-//! journal has forgotten is listed for those that did not get it.
+//! Forgetting: of each destination's log the newest attempts stay, of its counts and retry keys those of a day, of what was
+//! put aside as long as the journal has its entries. What the journal has forgotten is listed for those that did not get it.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::{expire, proxy, repo};
 use crate::app::Hub;
 use crate::db::DbResult;
 use crate::jobs::{Job, Outcome};
+use crate::journal::DEDUPE_KEPT;
 
 /// Attempts kept of each destination.
 pub const ATTEMPTS_KEPT: i64 = 1_000;
@@ -31,7 +32,9 @@ pub async fn run(hub: Hub, _: Forget) -> Outcome {
 }
 
 async fn forget(hub: &Hub) -> DbResult<()> {
-    repo::forget(&hub.db, hub.now(), hub.now().minus(COUNTS_KEPT), ATTEMPTS_KEPT).await?;
+    let now = hub.now();
+    let since = (now.minus(COUNTS_KEPT), now.minus(DEDUPE_KEPT));
+    repo::forget(&hub.db, now, since, ATTEMPTS_KEPT).await?;
     proxy::service::forget(hub).await?;
     expire::all(hub).await
 }

@@ -15,6 +15,10 @@ use crate::ids::DestinationId;
 
 /// Why a request has expired that the journal has forgotten.
 pub(super) const GONE: &str = "the journal no longer has its bytes";
+/// Why one has that waited or was put aside when another journal took the place of its own.
+pub(super) const LOST: &str = "the journal no longer has it: another one took its place";
+/// What stands for all that may have come in between.
+pub(super) const REPLACED: &str = "the journal no longer has what came before another one took its place";
 /// Requests of one row at most.
 const MOST: u64 = 10_000;
 /// How long a cursor is held for this.

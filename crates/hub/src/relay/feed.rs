@@ -1,7 +1,8 @@
 //! The journal, read once for all destinations of this node.
 //!
 //! Destinations that keep up ask for the same places at nearly the same time: the first one reads, the others are given
-//! what it read. One that is far behind reads for itself, a piece at a time, so nothing grows with the distance.
+//! what it read. One that is far behind reads for itself, a piece at a time, so nothing grows with the distance. What was
+//! read is given out for a moment only, and not beyond the next blanking: what is taken back must not go out from here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,6 +66,8 @@ pub(super) struct Feed {
 struct Known {
     /// The one asked for last is the first.
     pieces: VecDeque<Arc<Piece>>,
+    /// How often this node had blanked something when they were read.
+    blanked: u64,
     /// The place behind which nothing stood, how often this node had appended then, and when that was.
     end: Option<(i64, u64, Instant)>,
 }
@@ -91,6 +94,12 @@ impl Feed {
     pub(super) async fn after(&self, journal: &Journal, place: i64) -> DbResult<Option<Arc<Piece>>> {
         // Held while reading: who comes meanwhile wants the same.
         let mut known = self.known.lock().await;
+        let blanked = journal.blanked();
+        if known.blanked != blanked {
+            (known.pieces, known.blanked) = (VecDeque::new(), blanked);
+        }
+        // What another node blanks is noticed by reading again.
+        known.pieces.retain(|piece| piece.units.first().is_some_and(|unit| unit.is_fresh()));
         let found = known.pieces.iter().position(|piece| piece.after <= place && place < piece.end);
         if let Some(piece) = found.and_then(|found| known.pieces.remove(found)) {
             known.pieces.push_front(Arc::clone(&piece));

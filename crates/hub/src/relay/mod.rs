@@ -39,6 +39,6 @@ mod writes;
 
 pub use model::{Destination, Filter, Halt, NewSecrets, Signing, Standard, Standing, State};
 pub use repo::{Attempt, Count, Parked};
-pub(crate) use repo::{HISTORY, STATEMENTS};
+pub(crate) use repo::{HISTORY, PLACES, STATEMENTS};
 pub use service::Passed;
 pub use watch::{Relay, run};

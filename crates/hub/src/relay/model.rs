@@ -62,6 +62,10 @@ words! {
         Loop = "loop",
         /// It has failed for long; it is tried now and then, and goes on by itself.
         Failing = "failing",
+        /// Its cursor belongs to another journal: the hub's was replaced, or an older one put back.
+        Journal = "journal",
+        /// A secret that its calls are signed with does not open: it was sealed by a master key that is not here.
+        Secret = "secret",
     }
     /// How a destination fares.
     State {
@@ -82,7 +86,7 @@ words! {
         Refused = "refused",
         /// It was tried for as long as it makes sense, or the journal no longer has it.
         Expired = "expired",
-        /// A person left it out.
+        /// A person left it out, or nothing in it is for the destination any more.
         Skipped = "skipped",
     }
 }
@@ -201,7 +205,7 @@ impl Destination {
     #[must_use]
     pub const fn state(&self) -> State {
         match (self.halt, self.active) {
-            (Some(Halt::Gone | Halt::Loop), _) => State::Stopped,
+            (Some(Halt::Gone | Halt::Loop | Halt::Journal | Halt::Secret), _) => State::Stopped,
             (Some(Halt::Failing), _) | (_, false) => State::Paused,
             (None, true) if self.retrying > 0 => State::Retrying,
             (None, true) => State::Healthy,
@@ -211,7 +215,7 @@ impl Destination {
     /// Whether calls may be made.
     #[must_use]
     pub const fn may_run(&self) -> bool {
-        self.active && !matches!(self.halt, Some(Halt::Gone | Halt::Loop))
+        self.active && matches!(self.halt, None | Some(Halt::Failing))
     }
 
     /// How long a call may take.

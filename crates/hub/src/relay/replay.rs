@@ -15,6 +15,9 @@ use crate::team::Actor;
 /// Requests of one replay.
 pub const REPLAY_MAX: usize = 10_000;
 
+/// With so many requests waiting at a destination nothing is sent to it again.
+const WAITING_MAX: i64 = 10_000;
+
 /// Units of a replay that are written in one transaction.
 const REPLAY_STEP: usize = 500;
 
@@ -47,7 +50,7 @@ async fn units(hub: &Hub, destination: &Destination, what: &Replay) -> AppResult
 ///
 /// # Errors
 /// 404 when there is no such destination; 422 when an event is unknown or not the account's, or there are more than
-/// [`REPLAY_MAX`].
+/// [`REPLAY_MAX`]; 409 `too_many_waiting` while [`WAITING_MAX`] requests wait.
 pub async fn replay(
     hub: &Hub,
     (scope, actor): (&Scope, &Actor),
@@ -56,8 +59,16 @@ pub async fn replay(
 ) -> AppResult<usize> {
     let destination = get(hub, scope, id).await?;
     let units = units(hub, &destination, &what).await?;
-    let now = hub.now();
+    let (now, mut queued) = (hub.now(), 0);
     for step in units.chunks(REPLAY_STEP) {
+        // Anew for each step: others may be at it as well.
+        if get(hub, scope, id).await?.retrying >= WAITING_MAX + queued {
+            let detail = format!(
+                "{WAITING_MAX} requests or more wait for this destination; send again when they are through, or skip them"
+            );
+            return Err(AppError::conflict("too_many_waiting", detail));
+        }
+        queued += i64::try_from(step.len()).unwrap_or(i64::MAX);
         let mut tx = hub.db.begin().await?;
         for (unit, received_at) in step {
             let whose = (&destination.tenant, id);

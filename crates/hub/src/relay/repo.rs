@@ -1,8 +1,10 @@
 //! The SQL of the relay.
 
 mod history;
+mod places;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::db::{Db, DbError, DbResult, Tx};
@@ -14,6 +16,8 @@ use crate::{args, in_scope, statements};
 pub(crate) use history::STATEMENTS as HISTORY;
 pub use history::{Attempt, Count};
 pub(super) use history::{attempt, attempts, count_up, counts, log};
+pub(crate) use places::STATEMENTS as PLACES;
+pub(super) use places::{begin_anew, behind, halt_strange, listed, places, slowest};
 
 macro_rules! columns {
     () => {
@@ -21,9 +25,10 @@ macro_rules! columns {
         d.standard_before, d.standard_until, d.active, d.halt,
         d.failing_since, d.concurrency, d.rate, d.timeout_ms, d.position, d.epoch, d.last_at, d.last_status, d.last_ms,
         d.last_error, d.serial, d.created_at, d.updated_at,
-        (SELECT COUNT(*) FROM relay_units AS u WHERE u.destination_id = d.id AND u.standing = 'retrying') AS retrying,
-        (SELECT COUNT(*) FROM relay_units AS u WHERE u.destination_id = d.id AND u.standing IN ('refused', 'expired'))
-            AS parked
+        (SELECT COUNT(*) FROM relay_units AS u WHERE u.tenant_id = d.tenant_id AND u.destination_id = d.id
+            AND u.standing = 'retrying') AS retrying,
+        (SELECT COUNT(*) FROM relay_units AS u WHERE u.tenant_id = d.tenant_id AND u.destination_id = d.id
+            AND u.standing IN ('refused', 'expired')) AS parked
         FROM destinations AS d WHERE d.deleted_at IS NULL AND"
     };
 }
@@ -52,8 +57,9 @@ statements! {
         AND (halt IS NULL OR halt = 'failing') ORDER BY id" };
     HALTED = { "SELECT tenant_id, account_id, name, active = $1 AND deleted_at IS NULL AND halt IS NOT NULL AS is_halted
         FROM destinations ORDER BY tenant_id, account_id, created_at, id" };
+    // A lease that ends much later than any does was taken while a clock was wrong.
     CLAIM = { "UPDATE destinations SET fence = fence + 1, holder = $2, lease_until = $4
-        WHERE id = $1 AND deleted_at IS NULL AND (holder = $2 OR lease_until < $3 OR $5)
+        WHERE id = $1 AND deleted_at IS NULL AND (holder = $2 OR lease_until < $3 OR lease_until > $6 OR $5)
         RETURNING fence, epoch, position, done" };
     RELEASE = { "UPDATE destinations SET lease_until = 0 WHERE id = $1 AND fence = $2" };
     MOVE = { "UPDATE destinations SET position = $3, done = $4, lease_until = $5,
@@ -84,19 +90,18 @@ statements! {
         AND (u.first_position > $4 OR (u.first_position = $4 AND u.id > $5)) ORDER BY u.first_position, u.id LIMIT $3" };
     REVIVE = { "UPDATE relay_units SET standing = 'retrying', due_at = $3, attempts = 0, failed_at = NULL
         WHERE tenant_id = $1 AND destination_id = $2 AND (standing IN ('refused', 'expired') AND $4 = ''
-            OR standing <> 'retrying' AND id = $4)" };
+            OR standing <> 'retrying' AND id = $4)
+        AND COALESCE(last_error, '') NOT LIKE 'the journal no longer has%'" };
     HURRY = { "UPDATE relay_units SET due_at = $3 WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'
         AND due_at > $3" };
-    SKIP = { "UPDATE relay_units SET standing = 'skipped' WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'" };
+    SKIP = { "UPDATE relay_units SET standing = 'skipped', due_at = $3
+        WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'retrying'" };
+    FORGET_ASIDE = { "DELETE FROM relay_units WHERE standing <> 'retrying' AND due_at < $1" };
     BUMP = { "UPDATE destinations SET serial = serial + 1 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL" };
     FORGET_COUNTS = { "DELETE FROM relay_counts WHERE begins_at < $1" };
     FORGET_ATTEMPTS = { "DELETE FROM relay_attempts WHERE destination_id = $1 AND at < (
         SELECT MIN(at) FROM (SELECT at FROM relay_attempts WHERE destination_id = $1 ORDER BY at DESC, id DESC LIMIT $2) AS kept)" };
     IDS = { "SELECT id FROM destinations ORDER BY id" };
-    SLOWEST = { "SELECT MIN(position) FROM destinations WHERE deleted_at IS NULL AND active = $1 AND halt IS NULL" };
-    // A cursor of another journal stands still for ever and needs nothing of this one.
-    LISTED = { "SELECT MIN(position) FROM destinations WHERE deleted_at IS NULL AND epoch = $1" };
-    BEHIND = { "SELECT id FROM destinations WHERE deleted_at IS NULL AND epoch = $1 AND position < $2 ORDER BY id" };
     FORGET_STANDARD = { "UPDATE destinations SET standard_before = NULL, standard_until = NULL WHERE standard_until < $1" };
     SEALED = { "SELECT id, secret, standard_secret, standard_before FROM destinations
         WHERE secret IS NOT NULL OR standard_secret IS NOT NULL ORDER BY id" };
@@ -105,6 +110,9 @@ statements! {
             standard_before = CASE WHEN standard_before = $2 THEN $3 ELSE standard_before END
         WHERE id = $1" };
 }
+
+/// So far the clocks of two nodes may differ: a lease that ends later is nobody's.
+const SKEW: Duration = Duration::from_secs(300);
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -284,7 +292,14 @@ pub(super) async fn delete_of(
 pub(super) struct Runnable {
     pub(super) id: DestinationId,
     pub(super) serial: i64,
-    pub(super) lease_until: Timestamp,
+    lease_until: Timestamp,
+}
+
+impl Runnable {
+    /// Whether no other node holds it.
+    pub(super) fn is_free(&self, now: Timestamp) -> bool {
+        self.lease_until < now || self.lease_until > now.plus(SKEW)
+    }
 }
 
 /// All that may run, of all tenants.
@@ -335,7 +350,8 @@ pub(super) async fn claim(
     steal: bool,
 ) -> DbResult<Option<Held>> {
     let mut tx = db.begin().await?;
-    let row: Option<(i64, i64, i64, String)> = tx.opt(&CLAIM, args![id, node, now, until, steal]).await?;
+    let args = args![id, node, now, until, steal, now.plus(SKEW)];
+    let row: Option<(i64, i64, i64, String)> = tx.opt(&CLAIM, args).await?;
     tx.commit().await?;
     let Some((fence, epoch, position, done)) = row else { return Ok(None) };
     let wrong =
@@ -509,8 +525,13 @@ pub(super) async fn revive(
 }
 
 /// Leaves out what waits for another try; gives how many.
-pub(super) async fn skip(tx: &mut Tx, tenant: &TenantId, id: &DestinationId) -> DbResult<u64> {
-    tx.run(&SKIP, args![tenant, id]).await
+pub(super) async fn skip(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: &DestinationId,
+    now: Timestamp,
+) -> DbResult<u64> {
+    tx.run(&SKIP, args![tenant, id, now]).await
 }
 
 /// Makes the runner read everything again.
@@ -518,33 +539,24 @@ pub(super) async fn bump(tx: &mut Tx, tenant: &TenantId, id: &DestinationId) -> 
     tx.run(&BUMP, args![tenant, id]).await.map(|_| ())
 }
 
-/// Keeps of each destination's log the newest `kept`, of the counts those since `since`, and no secret that signs no more.
-pub(super) async fn forget(db: &Db, now: Timestamp, since: Timestamp, kept: i64) -> DbResult<()> {
+/// Keeps of each destination's log the newest `kept`, of the counts and of what was put aside those since two moments, and no
+/// secret that signs no more.
+pub(super) async fn forget(
+    db: &Db,
+    now: Timestamp,
+    (counts, aside): (Timestamp, Timestamp),
+    kept: i64,
+) -> DbResult<()> {
     for (id,) in db.all::<(DestinationId,)>(&IDS, args![]).await? {
         let mut tx = db.begin().await?;
         tx.run(&FORGET_ATTEMPTS, args![&id, kept]).await?;
         tx.commit().await?;
     }
     let mut tx = db.begin().await?;
-    tx.run(&FORGET_COUNTS, args![since]).await?;
+    tx.run(&FORGET_COUNTS, args![counts]).await?;
+    tx.run(&FORGET_ASIDE, args![aside]).await?;
     tx.run(&FORGET_STANDARD, args![now]).await?;
     tx.commit().await
-}
-
-/// The place of the slowest of those that run and do not fail.
-pub(super) async fn slowest(db: &Db) -> DbResult<Option<i64>> {
-    Ok(db.opt::<(Option<i64>,)>(&SLOWEST, args![true]).await?.and_then(|(position,)| position))
-}
-
-/// The place of the slowest of all, whether it runs or not.
-pub(super) async fn listed(db: &Db, epoch: i64) -> DbResult<Option<i64>> {
-    Ok(db.opt::<(Option<i64>,)>(&LISTED, args![epoch]).await?.and_then(|(position,)| position))
-}
-
-/// Those whose cursors stand before a place.
-pub(super) async fn behind(db: &Db, epoch: i64, position: i64) -> DbResult<Vec<DestinationId>> {
-    let rows: Vec<(DestinationId,)> = db.all(&BEHIND, args![epoch, position]).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// All sealed secrets, and whether each is the destination's own; the others are of the second signature.

@@ -25,7 +25,7 @@ use super::model::{
 use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
 use super::watch::Ended;
-use super::writes::{FLUSH, LEASE, Sample, Unwritten, Write, Writing, written};
+use super::writes::{FAILURES_LOGGED, FLUSH, LEASE, LOGGED, Sample, Unwritten, Write, Writing, written};
 use crate::accounts::Connected;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -91,6 +91,7 @@ pub(super) struct Runner {
     /// A move of the cursor that is under way.
     writing: Option<Writing>,
     log: Sample,
+    log_of_failures: Sample,
     halting: bool,
     /// Whether more rows wait than are in memory, and whether there are others than replays among them: nothing new overtakes those.
     has_more: bool,
@@ -114,7 +115,14 @@ impl Runner {
             return Ok(Err(Ended::Anyhow));
         };
         let fence = held.fence;
+        let failing_since = destination.failing_since;
         let opened = Self::of(hub, destination, account, held).await;
+        if let Ok(Err(Ended::Halts(halt))) = opened {
+            let mut tx = hub.db.begin().await?;
+            repo::set_health(&mut tx, (id, fence, serial), failing_since, Some(halt)).await?;
+            tx.commit().await?;
+            hub.relay.wake();
+        }
         if !matches!(opened, Ok(Ok(_))) {
             repo::release(&hub.db, id, fence).await.log_and_ignore("giving a destination's cursor back");
         }
@@ -130,10 +138,19 @@ impl Runner {
         let (id, now) = (&destination.id, hub.now());
         let Held { fence, epoch, position, done } = held;
         if epoch != hub.journal.epoch() || position > hub.journal.head().await? {
-            tracing::error!(destination = %id, "the cursor belongs to another journal; the destination stands still");
-            return Ok(Err(Ended::Stands));
+            tracing::error!(destination = %id, "the cursor belongs to another journal; the destination is stopped");
+            return Ok(Err(Ended::Halts(Halt::Journal)));
         }
-        let signer = Arc::new(Signer::open(hub, &destination)?);
+        let signer = match Signer::open(hub, &destination) {
+            Ok(signer) => Arc::new(signer),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "a destination's secret does not open; it is stopped"
+                );
+                return Ok(Err(Ended::Halts(Halt::Secret)));
+            }
+        };
         let mut flow = Flow::default();
         let known = repo::above(&hub.db, id, position).await?;
         let rows = repo::units(&hub.db, id, (ROWS_LOADED, REPLAYS)).await?;
@@ -165,7 +182,8 @@ impl Runner {
             next_call: Instant::now(),
             unwritten: Unwritten::default(),
             writing: None,
-            log: Sample::default(),
+            log: Sample::of(LOGGED),
+            log_of_failures: Sample::of(FAILURES_LOGGED),
             halting: false,
             has_more: replays >= REPLAYS || has_older,
             has_older,
@@ -321,7 +339,7 @@ impl Runner {
 
     fn start(&mut self, number: Number) -> Option<impl Future<Output = Landed> + Send + 'static> {
         let pending = self.flow.get_mut(number)?;
-        let parcel = pending.parcel.take();
+        let parcel = pending.parcel.take().filter(|(_, unit)| unit.is_fresh());
         let (row, at) = (pending.row.clone(), self.hub.now());
         let (hub, destination, account) =
             (self.hub.clone(), Arc::clone(&self.destination), Arc::clone(&self.account));
@@ -338,7 +356,12 @@ impl Runner {
         let now = self.hub.now();
         let (made, unit) = match made {
             Ok(made) => made,
-            Err(NotMade::Nothing) => return self.end(number, None),
+            Err(NotMade::Nothing(why)) => {
+                // It was for the destination once, unless a person wants a whole time again that a filter goes over.
+                let was_its = |one: &mut Pending| !one.row.is_replay || one.row.attempts > 0;
+                let is_listed = self.flow.get_mut(number).is_some_and(was_its);
+                return self.end(number, is_listed.then(|| (Standing::Skipped, why.to_owned())));
+            }
             Err(NotMade::Expired) => return self.end(number, Some((Standing::Expired, GONE.to_owned()))),
             Err(NotMade::Database(error)) => {
                 tracing::warn!(error = &error as &dyn Error, "a unit could not be read from the journal");
@@ -407,7 +430,8 @@ impl Runner {
         // What fails while others get through, or keeps them all waiting, is given up after a day; an outage gives nothing up.
         let is_old = |first: Timestamp| {
             // Calls that ended beside the first failure tell nothing.
-            let is_outage = self.is_on_trial() && self.took_at.is_none_or(|took| took < first.plus(TRIAL_MAX));
+            let is_outage =
+                self.is_on_trial() && self.took_at.is_none_or(|took| took < first.plus(TRIAL_MAX));
             first.plus(TRIED_FOR) <= now && (!is_outage || self.is_full_of_rows())
         };
         if row.failed_at.is_some_and(is_old) {
@@ -450,7 +474,8 @@ impl Runner {
         let Pending { mut row, received_at, .. } = pending;
         match aside {
             Some((standing, why)) => {
-                row.failed_at.get_or_insert(self.hub.now());
+                row.due_at = self.hub.now();
+                row.failed_at.get_or_insert(row.due_at);
                 self.unwritten.put((row.clone(), standing, Some(why), received_at));
             }
             None if had_row => {
@@ -465,7 +490,7 @@ impl Runner {
         self.unwritten.touch();
     }
 
-    /// Counts an attempt, and logs it: a failure always, of successes a few.
+    /// Counts an attempt, and logs it, as long as this second's log has room.
     fn note(
         &mut self,
         row: &UnitRow,
@@ -476,7 +501,8 @@ impl Runner {
     ) {
         let status = made.status();
         self.unwritten.count(Last { at, status, duration_ms: made.ms, error: error.clone() });
-        if error.is_none() && !self.log.has_room() {
+        let log = if error.is_none() { &mut self.log } else { &mut self.log_of_failures };
+        if !log.has_room() {
             return;
         }
         self.unwritten.attempts.push(Attempt {
@@ -507,7 +533,8 @@ impl Runner {
     }
 
     fn is_lease_ending(&self) -> bool {
-        self.lease_until <= self.hub.now().plus(LEASE / 2)
+        // Or the clock was set back.
+        !(LEASE / 2..=LEASE).contains(&self.lease_until.since(self.hub.now()))
     }
 
     /// How long there is nothing to do, unless a call comes back or something is appended.

@@ -6,8 +6,11 @@ use serde_json::json;
 
 use super::attempt::{Signer, headers};
 use super::deliver::{self, Call, Made};
-use super::model::{CONCURRENCY, Destination, Filter, NewSecrets, Signing, TIMEOUT, TIMEOUT_BOUNDS};
-use super::repo::{self, Attempt, Count, Parked};
+use super::expire::{LOST, REPLACED};
+use super::model::{
+    CONCURRENCY, Destination, Filter, Halt, NewSecrets, Signing, Standing, TIMEOUT, TIMEOUT_BOUNDS,
+};
+use super::repo::{self, Attempt, Count, Parked, UnitRow};
 use super::wishes::{Wishes, fulfil, refusal};
 use crate::accounts;
 use crate::accounts::replies::{self, System, Systems};
@@ -170,7 +173,8 @@ async fn make(
 }
 
 /// Changes a destination. Switching one on again, or giving it another address, lets it go on where it stopped, and what
-/// waits for another try goes at once.
+/// waits for another try goes at once; one whose cursor belongs to another journal begins with what comes in from now on, and
+/// that it does is listed.
 ///
 /// # Errors
 /// 404 when there is none; 422 naming what is wrong; 409 when somebody else changed it at the same moment.
@@ -183,9 +187,12 @@ pub async fn change(
     let before = get(hub, scope, id).await?;
     let is_resumed = wishes.active == Some(true) || wishes.url.as_ref().is_some_and(|url| *url != before.url);
     let (mut after, secrets) = fulfil(hub, before.clone(), wishes, Vec::new())?;
-    if is_resumed {
+    let has_new_secret = (&before.secret, &before.standard) != (&after.secret, &after.standard);
+    if is_resumed || before.halt == Some(Halt::Secret) && has_new_secret {
         (after.halt, after.failing_since) = (None, None);
     }
+    let begins_anew = before.halt == Some(Halt::Journal) && after.halt.is_none();
+    let place = (hub.journal.epoch(), hub.journal.head().await?);
     after.updated_at = hub.now();
     let parts = [
         ("name", before.name != after.name),
@@ -209,6 +216,23 @@ pub async fn change(
     }
     if is_resumed {
         repo::hurry(&mut tx, &after.tenant, id, after.updated_at).await?;
+    }
+    if begins_anew {
+        let now = after.updated_at;
+        repo::begin_anew(&mut tx, (&after.tenant, id), place, LOST, now).await?;
+        // In the place of what nobody knows of.
+        let row = UnitRow {
+            id: hub.id(),
+            first: 0,
+            last: 0,
+            chats: Vec::new(),
+            is_replay: false,
+            attempts: 0,
+            due_at: now,
+            failed_at: Some(now),
+        };
+        let (whose, times) = ((&after.tenant, id), (now, now));
+        repo::put_unit(&mut tx, whose, &row, Standing::Expired, Some(REPLACED), times).await?;
     }
     team::audit(&mut tx, hub, &after.tenant, actor, ("destination.changed", id.as_str()), &detail).await?;
     tx.commit().await?;
@@ -238,14 +262,16 @@ pub async fn delete(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &Destinatio
 /// Sends a signed empty batch, as LINE's "Verify" does (PLATFORM 15), and tells what came of it; nothing is stored.
 ///
 /// # Errors
-/// 404 when there is no such destination; 409 when its account is not connected.
+/// 404 when there is no such destination; 409 when its account is not connected, or its secret does not open.
 pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Made> {
     let destination = get(hub, scope, id).await?;
     let account = hub.accounts.by_id(&destination.account).ok_or_else(|| {
         AppError::conflict("disconnected", "the account is not connected; connect it again first")
     })?;
     let body = json!({ "destination": account.bot_user_id, "events": [] }).to_string();
-    let signer = Signer::open(hub, &destination)?;
+    let signer = Signer::open(hub, &destination).map_err(|_| {
+        AppError::conflict("secret", "its secret was sealed by another master key; make a new one first")
+    })?;
     let delivery = hub.id::<DeliveryId>();
     let mut headers = headers([
         (deliver::SIGNATURE, signer.sign(&account, body.as_bytes())),
@@ -258,7 +284,8 @@ pub async fn test(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Mad
     Ok(deliver::call(hub, call).await)
 }
 
-/// Lets everything go again that was refused or has expired, or the named units, also skipped ones; gives how many that are.
+/// Lets everything go again that was refused or has expired, or the named units, also skipped ones, where the journal still
+/// has them; gives how many that are.
 ///
 /// # Errors
 /// 404 when there is no such destination; 422 naming a unit that was not put aside.
@@ -278,7 +305,7 @@ pub async fn retry_parked(
             for (place, unit) in units.iter().enumerate() {
                 if repo::revive(&mut tx, whose, Some(unit), now).await? == 0 {
                     let field = format!("delivery_ids[{place}]");
-                    let detail = "nothing of this name was put aside; it may have been tried again already";
+                    let detail = "nothing of this name can be tried again: it was already, or the journal no longer has it";
                     return Err(AppError::invalid_field(&field, "unknown", detail));
                 }
                 count += 1;
@@ -296,7 +323,7 @@ pub async fn retry_parked(
 pub async fn skip(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<u64> {
     let destination = get(hub, scope, id).await?;
     let mut tx = hub.db.begin().await?;
-    let count = repo::skip(&mut tx, &destination.tenant, id).await?;
+    let count = repo::skip(&mut tx, &destination.tenant, id, hub.now()).await?;
     finish(hub, tx, &destination, actor, "destination.skipped", count).await
 }
 
@@ -324,6 +351,9 @@ pub(super) async fn finish(
 /// # Errors
 /// The database does not answer.
 pub async fn lag(hub: &Hub, destination: &Destination) -> DbResult<(i64, u64)> {
+    if destination.halt == Some(Halt::Journal) {
+        return Ok((0, 0));
+    }
     let ahead = hub.journal.lag(destination.position).await?;
     let events = ahead.get(destination.account.as_str()).copied().unwrap_or(0);
     if events == 0 {
@@ -403,12 +433,14 @@ pub async fn last_day(hub: &Hub, destination: &Destination) -> DbResult<Vec<Coun
 }
 
 /// The place that every destination which gets along has passed; `None` when there is none. One that is paused, stopped or
-/// has failed for long holds nothing back: what is blanked meanwhile is left out for it.
+/// has failed for long, or whose account is not connected, holds nothing back: what is blanked meanwhile is left out for it.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn slowest(hub: &Hub) -> DbResult<Option<i64>> {
-    repo::slowest(&hub.db).await
+    let all = repo::slowest(&hub.db, hub.journal.epoch()).await?;
+    let running = all.into_iter().filter(|(account, _)| hub.accounts.by_id(account).is_some());
+    Ok(running.map(|(_, position)| position).min())
 }
 
 /// The place up to which every destination has got, or has listed, what the journal had for it; whether it runs or not.

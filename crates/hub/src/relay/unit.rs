@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use line_api::webhook::{self, EventHead};
+use tokio::time::Instant;
 
 use super::model::Filter;
 use crate::journal::{Placed, Request};
@@ -18,7 +20,12 @@ pub(super) struct Unit {
     pub(super) chats: Vec<String>,
     /// Whether one of its events was blanked.
     has_blanks: bool,
+    /// When it was read.
+    read_at: Instant,
 }
+
+/// How long what was read is sent without reading it again: it may be blanked meanwhile, on another node too.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// What goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +48,7 @@ impl Unit {
     #[must_use]
     pub(super) fn new(request: Request) -> Arc<Self> {
         let has_blanks = request.events.iter().any(|event| event.blanked);
-        let mut unit = Self { request, chats: Vec::new(), has_blanks };
+        let mut unit = Self { request, chats: Vec::new(), has_blanks, read_at: Instant::now() };
         let mut chats: Vec<String> = Vec::new();
         for raw in unit.events() {
             let chat = EventHead::parse(raw).source.chat_id().map(str::to_owned);
@@ -49,6 +56,18 @@ impl Unit {
         }
         unit.chats = chats;
         Arc::new(unit)
+    }
+
+    /// Whether it was read just now.
+    #[must_use]
+    pub(super) fn is_fresh(&self) -> bool {
+        self.read_at.elapsed() < FRESH
+    }
+
+    /// Whether all of its new events were blanked.
+    #[must_use]
+    pub(super) fn is_blank(&self) -> bool {
+        self.request.events.iter().all(|event| event.blanked)
     }
 
     /// The JSON of its new events, without those that were blanked.

@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm;
 use super::feed::Feed;
+use super::model::Halt;
 use super::repo;
 use super::runner::Runner;
 use crate::app::Hub;
 use crate::clock::Timestamp;
-use crate::db::{DbError, LogAndIgnore as _};
+use crate::db::{DbError, DbResult, LogAndIgnore as _};
 use crate::ids::DestinationId;
 
 /// How often destinations are looked at that nobody runs.
@@ -67,6 +68,8 @@ pub(super) enum Ended {
     Anyhow,
     /// Nothing can be done before a person changes something.
     Stands,
+    /// The same, and its row is to say why.
+    Halts(Halt),
 }
 
 /// Runs the destinations that no other node runs, until the hub stops.
@@ -76,8 +79,14 @@ pub(super) enum Ended {
 pub async fn run(hub: Hub) -> anyhow::Result<()> {
     let mut running: HashMap<DestinationId, Running> = HashMap::new();
     let mut standing: HashMap<DestinationId, i64> = HashMap::new();
-    let mut told = None;
+    let (mut told, mut is_looked_through) = (None, false);
     while !hub.stop.is_cancelled() {
+        if !is_looked_through {
+            // Before this journal has grown past where the cursors of another one stand.
+            let looked = find_strange(&hub).await;
+            is_looked_through = looked.is_ok();
+            looked.log_and_ignore("looking for cursors of another journal");
+        }
         // By the hub's clock; a person's act is told of at once.
         if told.is_none_or(|told: Timestamp| told.plus(alarm::EVERY) <= hub.now()) {
             alarm::look(&hub).await.log_and_ignore("telling of destinations that get nothing");
@@ -94,7 +103,7 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
                 }
                 standing.retain(|id, serial| wanted.get(id) == Some(&*serial));
                 for one in runnable {
-                    let is_free = one.lease_until < hub.now() || !hub.db.is_postgres();
+                    let is_free = one.is_free(hub.now()) || !hub.db.is_postgres();
                     if is_free && !running.contains_key(&one.id) && !standing.contains_key(&one.id) {
                         let stop = hub.stop.child_token();
                         hub.relay
@@ -125,6 +134,20 @@ pub async fn run(hub: Hub) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Halts the destinations, also paused ones, whose cursors belong to another journal.
+async fn find_strange(hub: &Hub) -> DbResult<()> {
+    let places = repo::places(&hub.db).await?;
+    // Read after them: no cursor of this journal stands beyond it.
+    let (epoch, head) = (hub.journal.epoch(), hub.journal.head().await?);
+    for place in places.iter().filter(|place| place.1 != epoch || place.2 > head) {
+        tracing::error!(destination = %place.0, "the cursor belongs to another journal; the destination is stopped");
+        let mut tx = hub.db.begin().await?;
+        repo::halt_strange(&mut tx, place).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// Takes out the runners that have ended.
 async fn reap(
     hub: &Hub,
@@ -138,7 +161,7 @@ async fn reap(
         hub.relay.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         match one.task.await {
             Ok(Ended::Anyhow) => {}
-            Ok(Ended::Stands) => {
+            Ok(Ended::Stands | Ended::Halts(_)) => {
                 standing.insert(id, one.serial);
             }
             Err(error) => tracing::error!(%error, destination = %id, "a destination's task failed"),

@@ -4,7 +4,7 @@ use super::deliver;
 use super::model::{
     CONCURRENCY, Destination, Filter, NewSecrets, OVERLAP, RATE_MAX, Signing, Standard, TIMEOUT_BOUNDS,
 };
-use super::service::{identity, standard_identity};
+use super::service::{identity, open_secret, standard_identity};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::guard::GuardError;
@@ -121,7 +121,11 @@ pub(super) fn fulfil(
         true => {
             let secret = webhooks::new_secret(&hub.entropy);
             let sealed = hub.keyring.seal(&hub.entropy, &standard_identity(&to.id), secret.expose());
-            let before = to.standard.take().map(|before| (before.secret, hub.now().plus(OVERLAP)));
+            // One that does not open signs nothing beside the new one either.
+            let before = to.standard.take().map(|before| before.secret);
+            let before = before
+                .filter(|sealed| open_secret(hub, &to.id, &standard_identity(&to.id), sealed).is_ok())
+                .map(|sealed| (sealed, hub.now().plus(OVERLAP)));
             to.standard = Some(Standard { secret: sealed, before });
             Some(secret)
         }

@@ -17,8 +17,10 @@ use crate::ids::{DeliveryId, DestinationId, TenantId};
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// How long what was settled waits for the write that it shares.
 pub(super) const FLUSH: Duration = Duration::from_millis(100);
-/// Successes of one second that are logged; failures all are.
-const LOGGED: u32 = 10;
+/// Successes of one second that are logged.
+pub(super) const LOGGED: u32 = 10;
+/// Failures of one second that are logged. What was refused stands among what was put aside besides.
+pub(super) const FAILURES_LOGGED: u32 = 20;
 /// The length of the time that one count covers, in ms.
 const COUNTED: i64 = 300_000;
 
@@ -80,18 +82,26 @@ impl Unwritten {
     }
 }
 
-/// Successes of the log: a few of each second.
-#[derive(Debug, Default)]
-pub(super) struct Sample(Option<Instant>, u32);
+/// A sample for the log: so many of each second.
+#[derive(Debug)]
+pub(super) struct Sample {
+    most: u32,
+    since: Option<Instant>,
+    count: u32,
+}
 
 impl Sample {
+    pub(super) const fn of(most: u32) -> Self {
+        Self { most, since: None, count: 0 }
+    }
+
     /// Whether one more of this second is logged.
     pub(super) fn has_room(&mut self) -> bool {
-        if self.0.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
-            *self = Self(Some(Instant::now()), 0);
+        if self.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
+            (self.since, self.count) = (Some(Instant::now()), 0);
         }
-        self.1 += 1;
-        self.1 <= LOGGED
+        self.count = self.count.saturating_add(1);
+        self.count <= self.most
     }
 }
 

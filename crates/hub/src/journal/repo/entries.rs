@@ -57,9 +57,10 @@ statements! {
     OLD_REQUESTS = { "SELECT request_id FROM journal_entries
         WHERE request_id IN (SELECT id FROM journal_requests ORDER BY id LIMIT $3)
         GROUP BY request_id HAVING MAX(received_at) < $1 AND MAX(position) <= $2 ORDER BY request_id" };
+    // The newest stays, however old: by it a cursor of another journal is known.
     DELETE_ENTRIES = { "DELETE FROM journal_entries WHERE position IN (
             SELECT position FROM journal_entries WHERE position <= $2 ORDER BY position LIMIT $3)
-        AND received_at < $1" };
+        AND received_at < $1 AND position < (SELECT MAX(position) FROM journal_entries)" };
 }
 
 #[derive(sqlx::FromRow)]

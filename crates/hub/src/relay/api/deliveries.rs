@@ -79,7 +79,7 @@ impl From<Attempt> for DeliveryView {
     }
 }
 
-/// A destination's attempts, the newest first: all that failed, and of a busy destination's successes a sample. The newest
+/// A destination's attempts, the newest first: of each second the first 20 that failed and the first 10 successes. The newest
 /// 1,000 are kept.
 #[utoipa::path(get, path = "/destinations/{id}/deliveries", tag = "Relay",
     params(("id" = String, Path), PageParams,
@@ -176,7 +176,7 @@ impl From<Parked> for ParkedView {
     }
 }
 
-/// What was put aside and is no longer tried, the oldest first.
+/// What was put aside and is no longer tried, the oldest first. It is kept for 90 days.
 #[utoipa::path(get, path = "/destinations/{id}/parked", tag = "Relay",
     params(("id" = String, Path), PageParams), responses((status = 200, body = Paged<ParkedView>), Problems))]
 async fn list_parked_deliveries(
@@ -213,7 +213,7 @@ struct CountView {
     count: usize,
 }
 
-/// Sends events again, at most 10,000 requests at once. A whole request is sent as LINE sent it, with LINE's signature as long
+/// Sends events again, at most 10,000 requests at once, and none while as many wait (`too_many_waiting`). A whole request is sent as LINE sent it, with LINE's signature as long
 /// as the channel secret is the same; after a change of the secret it is signed anew.
 #[utoipa::path(post, path = "/destinations/{id}/replay", tag = "Relay", params(("id" = String, Path)),
     request_body = ReplayInput, responses((status = 202, body = CountView), Problems))]

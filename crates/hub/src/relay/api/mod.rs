@@ -102,7 +102,9 @@ struct DestinationView {
     active: bool,
     /// How it fares.
     state: Fares,
-    /// Why it is paused or stopped, where a person did not do it: `gone`, `loop`, `failing`.
+    /// Why it is paused or stopped, where a person did not do it: `gone` (it answered 410), `loop` (it leads back to this hub),
+    /// `failing` (for long), `journal` (the hub's event log was replaced: what came in before is not passed on), `secret` (a secret
+    /// that signs for it does not open: make a new one).
     halt: Option<super::Halt>,
     /// How far it is behind.
     lag: LagView,
@@ -179,7 +181,8 @@ struct DestinationInput {
     /// Makes a new secret for the second signature, which this call shows once; for 24 hours both sign.
     #[serde(default)]
     new_standard_secret: bool,
-    /// Whether it is switched on; switching on again lets it go on where it stopped.
+    /// Whether it is switched on; switching on again lets it go on where it stopped, but where `halt` was `journal`: then with
+    /// what comes in from now on, and what waited or was put aside is listed as expired.
     active: Option<bool>,
     /// Calls at once, 1–64; 16 when left out at making.
     concurrency: Option<i64>,

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::words::{Why, why};
 use super::{Seen, address, find};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
@@ -47,13 +46,6 @@ impl ParkedPage {
     fn may_choose(&self) -> bool {
         self.is_owner && self.rows.iter().any(Parked::is_here)
     }
-
-    fn why(&self, row: &Parked) -> Option<Why> {
-        if row.standing == "skipped" {
-            return None;
-        }
-        row.last_error.as_deref().map(|error| why(&self.ui, error))
-    }
 }
 
 /// Where the list goes on.
@@ -75,6 +67,20 @@ pub(super) async fn show(
     Ok(Page(ParkedPage::load(&hub, ui, &viewer, seen, &asked).await?).into_response())
 }
 
+/// The list with why nothing was done.
+async fn refused(
+    hub: &Hub,
+    ui: Ui,
+    viewer: &Viewer,
+    names: &(String, String),
+    notice: &'static str,
+) -> AppResult<Response> {
+    let seen = Seen::load(hub, viewer, names).await?;
+    let page = ParkedPage::load(hub, ui, viewer, seen, &Asked::default()).await?;
+    let page = ParkedPage { notice: Some(notice), ..page };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
 /// Tries those chosen again, or all that were refused or have expired.
 pub(super) async fn retry(
     State(hub): State<Hub>,
@@ -89,14 +95,13 @@ pub(super) async fn retry(
     let named = named.ok_or_else(|| AppError::not_found("delivery"))?;
     let is_all = !fields.text("all").is_empty();
     if named.is_empty() && !is_all {
-        let seen = Seen::load(&hub, &viewer, &names).await?;
-        let page = ParkedPage::load(&hub, ui, &viewer, seen, &Asked::default()).await?;
-        let page = ParkedPage { notice: Some("relay-notice-nothing"), ..page };
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
+        return refused(&hub, ui, &viewer, &names, "relay-notice-nothing").await;
     }
     let only = (!is_all).then_some(named.as_slice());
     let who = (&viewer.scope(), &viewer.actor());
-    service::retry_parked(&hub, who, &destination.id, only).await?;
+    if service::retry_parked(&hub, who, &destination.id, only).await? == 0 {
+        return refused(&hub, ui, &viewer, &names, "relay-notice-gone").await;
+    }
     let back = format!("{}/parked", address(&destination));
     Ok(redirect_with_toast(&hub.config, &back, "relay-toast-retried"))
 }

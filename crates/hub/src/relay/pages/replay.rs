@@ -116,6 +116,7 @@ pub(super) async fn show(
 /// Sends what came within a time again.
 pub(super) async fn submit(
     State(hub): State<Hub>,
+    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     fields: Fields,
@@ -124,8 +125,15 @@ pub(super) async fn submit(
     let destination = find(&hub, &viewer, &names).await?;
     let range = Range { since: fields.text("since").to_owned(), until: fields.text("until").to_owned() };
     let what = range.read(&zone(&viewer).1)?;
-    replay::replay(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, what).await?;
-    Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-replayed"))
+    match replay::replay(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, what).await {
+        Err(error) if error.status == StatusCode::CONFLICT => {
+            show::with_notice(&hub, ui, &viewer, &names, "relay-notice-waiting").await
+        }
+        other => {
+            other?;
+            Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-replayed"))
+        }
+    }
 }
 
 /// Sends what chosen attempts sent again; each with its whole request.
@@ -154,6 +162,9 @@ pub(super) async fn again(
         Ok(_) => Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-replayed")),
         Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
             show::with_notice(&hub, ui, &viewer, &names, "relay-notice-expired").await
+        }
+        Err(error) if error.status == StatusCode::CONFLICT => {
+            show::with_notice(&hub, ui, &viewer, &names, "relay-notice-waiting").await
         }
         Err(error) => Err(error),
     }

@@ -16,7 +16,7 @@ use crate::error::AppResult;
 use crate::relay::deliver::Made;
 use crate::relay::model::Answer;
 use crate::relay::wishes::Wishes;
-use crate::relay::{Attempt, NewSecrets, Signing, service};
+use crate::relay::{Attempt, Halt, NewSecrets, Signing, service};
 use crate::secrets::Secret;
 use crate::team::Viewer;
 use crate::web::{Fields, Page, Ui, redirect_with_toast};
@@ -251,7 +251,11 @@ pub(super) async fn set_active(
     let active = !fields.text("on").is_empty();
     let wishes = Wishes { active: Some(active), ..Wishes::default() };
     service::change(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, wishes).await?;
-    let toast = if active { "relay-toast-resumed" } else { "relay-toast-paused" };
+    let toast = match (active, destination.halt) {
+        (true, Some(Halt::Journal)) => "relay-toast-begun",
+        (true, _) => "relay-toast-resumed",
+        (false, _) => "relay-toast-paused",
+    };
     Ok(redirect_with_toast(&hub.config, &address(&destination), toast))
 }
 

@@ -1,6 +1,8 @@
 //! States, reasons and figures in the reader's words.
 
 use crate::journal;
+use crate::relay::attempt::{FILTERED, TAKEN_BACK};
+use crate::relay::expire::REPLACED;
 use crate::relay::model::{Destination, Halt, State};
 use crate::relay::shown::Told;
 use crate::relay::{Attempt, Parked};
@@ -20,12 +22,16 @@ pub(super) enum Condition {
     Failing,
     Gone,
     Loop,
+    Journal,
+    Secret,
 }
 
 pub(super) fn condition(of: &Destination) -> Condition {
     match (of.state(), of.halt) {
         (_, Some(Halt::Gone)) => Condition::Gone,
         (_, Some(Halt::Loop)) => Condition::Loop,
+        (_, Some(Halt::Journal)) => Condition::Journal,
+        (_, Some(Halt::Secret)) => Condition::Secret,
         _ if !of.active => Condition::Off,
         (_, Some(Halt::Failing)) => Condition::Failing,
         (State::Healthy, None) => match &of.last {
@@ -48,6 +54,8 @@ impl Condition {
             Self::Failing => "failing",
             Self::Gone => "gone",
             Self::Loop => "loop",
+            Self::Journal => "journal",
+            Self::Secret => "secret",
         }
     }
 
@@ -67,7 +75,7 @@ impl Condition {
             Self::Healthy => "ok",
             Self::Retrying | Self::Refusing => "warning",
             Self::Off | Self::Untried => "neutral",
-            Self::Failing | Self::Gone | Self::Loop => "danger",
+            Self::Failing | Self::Gone | Self::Loop | Self::Journal | Self::Secret => "danger",
         }
     }
 
@@ -78,7 +86,7 @@ impl Condition {
 
     /// Whether it waits for a person.
     pub(super) const fn is_stopped(self) -> bool {
-        matches!(self, Self::Off | Self::Gone | Self::Loop)
+        matches!(self, Self::Off | Self::Gone | Self::Loop | Self::Journal | Self::Secret)
     }
 }
 
@@ -112,6 +120,9 @@ pub(super) fn why(ui: &Ui, error: &str) -> Why {
     match error {
         "" => plain("relay-why-behind"),
         "the address leads back to this hub" => plain("relay-why-loop"),
+        REPLACED => plain("relay-why-replaced"),
+        FILTERED => plain("relay-why-filtered"),
+        TAKEN_BACK => plain("relay-why-taken-back"),
         other if other.starts_with("the journal no longer has") => plain("relay-why-expired"),
         other => Why { words: ui.t(network(other)), exact: Some(other.to_owned()) },
     }
@@ -200,6 +211,13 @@ impl Parked {
     /// Whether it may be tried again: what the journal no longer has cannot be.
     pub(super) fn is_here(&self) -> bool {
         !self.last_error.as_deref().unwrap_or_default().starts_with("the journal no longer has")
+    }
+
+    /// Why it was put aside, in words; none where a person did it.
+    pub(super) fn why(&self, ui: &Ui) -> Option<Why> {
+        let error = self.last_error.as_deref()?;
+        let is_by_person = self.standing == "skipped" && ![FILTERED, TAKEN_BACK].contains(&error);
+        (!is_by_person).then(|| why(ui, error))
     }
 
     /// The key of its standing.

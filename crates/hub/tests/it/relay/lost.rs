@@ -65,10 +65,13 @@ async fn what_the_journal_has_lost_is_listed(#[case] engine: Engine) {
     forget(needed).await;
     shop.hub.api().patch(&Shop::path(&two), json!({ "active": true })).await.expect(200);
     assert_eq!(texts(&come(&left, 1).await), ["4"]);
-    // What is wanted again and is gone says so again.
+    // What is gone cannot be tried again, and how much it was is not forgotten.
     let path = format!("{}/retry", Shop::path(&two));
-    assert_eq!(shop.hub.api().post(&path, json!({})).await.expect(202)["count"], 1);
-    shop.until(&two, |now| now["parked"] == 1 && now["retrying"] == 0).await;
+    assert_eq!(shop.hub.api().post(&path, json!({})).await.expect(202)["count"], 0);
+    let page = format!("/settings/accounts/{}/relay/{}/parked", shop.account.id, two["id"].as_str().unwrap());
+    let refused = shop.hub.owner().await.submit(&page, &page, &[("all", "1")]).await;
+    assert!(refused.status == 422 && refused.body.contains("can be tried again"), "{}", refused.body);
+    assert_eq!(shop.parked(&two).await[0].1, "the journal no longer has the bytes of these 3 requests");
     assert_eq!(left.received().len(), 1);
     shop.hub.close().await;
 }
@@ -101,6 +104,17 @@ async fn nothing_is_passed_on_while_the_account_is_disconnected(#[case] engine: 
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     assert_eq!(lease().await, 0);
+    // However far it is behind, what is taken back elsewhere is blanked without waiting for it.
+    let hub = shop.hub.hub();
+    let back = async |by: i64| {
+        let text = "UPDATE destinations SET position = position - $1";
+        let mut tx = hub.db.begin().await.unwrap();
+        tx.run(&hub::db::Sql { sqlite: text, postgres: text }, hub::args![by]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    back(1_000).await;
+    assert!(hub::wiring::read_by_all(hub).await.unwrap() > 0);
+    back(-1_000).await;
     let before = receiver.received().len();
     receiver.fails_for("");
     shop.hub.advance(Duration::from_secs(120));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use hub::relay::cleanup::{self, Forget};
 use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::{Engine, Receiver};
@@ -187,5 +188,125 @@ async fn what_was_put_aside_names_the_events_that_are_there(#[case] engine: Engi
     let parked = owner.get(&format!("{page}/parked")).await.body;
     assert!(log.contains("2 events") && !log.contains("3 events"), "{log}");
     assert!(parked.contains("2 events"), "{parked}");
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_was_put_aside_is_forgotten_with_the_journals_entries(#[case] engine: Engine) {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    receiver.answers(StatusCode::BAD_REQUEST, "");
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.post_one(1).await;
+    shop.until(&one, |now| now["parked"] == 1).await;
+    let forget = async || cleanup::run(shop.hub.hub().clone(), Forget::default()).await;
+    shop.hub.advance(60 * DAY);
+    // Its age counts from when it was put aside last, however old it is.
+    assert_eq!(
+        shop.hub.api().post(&format!("{}/retry", Shop::path(&one)), json!({})).await.expect(202)["count"],
+        1
+    );
+    shop.until(&one, |now| now["parked"] == 1 && now["retrying"] == 0).await;
+    shop.hub.advance(60 * DAY);
+    let _ = forget().await;
+    assert_eq!(shop.parked(&one).await.len(), 1);
+    shop.hub.advance(31 * DAY);
+    let _ = forget().await;
+    assert_eq!((shop.parked(&one).await.len(), &shop.look(&one).await["parked"]), (0, &json!(0)));
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn nothing_is_sent_again_while_too_much_waits(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let since = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    let receiver = Receiver::start().await;
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.post_one(1).await;
+    come(&receiver, 1).await;
+    shop.hub.advance(Duration::from_secs(1));
+    let until = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    shop.hub.api().patch(&Shop::path(&one), json!({ "active": false })).await.expect(200);
+    let waiting = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)
+        INSERT INTO relay_units (id, tenant_id, destination_id, first_position, last_position, chats, is_replay, standing,
+            attempts, due_at, received_at, created_at)
+        SELECT 'dlv_' || n, tenant_id, id, 1, 1, '[]', $1, 'retrying', 0, 0, 0, 0 FROM destinations, numbers";
+    let hub = shop.hub.hub();
+    let mut tx = hub.db.begin().await.unwrap();
+    let sql = hub::db::Sql { sqlite: waiting, postgres: waiting };
+    assert_eq!(tx.run(&sql, hub::args![true]).await.unwrap(), 10_000);
+    tx.commit().await.unwrap();
+    let (path, body) = (format!("{}/replay", Shop::path(&one)), json!({ "since": since, "until": until }));
+    let refused = shop.hub.api().post(&path, body.clone()).await.expect(409);
+    assert_eq!(refused["code"], "too_many_waiting");
+    let page = format!("/settings/accounts/{}/relay/{}", shop.account.id, one["id"].as_str().unwrap());
+    let attempt = shop.hub.api().get(&format!("{}/deliveries", Shop::path(&one))).await.expect(200);
+    let attempt = attempt["items"][0]["id"].as_str().unwrap();
+    let again = format!("{page}/again");
+    let refused = shop.hub.owner().await.submit(&page, &again, &[("attempt", attempt)]).await;
+    assert!(refused.status == 422 && refused.body.contains("Too many requests wait"), "{}", refused.body);
+    assert_eq!(shop.look(&one).await["retrying"], 10_000);
+    shop.hub.api().post(&format!("{}/skip", Shop::path(&one)), json!({})).await.expect(200);
+    assert_eq!(shop.hub.api().post(&path, body).await.expect(202)["count"], 1);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn of_many_failures_a_sample_is_logged_and_all_are_counted(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let count = std::sync::atomic::AtomicU32::new(0);
+    let answer = async move || match count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 {
+        0 => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    let answer = std::sync::Arc::new(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(async move || answer().await);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let receiver = Receiver::start().await;
+    let one = shop.destination("CRM", &receiver, json!({ "url": url })).await;
+    let began = std::time::Instant::now();
+    shop.append(150).await;
+    let after = shop.until(&one, |now| now["parked"] == 75 && now["lag"]["events"] == 0).await;
+    let most = 20 * (began.elapsed().as_secs() + 2);
+    assert_eq!(after["last_day"]["failed"], 75);
+    let log = shop
+        .hub
+        .api()
+        .get(&format!("{}/deliveries?failed=true&limit=100", Shop::path(&one)))
+        .await
+        .expect(200);
+    let logged = log["items"].as_array().unwrap().len() as u64;
+    assert!((20..=most).contains(&logged), "{logged} of at most {most}");
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_was_taken_back_goes_to_nobody_later(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let (well, paused) = (Receiver::start().await, Receiver::start().await);
+    let one = shop.destination("paused", &paused, json!({})).await;
+    shop.destination("well", &well, json!({})).await;
+    shop.pause(&one).await;
+    shop.post_batch(&["1", "2"]).await;
+    come(&well, 1).await;
+    let hub = shop.hub.hub();
+    hub.journal.blank(hub.journal.head().await.unwrap()).await.unwrap();
+    shop.hub.api().patch(&Shop::path(&one), json!({ "active": true })).await.expect(200);
+    assert_eq!(texts(&come(&paused, 1).await), ["1"]);
     shop.hub.close().await;
 }

@@ -12,7 +12,9 @@ mod wanting;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use hub::args;
 use hub::clock::Clock as _;
+use hub::db::Sql;
 use hub::ids::{AccountId, DestinationId, Id as _};
 use hub::journal::{NewEvent, NewRequest};
 use hub::relay::service;
@@ -135,6 +137,21 @@ impl Shop {
     async fn look(&self, destination: &Value) -> Value {
         let path = format!("/destinations/{}", destination["id"].as_str().unwrap());
         self.hub.api().get(&path).await.expect(200)
+    }
+
+    /// Pauses a destination, and waits until its runner has let go.
+    async fn pause(&self, destination: &Value) {
+        self.hub.api().patch(&Self::path(destination), json!({ "active": false })).await.expect(200);
+        let text = "SELECT lease_until FROM destinations WHERE id = $1";
+        let (sql, id) = (Sql { sqlite: text, postgres: text }, destination["id"].as_str().unwrap());
+        for _ in 0..600 {
+            let lease: Option<(i64,)> = self.hub.hub().db.opt(&sql, args![id]).await.unwrap();
+            if lease == Some((0,)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("its runner goes on");
     }
 
     /// Waits until a destination is as wanted.

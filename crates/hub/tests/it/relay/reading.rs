@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use hub::args;
 use hub::db::Sql;
 use hub::relay::cleanup::{self, Forget};
@@ -130,5 +131,95 @@ async fn a_cursor_of_another_journal_is_let_go_and_left_alone(#[case] engine: En
     }
     assert_eq!(held().await.0, fence, "taken once");
     assert_eq!(strange.received().len(), 1);
+    // It says so, and holds back nothing.
+    let stopped = shop.look(&one).await;
+    assert_eq!((&stopped["state"], &stopped["halt"]), (&json!("stopped"), &json!("journal")));
+    let page = format!("/settings/accounts/{}/relay/{id}", shop.account.id);
+    let owner = shop.hub.owner().await;
+    let words = owner.get(&page).await.body;
+    assert!(
+        words.contains("Stopped: another event log") && words.contains("begins with what comes in"),
+        "{words}"
+    );
+    assert!(
+        owner
+            .get(page.trim_end_matches(id).trim_end_matches('/'))
+            .await
+            .body
+            .contains("Stopped: another event log")
+    );
+    for _ in 0..200 {
+        let open = shop.hub.api().get("/alerts?state=open").await.expect(200);
+        if open.to_string().contains("relay_paused") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let open = shop.hub.api().get("/alerts?state=open").await.expect(200);
+    assert!(open.to_string().contains("relay_paused"), "{open}");
+    let head = hub.journal.head().await.unwrap();
+    assert!(hub::wiring::read_by_all(hub).await.unwrap() >= head - 1);
+    // Resumed, it begins with what comes in from now on, and what came before is listed.
+    let resumed = shop.hub.api().patch(&Shop::path(&one), json!({ "active": true })).await.expect(200);
+    assert_eq!((&resumed["halt"], &resumed["lag"]["events"]), (&json!(null), &json!(0)));
+    shop.post_one(5).await;
+    assert_eq!(texts(&come(&strange, 2).await), ["text-9", "text-5"]);
+    let replaced = "the journal no longer has what came before another one took its place";
+    assert_eq!(shop.parked(&one).await, [("expired".to_owned(), replaced.to_owned())]);
+    assert!(owner.get(&format!("{page}/parked")).await.body.contains("The event log was replaced"));
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_place_beyond_the_end_is_of_another_journal_and_its_rows_are_lost(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    receiver.answers(StatusCode::BAD_REQUEST, "");
+    let one = shop.destination("CRM", &receiver, json!({})).await;
+    shop.post_one(0).await;
+    shop.until(&one, |now| now["parked"] == 1).await;
+    receiver.answers(StatusCode::OK, "");
+    receiver.fails_for("text-1");
+    shop.post_one(1).await;
+    shop.until(&one, |now| now["retrying"] == 1).await;
+    shop.pause(&one).await;
+    // As if an older copy of the journal had been put back.
+    let (hub, sql) = (shop.hub.hub(), |text| Sql { sqlite: text, postgres: text });
+    for text in [
+        "UPDATE destinations SET position = position + 1000, lease_until = 0",
+        "UPDATE relay_units SET first_position = first_position + 1, last_position = last_position + 1",
+    ] {
+        let mut tx = hub.db.begin().await.unwrap();
+        assert!(tx.run(&sql(text), args![]).await.unwrap() > 0);
+        tx.commit().await.unwrap();
+    }
+    // Found when a node starts, also where it is paused: later the journal will have grown past it.
+    let second = tokio::spawn(hub::relay::run(hub.clone()));
+    let stopped = shop.until(&one, |now| now["halt"] == "journal").await;
+    assert_eq!((&stopped["state"], &stopped["active"]), (&json!("stopped"), &json!(false)));
+    second.abort();
+    receiver.fails_for("");
+    let before = receiver.received().len();
+    // Stays so whatever else is changed.
+    let renamed = shop.hub.api().patch(&Shop::path(&one), json!({ "name": "ERP" })).await.expect(200);
+    assert_eq!(renamed["halt"], "journal");
+    shop.hub.api().patch(&Shop::path(&one), json!({ "active": true })).await.expect(200);
+    shop.post_one(2).await;
+    assert_eq!(texts(&come(&receiver, before + 1).await)[before..], ["text-2"]);
+    let mut listed: Vec<_> = shop.parked(&one).await.into_iter().map(|(_, why)| why).collect();
+    listed.sort();
+    let lost = "the journal no longer has it: another one took its place";
+    let replaced = "the journal no longer has what came before another one took its place";
+    assert_eq!(listed, [lost, lost, replaced]);
+    // What stands at their places now is another's.
+    let retry = format!("{}/retry", Shop::path(&one));
+    assert_eq!(shop.hub.api().post(&retry, json!({})).await.expect(202)["count"], 0);
+    let parked = shop.hub.api().get(&format!("{}/parked", Shop::path(&one))).await.expect(200);
+    assert!(parked["items"].as_array().unwrap().iter().all(|one| one["event_ids"] == json!([])), "{parked}");
+    let named = json!({ "delivery_ids": [parked["items"][0]["delivery_id"]] });
+    shop.hub.api().post(&retry, named).await.expect(422);
     shop.hub.close().await;
 }

@@ -191,3 +191,44 @@ async fn one_that_fails_for_long_is_paused_and_comes_back_by_one_trial(#[case] e
     assert_eq!(all.iter().filter(|text| *text == "1").count(), 1, "{all:?}");
     shop.hub.close().await;
 }
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn one_whose_secret_does_not_open_is_stopped_until_it_has_a_new_one(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    let also = json!({ "signing": "own", "standard_webhooks": true });
+    let one = shop.destination("CRM", &receiver, also).await;
+    let spoil = async |text| {
+        let hub = shop.hub.hub();
+        let mut tx = hub.db.begin().await.unwrap();
+        let sql = hub::db::Sql { sqlite: text, postgres: text };
+        assert_eq!(tx.run(&sql, hub::args![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let stopped = shop.until(&one, |now| now["halt"] == "secret").await;
+        assert_eq!(stopped["state"], "stopped");
+    };
+    let path = Shop::path(&one);
+    spoil("UPDATE destinations SET secret = 'x', serial = serial + 1").await;
+    shop.post_one(1).await;
+    let page = format!("/settings/accounts/{}/relay/{}", shop.account.id, one["id"].as_str().unwrap());
+    assert!(shop.hub.owner().await.get(&page).await.body.contains("Stopped: secret does not open"));
+    assert_eq!(shop.hub.api().post(&format!("{path}/test"), json!({})).await.expect(409)["code"], "secret");
+    // Resuming alone finds it again.
+    shop.hub.api().patch(&path, json!({ "active": true })).await.expect(200);
+    shop.until(&one, |now| now["halt"] == "secret").await;
+    let new = shop.hub.api().patch(&path, json!({ "new_secret": true })).await.expect(200);
+    let got = come(&receiver, 1).await.remove(0);
+    let signature = got.headers["x-line-signature"].to_str().unwrap();
+    assert!(line_api::signature::verify(new["secret"].as_str().unwrap(), &got.body, signature));
+    // The same with the second signature; the one before it does not sign.
+    spoil("UPDATE destinations SET standard_secret = 'x', serial = serial + 1").await;
+    shop.post_one(2).await;
+    shop.hub.api().patch(&path, json!({ "new_standard_secret": true })).await.expect(200);
+    let got = come(&receiver, 2).await.remove(1);
+    assert_eq!(got.headers["webhook-signature"].to_str().unwrap().split(' ').count(), 1);
+    shop.until(&one, |now| now["state"] == "healthy" && now["lag"]["events"] == 0).await;
+    shop.hub.close().await;
+}

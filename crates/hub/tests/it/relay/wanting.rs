@@ -128,3 +128,61 @@ async fn rows_are_bounded_and_the_cursor_waits(#[case] engine: Engine) {
     assert_eq!(all, expected);
     shop.hub.close().await;
 }
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_waits_and_is_no_longer_wanted_is_listed(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let since = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    let api = shop.hub.api();
+    let contact = loop {
+        let found = api.get("/contacts").await.expect(200);
+        if let Some(id) = found["items"][0]["id"].as_str() {
+            break id.to_owned();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let tag = async |tags: Value| {
+        api.patch(&format!("/contacts/{contact}"), json!({ "tags": tags })).await.expect(200)
+    };
+    tag(json!(["vip"])).await;
+    let (vips, all) = (Receiver::start().await, Receiver::start().await);
+    vips.fails_for("text-1");
+    all.fails_for("text-2");
+    let one = shop.destination("VIP", &vips, json!({ "filter": { "tags": ["vip"] } })).await;
+    let two = shop.destination("all", &all, json!({})).await;
+    shop.post_one(1).await;
+    shop.until(&one, |now| now["retrying"] == 1).await;
+    tag(json!([])).await;
+    shop.post_one(2).await;
+    shop.until(&two, |now| now["retrying"] == 1).await;
+    // What never passed is not listed.
+    let hub = shop.hub.hub();
+    hub.journal.blank(hub.journal.head().await.unwrap()).await.unwrap();
+    let (calls, calls_of_all) = (vips.received().len(), all.received().len());
+    shop.hub.advance(std::time::Duration::from_secs(10));
+    for (destination, why) in
+        [(&one, "the filter lets nothing of it pass any more"), (&two, "its sender took it back")]
+    {
+        shop.until(destination, |now| now["retrying"] == 0 && now["lag"]["events"] == 0).await;
+        assert_eq!(shop.parked(destination).await, [("skipped".to_owned(), why.to_owned())]);
+    }
+    assert_eq!((vips.received().len(), all.received().len()), (calls, calls_of_all));
+    let page = format!("/settings/accounts/{}/relay", shop.account.id);
+    let owner = shop.hub.owner().await;
+    for (destination, words) in
+        [(&one, "the filter no longer lets it pass"), (&two, "its sender took it back")]
+    {
+        let body = owner.get(&format!("{page}/{}/parked", destination["id"].as_str().unwrap())).await.body;
+        assert!(body.contains(words), "{body}");
+    }
+    // Nor what a person wants again of a time and the filter goes over.
+    let until = hub::clock::Clock::now(&*shop.hub.clock).to_jiff().to_string();
+    let body = json!({ "since": since, "until": until });
+    assert_eq!(api.post(&format!("{}/replay", Shop::path(&one)), body).await.expect(202)["count"], 1);
+    shop.until(&one, |now| now["retrying"] == 0).await;
+    assert_eq!(shop.parked(&one).await.len(), 1);
+    shop.hub.close().await;
+}
