@@ -86,7 +86,7 @@ pub(super) const TAKEN_BACK: &str = "its sender took it back";
 pub(super) async fn make(
     hub: &Hub,
     destination: &Destination,
-    account: &Connected,
+    account: &Arc<Connected>,
     signer: &Signer,
     row: &UnitRow,
     parcel: Option<(Parcel, Arc<Unit>)>,
@@ -95,6 +95,7 @@ pub(super) async fn make(
         Some(found) => found,
         None => read(hub, destination, account, row).await?,
     };
+    let is_whole = matches!(parcel, Parcel::Whole(_));
     let body = match parcel {
         Parcel::Nothing if unit.is_blank() => return Err(NotMade::Nothing(TAKEN_BACK)),
         Parcel::Nothing => return Err(NotMade::Nothing(FILTERED)),
@@ -102,7 +103,10 @@ pub(super) async fn make(
         Parcel::Whole(body) | Parcel::Rebuilt(body) => body,
     };
     // LINE's own, bit for bit, as long as LINE signed with the present channel secret; else it would fit nothing.
-    let signature = signer.sign(account, &body);
+    let signature = match signer.own {
+        None if is_whole => unit.signature(account),
+        _ => signer.sign(account, &body),
+    };
     let mut headers = headers([
         (deliver::SIGNATURE, signature),
         (deliver::DELIVERY, row.id.to_string()),

@@ -4,7 +4,7 @@
 //! what it read. One that is far behind reads for itself, a piece at a time, so nothing grows with the distance. What was
 //! read is given out for a moment only, and not beyond the next blanking: what is taken back must not go out from here.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ const TRUSTED: Duration = Duration::from_millis(400);
 const KEPT: usize = 16 << 20;
 /// Pieces kept: where events come one by one, each is a piece.
 const PIECES: usize = 512;
+/// Pieces that may reach over one place.
+const OVERLAP: usize = 8;
 /// What a unit weighs beside its body, in bytes.
 const UNIT: usize = 512;
 
@@ -64,8 +66,10 @@ pub(super) struct Feed {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The one asked for last is the first.
-    pieces: VecDeque<Arc<Piece>>,
+    /// By where they end.
+    pieces: BTreeMap<i64, Arc<Piece>>,
+    /// What they weigh together, in bytes.
+    weight: usize,
     /// How often this node had blanked something when they were read.
     blanked: u64,
     /// The place behind which nothing stood, how often this node had appended then, and when that was.
@@ -73,16 +77,25 @@ struct Known {
 }
 
 impl Known {
-    /// Keeps a piece, and of those before it what there is room for.
+    /// A piece that goes on after a place, unless it was read too long ago.
+    fn find(&self, place: i64) -> Option<Arc<Piece>> {
+        // A piece that was read from within another ends where that one does, or a few pieces later.
+        let ending_later = self.pieces.range(place + 1..).take(OVERLAP);
+        let mut found = ending_later.map(|(_, piece)| piece).filter(|piece| piece.after <= place);
+        // What another node blanks is noticed by reading again.
+        found.find(|piece| piece.units.first().is_some_and(|unit| unit.is_fresh())).map(Arc::clone)
+    }
+
+    /// Keeps a piece, and of the others the last ones, as far as there is room: who is far behind gets no piece kept.
     fn keep(&mut self, piece: Arc<Piece>) {
-        self.pieces.push_front(piece);
-        let mut weight = 0;
-        let fits = |piece: &&Arc<Piece>| {
-            weight += piece.weight;
-            weight <= KEPT
-        };
-        let room = self.pieces.iter().take_while(fits).count();
-        self.pieces.truncate(room.clamp(1, PIECES));
+        self.weight += piece.weight;
+        let before = self.pieces.insert(piece.end, piece);
+        self.weight -= before.map_or(0, |piece| piece.weight);
+        while (self.weight > KEPT || self.pieces.len() > PIECES)
+            && let Some((_, first)) = self.pieces.pop_first()
+        {
+            self.weight -= first.weight;
+        }
     }
 }
 
@@ -96,13 +109,9 @@ impl Feed {
         let mut known = self.known.lock().await;
         let blanked = journal.blanked();
         if known.blanked != blanked {
-            (known.pieces, known.blanked) = (VecDeque::new(), blanked);
+            *known = Known { blanked, ..Known::default() };
         }
-        // What another node blanks is noticed by reading again.
-        known.pieces.retain(|piece| piece.units.first().is_some_and(|unit| unit.is_fresh()));
-        let found = known.pieces.iter().position(|piece| piece.after <= place && place < piece.end);
-        if let Some(piece) = found.and_then(|found| known.pieces.remove(found)) {
-            known.pieces.push_front(Arc::clone(&piece));
+        if let Some(piece) = known.find(place) {
             return Ok(Some(piece));
         }
         let appended = *journal.appended().borrow();
@@ -118,5 +127,56 @@ impl Feed {
         };
         known.keep(Arc::clone(&piece));
         Ok(Some(piece))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::journal::{Placed, Request};
+
+    /// A piece of one unit, as heavy as that.
+    fn piece(after: i64, end: i64, weight: usize) -> Arc<Piece> {
+        let placed = Placed {
+            position: end,
+            start: 0,
+            len: 0,
+            kind: "message".to_owned(),
+            blanked: false,
+            event_at: Timestamp(0),
+        };
+        let request = Request {
+            account_id: "acc".to_owned(),
+            body: None,
+            signature: String::new(),
+            received_at: Timestamp(0),
+            events: vec![placed],
+        };
+        Arc::new(Piece { after, end, units: vec![Unit::new(request)], weight })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_is_found_while_it_is_fresh_and_there_is_room() {
+        let mut known = Known::default();
+        let ends = |known: &Known| known.pieces.keys().copied().collect::<Vec<_>>();
+        for (after, end) in [(0, 512), (100, 140), (512, 600)] {
+            known.keep(piece(after, end, KEPT / 4));
+        }
+        let found = |known: &Known, place| known.find(place).map(|piece| piece.end);
+        assert_eq!(
+            [0, 50, 100, 512, 599].map(|place| found(&known, place)),
+            [Some(512), Some(512), Some(140), Some(600), Some(600)]
+        );
+        assert_eq!(found(&known, 600), None);
+        // The last ones stay; one far behind is not kept at all.
+        known.keep(piece(600, 700, KEPT / 2));
+        assert_eq!(ends(&known), [512, 600, 700]);
+        known.keep(piece(0, 10, 1));
+        assert_eq!((ends(&known), known.weight), (vec![512, 600, 700], KEPT));
+        known.keep(piece(601, 700, KEPT / 4));
+        assert_eq!((ends(&known), known.weight), (vec![512, 600, 700], KEPT / 4 * 3));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert_eq!(found(&known, 599), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What one destination gets of one request.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use line_api::webhook::{self, EventHead};
 use tokio::time::Instant;
 
 use super::model::Filter;
+use crate::accounts::Connected;
 use crate::journal::{Placed, Request};
 
 /// A request of the journal as the relay needs it; shared by all destinations of its account.
@@ -22,6 +23,8 @@ pub(super) struct Unit {
     has_blanks: bool,
     /// When it was read.
     read_at: Instant,
+    /// LINE's signature of the whole body, by the account's secret of then.
+    signature: OnceLock<(Weak<Connected>, String)>,
 }
 
 /// How long what was read is sent without reading it again: it may be blanked meanwhile, on another node too.
@@ -48,7 +51,13 @@ impl Unit {
     #[must_use]
     pub(super) fn new(request: Request) -> Arc<Self> {
         let has_blanks = request.events.iter().any(|event| event.blanked);
-        let mut unit = Self { request, chats: Vec::new(), has_blanks, read_at: Instant::now() };
+        let mut unit = Self {
+            request,
+            chats: Vec::new(),
+            has_blanks,
+            read_at: Instant::now(),
+            signature: OnceLock::new(),
+        };
         let mut chats: Vec<String> = Vec::new();
         for raw in unit.events() {
             let chat = EventHead::parse(raw).source.chat_id().map(str::to_owned);
@@ -56,6 +65,14 @@ impl Unit {
         }
         unit.chats = chats;
         Arc::new(unit)
+    }
+
+    /// The body's signature as LINE would make it with the present secret: computed once for all destinations.
+    pub(super) fn signature(&self, account: &Arc<Connected>) -> String {
+        let body = self.request.body.as_deref().unwrap_or_default();
+        let (of, signature) = self.signature.get_or_init(|| (Arc::downgrade(account), account.sign(body)));
+        // Another `Connected` may have another secret.
+        if of.as_ptr() == Arc::as_ptr(account) { signature.clone() } else { account.sign(body) }
     }
 
     /// Whether it was read just now.
