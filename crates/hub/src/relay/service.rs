@@ -165,7 +165,7 @@ async fn make(
     let detail = json!({ "name": new.name, "host": host(&new.url), "account": account.as_str() });
     team::audit(&mut tx, hub, &new.tenant, actor, ("destination.created", new.id.as_str()), &detail).await?;
     if owns_replies {
-        replies::hand_over(&mut tx, hub, (scope, actor), account, &new.id, new.position).await?;
+        replies::hand_over(&mut tx, hub, (scope, actor), account, &new.id).await?;
     }
     tx.commit().await?;
     hub.relay.wake();
@@ -246,14 +246,14 @@ pub async fn change(
 /// 404 when there is none.
 pub async fn delete(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<()> {
     let before = get(hub, scope, id).await?;
-    let head = hub.journal.head().await?;
     let mut tx = hub.db.begin().await?;
+    // Before the rest, because it holds the account, as whoever adds one does first.
+    replies::release(&mut tx, hub, (scope, actor), &before.account, id).await?;
     if !repo::delete(&mut tx, &before.tenant, id, hub.now()).await? {
         return Err(AppError::not_found("destination"));
     }
     let detail = json!({ "name": before.name, "host": host(&before.url) });
     team::audit(&mut tx, hub, &before.tenant, actor, ("destination.deleted", id.as_str()), &detail).await?;
-    replies::release(&mut tx, hub, (scope, actor), &before.account, id, head).await?;
     tx.commit().await?;
     hub.relay.wake();
     Ok(())

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use hub::accounts::replies;
+use hub::ids::{AccountId, DestinationId, Id as _};
+use hub::team::Actor;
 use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::{Account, Engine, LineUser, Receiver, TestHub};
@@ -166,6 +169,31 @@ async fn the_page_of_answers_says_who_owns_the_free_reply() {
     // Agents look, and change nothing.
     let agent = shop.hub.agent("agent@shop.example", &[&shop.account.id]).await;
     assert_eq!(agent.submit(&page, &format!("{page}/replies"), &form).await.status, 403);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_change_is_for_what_comes_in_after_it_was_written(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let hub = shop.hub.hub();
+    let (account, system) = (AccountId::parse(&shop.account.id), DestinationId::parse(&shop.system));
+    let (account, system) = (account.unwrap(), system.unwrap());
+    let (scope, actor) = (shop.hub.scope(), Actor::System("test"));
+    let mut tx = hub.db.begin().await.unwrap();
+    // Journaled while the change is being made.
+    shop.friend.says(&shop.account, "meanwhile").await;
+    replies::hand_over(&mut tx, hub, (&scope, &actor), &account, &system).await.unwrap();
+    tx.commit().await.unwrap();
+    shop.hub.settle().await;
+    let meanwhile = shop.hub.api().get("/conversations").await.expect(200)["items"][0].clone();
+    assert!(meanwhile["reply_window"]["free_until"].is_string(), "{meanwhile}");
+    let after = shop.writes("after").await;
+    shop.answer(&after, text("free", false)).await.expect(202);
+    let second = shop.answer(&after, text("not free", false)).await;
+    assert_eq!(second.expect(402)["code"], "paid_send_refused");
     shop.hub.close().await;
 }
 

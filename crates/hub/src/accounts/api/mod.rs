@@ -235,7 +235,7 @@ impl AccountView {
     pub(in crate::accounts) async fn of(hub: &Hub, caller: &Caller, account: Account) -> ApiResult<Self> {
         let ticks = plan::ticks(hub, &caller.scope, &account.id).await?;
         let login = LoginView::of(hub, &caller.scope, &account).await?;
-        let replies = replies::current(&hub.db, &caller.scope, &account.id).await?;
+        let replies = replies::current(hub, &caller.scope, &account.id).await?;
         Ok(Self::new(account, ticks, login, replies, hub))
     }
 }
@@ -253,7 +253,7 @@ async fn list_accounts(
     let page = page.wrap(rows, |last| (last.created_at, last.id.clone()));
     let mut ticks = settings::all_ticks(&hub, &caller.scope).await?;
     let mut logins = LoginView::all(&hub, &caller.scope).await?;
-    let mut replies = replies::all_current(&hub.db, &caller.scope).await?;
+    let mut replies = replies::all_current(&hub, &caller.scope).await?;
     Ok(Json(page.map(|account| {
         let login = logins.take(&hub, &account.id);
         let ticks = ticks.remove(&account.id).unwrap_or_default();

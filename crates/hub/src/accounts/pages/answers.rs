@@ -92,7 +92,7 @@ pub(in crate::accounts) async fn show(
         switches: plan::switches(account, &ticks, hub.now()),
         changed: LastChange::of(account, &changed, Block::Answers),
         systems: replies::systems(&hub, &scope, &account.id).await?,
-        replies: replies::current(&hub.db, &scope, &account.id).await?,
+        replies: replies::current(&hub, &scope, &account.id).await?,
         head,
     };
     Ok(Page(page).into_response())

@@ -12,10 +12,10 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::model::Block;
-use super::service::{audit, author};
+use super::service::{audit, author, hold};
 use super::settings;
 use crate::app::Hub;
-use crate::db::{Db, DbResult, Tx};
+use crate::db::{DbResult, Tx};
 use crate::error::{AppError, AppResult, FieldError};
 use crate::ids::{AccountId, DestinationId, Id as _, TenantId};
 use crate::scope::Scope;
@@ -136,16 +136,16 @@ pub struct Change {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn current(db: &Db, scope: &Scope, account: &AccountId) -> DbResult<Owners> {
-    Ok(repo::current(db, scope, account).await?.unwrap_or_default())
+pub async fn current(hub: &Hub, scope: &Scope, account: &AccountId) -> DbResult<Owners> {
+    Ok(repo::current(&hub.db, scope, account, hub.journal.epoch()).await?.unwrap_or_default())
 }
 
 /// The same for all accounts in the scope of which somebody ever said.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn all_current(db: &Db, scope: &Scope) -> DbResult<HashMap<AccountId, Owners>> {
-    repo::all_current(db, scope).await
+pub async fn all_current(hub: &Hub, scope: &Scope) -> DbResult<HashMap<AccountId, Owners>> {
+    repo::all_current(&hub.db, scope, hub.journal.epoch()).await
 }
 
 /// Who owns the token of an event at a place of the journal.
@@ -180,7 +180,7 @@ pub(in crate::accounts) async fn prove(
     scope: &Scope,
     account: &AccountId,
     change: &Change,
-) -> AppResult<Option<(Owners, i64)>> {
+) -> AppResult<Option<Owners>> {
     if change.owner.is_none() && change.by_type.is_none() {
         return Ok(None);
     }
@@ -194,7 +194,7 @@ pub(in crate::accounts) async fn prove(
         }
         id
     };
-    let before = current(&hub.db, scope, account).await?;
+    let before = current(hub, scope, account).await?;
     let mut after = before.clone();
     if let Some(word) = &change.owner {
         after.all = owner("reply_owner", word);
@@ -216,22 +216,23 @@ pub(in crate::accounts) async fn prove(
         return Err(AppError::invalid(wrong));
     }
     let after = after.tidy();
-    if after == before {
-        return Ok(None);
-    }
-    Ok(Some((after, hub.journal.head().await?)))
+    Ok((after != before).then_some(after))
 }
 
-/// Writes who owns the tokens of events after a place of the journal, and notes who said so.
+/// Writes who owns the tokens of events that come in from now on, and notes who said so.
 pub(in crate::accounts) async fn write(
     tx: &mut Tx,
     hub: &Hub,
     who: (&Scope, &Actor),
     account: &AccountId,
-    (owners, after): &(Owners, i64),
+    owners: &Owners,
 ) -> DbResult<()> {
     let (now, by, owner) = (hub.now(), author(who.1), (account, who.0.tenant()));
-    repo::set(tx, owner, (hub.journal.epoch(), *after), owners, (now, by)).await?;
+    // Read while the account is held: of two at once the second holds for later events, and what was processed before came
+    // before.
+    hold(tx, owner.1, account).await?;
+    let after = hub.journal.head().await?;
+    repo::set(tx, owner, (hub.journal.epoch(), after), owners, (now, by)).await?;
     settings::repo::touch(tx, owner, Block::Answers, now, by).await?;
     let by_type: BTreeMap<_, _> =
         owners.by_type.iter().map(|(kind, owner)| (kind, word(owner.as_ref()))).collect();
@@ -239,7 +240,7 @@ pub(in crate::accounts) async fn write(
     audit(tx, hub, who, "account.reply_owner", account, detail).await
 }
 
-/// Gives a system's reply tokens back to the hub, in the transaction in which it goes; `after` is the journal's head.
+/// Gives a system's reply tokens back to the hub, in the transaction in which it goes.
 ///
 /// # Errors
 /// The database does not answer.
@@ -249,7 +250,6 @@ pub async fn release(
     who: (&Scope, &Actor),
     account: &AccountId,
     system: &DestinationId,
-    after: i64,
 ) -> DbResult<()> {
     let latest = (hub.journal.epoch(), i64::MAX);
     let Some(mut owners) = repo::at(tx, account, latest).await? else { return Ok(()) };
@@ -259,10 +259,10 @@ pub async fn release(
     for owner in owners.by_type.values_mut().chain(std::iter::once(&mut owners.all)) {
         owner.take_if(|owner| owner == system);
     }
-    write(tx, hub, who, account, &(owners.tidy(), after)).await
+    write(tx, hub, who, account, &owners.tidy()).await
 }
 
-/// Makes a system the owner of all reply tokens, in the transaction in which it is made; `after` is the journal's head.
+/// Makes a system the owner of all reply tokens, in the transaction in which it is made.
 ///
 /// # Errors
 /// The database does not answer.
@@ -272,15 +272,21 @@ pub async fn hand_over(
     who: (&Scope, &Actor),
     account: &AccountId,
     system: &DestinationId,
-    after: i64,
 ) -> DbResult<()> {
     let owners = Owners { all: Some(system.clone()), by_type: BTreeMap::new() };
-    write(tx, hub, who, account, &(owners, after)).await
+    write(tx, hub, who, account, &owners).await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
     use super::*;
+    use crate::app::testing::TestHub;
+    use crate::clock::Timestamp;
+    use crate::db::testing::Engine;
 
     fn system(last: char) -> DestinationId {
         DestinationId::parse(&format!("dst_0000000000000000000000000{last}")).unwrap()
@@ -302,6 +308,45 @@ mod tests {
         let one = system('1');
         let by_type = BTreeMap::from([("follow".to_owned(), Some(one.clone()))]);
         assert!(Owners { all: Some(one), by_type }.tidy().by_type.is_empty());
+    }
+
+    // Two nodes' clocks differ, and a journal that was put away has higher places.
+    #[rstest]
+    #[case::sqlite(Engine::Sqlite)]
+    #[case::postgres(Engine::Postgres)]
+    #[tokio::test]
+    async fn what_was_said_at_the_latest_place_counts_whatever_the_clocks_say(#[case] engine: Engine) {
+        let Some(test) = TestHub::new(engine).await else { return };
+        let (hub, epoch, now) = (&test.hub, test.hub.journal.epoch(), test.hub.now());
+        let (tenant, account): (TenantId, AccountId) = (hub.id(), hub.id());
+        let scope = Scope::tenant_wide(tenant.clone());
+        let owners = |system: Owner| Owners { all: system, ..Owners::default() };
+        let set = async |(epoch, after): (i64, i64), last: char, at: Timestamp| {
+            let mut tx = hub.db.begin().await.unwrap();
+            let owners = owners(Some(system(last)));
+            repo::set(&mut tx, (&account, &tenant), (epoch, after), &owners, (at, "")).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let current = async || {
+            let one = current(hub, &scope, &account).await.unwrap();
+            let all = all_current(hub, &scope).await.unwrap();
+            assert_eq!(all.get(&account), Some(&one));
+            let mut tx = hub.db.begin().await.unwrap();
+            assert_eq!(at(&mut tx, hub, &account, i64::MAX, "message").await.unwrap(), one.all);
+            one
+        };
+        let later = now.plus(Duration::from_secs(30));
+        set((epoch, 5), '1', later).await;
+        set((epoch, 9), '2', now).await;
+        set((epoch + 1, 99), '3', later.plus(Duration::from_secs(30))).await;
+        assert_eq!(current().await, owners(Some(system('2'))));
+        // However many were said by a clock that ran ahead, the last is kept.
+        for place in 10..70 {
+            set((epoch, place), '1', later).await;
+        }
+        set((epoch, 70), '2', now).await;
+        assert_eq!(current().await, owners(Some(system('2'))));
+        test.close().await;
     }
 
     // PLATFORM 16: which events carry a reply token.

@@ -12,23 +12,34 @@ use crate::{args, in_scope, statements};
 /// Rows kept of an account: changes are rare, and events wait for minutes at most.
 const KEPT: i64 = 50;
 
+// The order of what was said is that of the places, because nodes' clocks differ; what was said of another journal was said
+// before this one began.
+macro_rules! newest_first {
+    ($epoch:literal) => {
+        concat!(
+            " ORDER BY CASE WHEN r.epoch = ",
+            $epoch,
+            " THEN r.after_position ELSE -1 END DESC, r.changed_at DESC, r.after_position DESC"
+        )
+    };
+}
+
 statements! {
     // reads: account_grants
     CURRENT = { concat!("SELECT r.owner, r.owners FROM reply_owners AS r WHERE r.account_id = $3 AND",
-        in_scope!("r", "$1", "$2"), " ORDER BY r.changed_at DESC, r.after_position DESC LIMIT 1") };
+        in_scope!("r", "$1", "$2"), newest_first!("$4"), " LIMIT 1") };
     // reads: account_grants
     ALL_CURRENT = { concat!("SELECT r.account_id, r.owner, r.owners FROM reply_owners AS r WHERE",
-        in_scope!("r", "$1", "$2"), " ORDER BY r.changed_at, r.after_position") };
-    // What was said of another journal was said before this one began.
-    AT = { "SELECT owner, owners FROM reply_owners WHERE account_id = $1 AND (epoch <> $3 OR after_position < $2)
-        ORDER BY CASE WHEN epoch = $3 THEN after_position ELSE -1 END DESC, changed_at DESC LIMIT 1" };
+        in_scope!("r", "$1", "$2"), newest_first!("$3")) };
+    AT = { concat!("SELECT r.owner, r.owners FROM reply_owners AS r
+        WHERE r.account_id = $1 AND (r.epoch <> $3 OR r.after_position < $2)", newest_first!("$3"), " LIMIT 1") };
     SET = { "INSERT INTO reply_owners (account_id, tenant_id, after_position, owner, owners, changed_at, changed_by, epoch)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (account_id, epoch, after_position) DO UPDATE SET owner = excluded.owner, owners = excluded.owners,
             changed_at = excluded.changed_at, changed_by = excluded.changed_by" };
-    FORGET = { "DELETE FROM reply_owners WHERE account_id = $1 AND changed_at < (
-        SELECT MIN(k.changed_at) FROM (SELECT changed_at FROM reply_owners WHERE account_id = $1
-            ORDER BY changed_at DESC LIMIT $2) AS k)" };
+    FORGET = { concat!("DELETE FROM reply_owners WHERE account_id = $1 AND (epoch, after_position) NOT IN (
+        SELECT r.epoch, r.after_position FROM reply_owners AS r WHERE r.account_id = $1", newest_first!("$3"),
+            " LIMIT $2)") };
 }
 
 type Row = (String, String);
@@ -45,16 +56,22 @@ fn read((all, by_type): Row) -> DbResult<Owners> {
 }
 
 /// What holds for events that come in now; `None` where nobody ever said.
-pub(super) async fn current(db: &Db, scope: &Scope, account: &AccountId) -> DbResult<Option<Owners>> {
-    let row: Option<Row> = db.opt(&CURRENT, args![scope.tenant(), scope.viewer(), account]).await?;
+pub(super) async fn current(
+    db: &Db,
+    scope: &Scope,
+    account: &AccountId,
+    epoch: i64,
+) -> DbResult<Option<Owners>> {
+    let row: Option<Row> = db.opt(&CURRENT, args![scope.tenant(), scope.viewer(), account, epoch]).await?;
     row.map(read).transpose()
 }
 
-/// The same for all accounts in the scope; of rows of one account the last counts.
-pub(super) async fn all_current(db: &Db, scope: &Scope) -> DbResult<HashMap<AccountId, Owners>> {
+/// The same for all accounts in the scope.
+pub(super) async fn all_current(db: &Db, scope: &Scope, epoch: i64) -> DbResult<HashMap<AccountId, Owners>> {
     let rows: Vec<(AccountId, String, String)> =
-        db.all(&ALL_CURRENT, args![scope.tenant(), scope.viewer()]).await?;
-    rows.into_iter().map(|(id, all, by_type)| Ok((id, read((all, by_type))?))).collect()
+        db.all(&ALL_CURRENT, args![scope.tenant(), scope.viewer(), epoch]).await?;
+    // Of rows of one account the last counts.
+    rows.into_iter().rev().map(|(id, all, by_type)| Ok((id, read((all, by_type))?))).collect()
 }
 
 /// What holds for an event at a place of the journal.
@@ -81,5 +98,5 @@ pub(super) async fn set(
     // A map with text keys always is JSON.
     let by_type = serde_json::to_string(&by_type).unwrap_or_default();
     tx.run(&SET, args![account, tenant, after, word(&owners.all), by_type, now, by, epoch]).await?;
-    tx.run(&FORGET, args![account, KEPT]).await.map(|_| ())
+    tx.run(&FORGET, args![account, KEPT, epoch]).await.map(|_| ())
 }

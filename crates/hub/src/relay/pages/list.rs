@@ -57,7 +57,7 @@ pub(super) async fn show(
     let own = head.account.webhook_url(&hub.config);
     let before = head.account.found_endpoint.clone().filter(|found| Some(found) != own.as_ref());
     let (is_owner, most) = (viewer.is_owner(), hub.config.destinations_max);
-    let replies = replies::current(&hub.db, &viewer.scope(), &head.account.id).await?;
+    let replies = replies::current(&hub, &viewer.scope(), &head.account.id).await?;
     Ok(Page(ListPage { ui, is_owner, head, here, rows, most, before, replies }).into_response())
 }
 
