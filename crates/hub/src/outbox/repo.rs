@@ -16,6 +16,9 @@ use crate::ids::{AccountId, ConversationId, DestinationId, Id as _, MessageId, S
 use crate::scope::Scope;
 use crate::{args, in_scope, statements};
 
+/// What is open for longer than this never ends: a push is repeated for a day at most.
+const OPEN_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+
 macro_rules! due {
     ($lock:literal) => {
         concat!(
@@ -136,12 +139,14 @@ statements! {
         error_detail = 'its turn did not come in time' WHERE id = $1 AND state = 'queued' AND attempts = 0" };
     TOKEN_GIVE_BACK = { "UPDATE reply_tokens SET claimed_by = NULL WHERE claimed_by = $1 AND (account_id, token) IN
         (SELECT s.account_id, s.reply_token FROM sends AS s WHERE s.id = $1)" };
+    // What was asked for before and ends now, or may yet, is paid for now; $5 keeps the search short.
     PAID = { "SELECT (SELECT CAST(COALESCE(SUM(COALESCE(s.cost, s.max_cost)), 0) AS BIGINT) FROM sends AS s
-            WHERE s.tenant_id = $1 AND s.actor = $2 AND s.origin = 'proxy' AND s.created_at >= $3 AND s.allow_paid = $4
+            WHERE s.tenant_id = $1 AND s.actor = $2 AND s.origin = 'proxy' AND s.created_at >= $5
+            AND (s.settled_at IS NULL OR s.settled_at >= $3) AND s.allow_paid = $4
             AND s.state <> 'failed' AND (s.via IS NULL OR s.via = 'push'))
         + (SELECT CAST(COALESCE(SUM(b.cost), 0) AS BIGINT) FROM bulk_sends AS b
-            WHERE b.tenant_id = $1 AND b.actor = $2 AND b.origin = 'proxy' AND b.created_at >= $3
-            AND b.state <> 'failed')" };
+            WHERE b.tenant_id = $1 AND b.actor = $2 AND b.origin = 'proxy' AND b.created_at >= $5
+            AND (b.settled_at IS NULL OR b.settled_at >= $3) AND b.state <> 'failed')" };
     BULK_INSERT = { "INSERT INTO bulk_sends (id, tenant_id, account_id, kind, origin, actor, retry_key, body,
             message_count, cost, state, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'sending', $11)" };
@@ -688,13 +693,13 @@ pub(super) async fn withdraw(tx: &mut Tx, send: &SendId, now: Timestamp) -> DbRe
 
 /// What another system's paid sends since then have cost, or may yet.
 pub(super) async fn paid(tx: &mut Tx, tenant: &TenantId, actor: &str, since: Timestamp) -> DbResult<i64> {
-    let row: Option<(i64,)> = tx.opt(&PAID, args![tenant, actor, since, true]).await?;
+    let row: Option<(i64,)> = tx.opt(&PAID, args![tenant, actor, since, true, since.minus(OPEN_MAX)]).await?;
     Ok(row.map_or(0, |(cost,)| cost))
 }
 
 /// The same, only read.
 pub(super) async fn read_paid(db: &Db, tenant: &TenantId, actor: &str, since: Timestamp) -> DbResult<i64> {
-    let row: Option<(i64,)> = db.opt(&PAID, args![tenant, actor, since, true]).await?;
+    let row: Option<(i64,)> = db.opt(&PAID, args![tenant, actor, since, true, since.minus(OPEN_MAX)]).await?;
     Ok(row.map_or(0, |(cost,)| cost))
 }
 

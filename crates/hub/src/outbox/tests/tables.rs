@@ -4,10 +4,10 @@ use rstest::rstest;
 
 use super::support::{Scene, text};
 use crate::db::testing::Engine;
-use crate::ids::Id as _;
+use crate::ids::{Id as _, SendId};
 use crate::outbox::model::*;
 use crate::outbox::once::{self, Once};
-use crate::outbox::{cleanup, jobs, repo, service};
+use crate::outbox::{bulk, cleanup, jobs, proxied, repo, service};
 use crate::scope::Scope;
 
 #[rstest]
@@ -132,6 +132,68 @@ async fn a_calls_key_is_its_tenants_and_conversations_and_lapses_after_a_day(#[c
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
+async fn what_is_open_at_the_turn_of_the_month_is_paid_for_in_the_next(#[case] engine: Engine) {
+    let Some(scene) = Scene::new(engine).await else { return };
+    let hub = &scene.test.hub;
+    let (_, turn) = Month::of(hub.now()).bounds();
+    scene.test.clock.advance(turn.since(hub.now()) - std::time::Duration::from_secs(60));
+    let system = "dst_00000000000000000000000001";
+    let paid = async || {
+        let (since, _) = Month::of(hub.now()).bounds();
+        proxied::read_paid(&hub.db, &scene.tenant, system, since).await.unwrap()
+    };
+    let mut sends = Vec::new();
+    let mut calls = Vec::new();
+    let mut tx = hub.db.begin().await.unwrap();
+    for _ in 0..2 {
+        let new = NewSend {
+            tenant: scene.tenant.clone(),
+            account: scene.account.clone(),
+            conversation: hub.id(),
+            target: scene.friend.target.clone(),
+            origin: Origin::Proxy,
+            actor: system.to_owned(),
+            terms: Terms::ONE,
+            extras: Extras::default(),
+            messages: vec![(hub.id(), text("a"))],
+        };
+        sends.push(service::enqueue(&mut tx, hub, &new).await.unwrap().send);
+        let new = NewBulk {
+            tenant: scene.tenant.clone(),
+            account: scene.account.clone(),
+            kind: Via::Multicast,
+            origin: Origin::Proxy,
+            actor: system.to_owned(),
+            body: Vec::new(),
+            messages: 1,
+            cost: Some(10),
+        };
+        calls.push(bulk::insert(&mut tx, hub, &new).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(paid().await, 22);
+    let settle = async |send: &SendId, call: &SendId| {
+        let now = hub.now();
+        let mut tx = hub.db.begin().await.unwrap();
+        let words = repo::Words::default();
+        assert!(repo::settle_sent(&mut tx, send, (false, &[]), &words, now).await.unwrap());
+        let taken = repo::take_bulk(&mut tx, call, now, now).await.unwrap().unwrap();
+        repo::settle_bulk(&mut tx, (call, taken.carries), State::Sent, &words, now).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    settle(&sends[0], &calls[0]).await;
+    assert_eq!(paid().await, 22);
+    scene.pass(61);
+    assert_eq!(paid().await, 11, "what ended before was of the month before");
+    settle(&sends[1], &calls[1]).await;
+    assert_eq!(paid().await, 11);
+    scene.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
 async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
     let Some(scene) = Scene::new(engine).await else { return };
     let hub = &scene.test.hub;
@@ -153,7 +215,7 @@ async fn another_tenant_sees_and_changes_nothing(#[case] engine: Engine) {
         let again = service::again(&mut tx, hub, &stranger, &line, State::Failed, by, Terms::ONE).await;
         assert_eq!(again.unwrap_err().code, "not_found");
     }
-    assert!(crate::ids::SendId::parse(scene.delivery(&line).await.send.as_str()).is_some());
+    assert!(SendId::parse(scene.delivery(&line).await.send.as_str()).is_some());
     scene.close().await;
 }
 
