@@ -16,7 +16,7 @@ use super::model::Key;
 use super::pass::{LOOK, line, no_answer};
 use super::routes::Call;
 use super::send::{gone, messages, open, over, units, within};
-use super::service::RETRIES_KEPT;
+use super::service::{self, RETRIES_KEPT};
 use super::{repo, table};
 use crate::app::Hub;
 use crate::ids::SendId;
@@ -89,6 +89,7 @@ pub(super) async fn send(
         }
     }
     let send = bulk::insert(&mut tx, hub, &new).await?;
+    service::note_bulk(&mut tx, hub, key, call.operation.id, cost).await?;
     if let Some(retry_key) = retry_key
         && !repo::put_retry(&mut tx, key, (retry_key, &send), failed.as_ref(), (now, since)).await?
     {

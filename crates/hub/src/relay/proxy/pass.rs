@@ -6,12 +6,13 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use line_api::webhook::{EventHead, SourceHead};
 use line_client::{Foreign, Forwarded, LineError};
+use serde_json::Value;
 
 use super::answer::{No, Result};
-use super::limits::Kept;
+use super::limits::{Kept, UnderWay};
 use super::model::Key;
 use super::routes::Call;
 use super::service;
@@ -32,8 +33,18 @@ const KEPT_MAX: usize = 64 << 10;
 /// Passes a call on.
 pub(super) async fn pass(hub: &Hub, call: Call<'_>, about: About, kept: u32) -> Result<Response> {
     let now = hub.now();
-    let first = call.values.first().map(AsRef::as_ref).unwrap_or_default();
-    if !may_know(hub, call.key, about, first).await? {
+    let mut body = call.body.clone();
+    let first = match about {
+        About::Named(place) => {
+            let read: Value = serde_json::from_slice(&body).unwrap_or_default();
+            // LINE gets what was read here: a member that stands there twice is not one person here and another there.
+            body = Bytes::from(read.to_string());
+            let named = read.pointer(place).and_then(Value::as_str).map(str::to_owned);
+            named.ok_or_else(|| No::property(&place.trim_start_matches('/').replace('/', ".")))?
+        }
+        _ => call.values.first().map(ToString::to_string).unwrap_or_default(),
+    };
+    if !may_know(hub, call.key, about, &first).await? {
         return Err(No::new(404, "Not found", Some("nothing of this was in an event of this destination")));
     }
     members(hub, &call).await?;
@@ -55,7 +66,7 @@ pub(super) async fn pass(hub: &Hub, call: Call<'_>, about: About, kept: u32) -> 
         values: &values,
         query: call.query,
         content_type,
-        body: call.body,
+        body,
     };
     let answer = line(hub, call.key).await?.forward(foreign).await.map_err(|error| no_answer(&error))?;
     if answer.status == 401 {
@@ -68,16 +79,16 @@ pub(super) async fn pass(hub: &Hub, call: Call<'_>, about: About, kept: u32) -> 
         service::note_change(hub, call.key, call.operation.id).await;
     }
     if kept == 0 || answer.status != 200 {
-        return Ok(stream(answer));
+        return Ok(stream(answer, call.under_way));
     }
     let until = now.plus(Duration::from_secs(u64::from(kept)));
-    keep(hub, call.key, &place, answer, until).await
+    keep(hub, (call.key, call.under_way), &place, answer, until).await
 }
 
 /// Reads a small answer, keeps it, and gives it.
 async fn keep(
     hub: &Hub,
-    key: &Key,
+    (key, under_way): (&Key, UnderWay),
     place: &str,
     answer: Forwarded,
     until: crate::clock::Timestamp,
@@ -92,7 +103,7 @@ async fn keep(
     let body: Bytes = read.freeze();
     if body.len() >= KEPT_MAX {
         let first = futures_util::stream::once(async { Ok::<_, LineError>(body) });
-        return Ok(response(status, &headers, Body::from_stream(first.chain(rest))));
+        return Ok(response(status, &headers, held(first.chain(rest), under_way)));
     }
     // The ID of the request is each call's own.
     let lasting: Vec<_> = headers.iter().filter(|(name, _)| *name == "content-type").cloned().collect();
@@ -121,8 +132,16 @@ pub(super) fn no_answer(error: &LineError) -> No {
     }
 }
 
-fn stream(answer: Forwarded) -> Response {
-    response(answer.status, &answer.headers, Body::from_stream(answer.body))
+fn stream(answer: Forwarded, under_way: UnderWay) -> Response {
+    response(answer.status, &answer.headers, held(answer.body, under_way))
+}
+
+/// A body whose call is under way until it is read to its end, or nobody reads it any more.
+fn held(
+    body: impl Stream<Item = std::result::Result<Bytes, LineError>> + Send + 'static,
+    under_way: UnderWay,
+) -> Body {
+    Body::from_stream(body.map(move |piece| (piece, &under_way).0))
 }
 
 fn response(status: u16, headers: &[(&'static str, String)], body: Body) -> Response {
@@ -177,7 +196,7 @@ async fn members(hub: &Hub, call: &Call<'_>) -> Result<()> {
 async fn passes(hub: &Hub, key: &Key, about: About, id: &str) -> Result<Option<bool>> {
     let kind = match about {
         About::Anything => return Ok(Some(true)),
-        About::Person => {
+        About::Person | About::Named(_) => {
             if !contacts::knows(hub, (&key.tenant, &key.account), id).await? {
                 return Ok(None);
             }
@@ -224,4 +243,34 @@ async fn person_passes(hub: &Hub, key: &Key, person: &str) -> Result<bool> {
     };
     let source = SourceHead { user_id: Some(person.into()), ..SourceHead::default() };
     Ok(filter.passes(&EventHead { source, ..EventHead::default() }, &tags))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt as _, stream as streams};
+
+    use super::*;
+    use crate::clock::{Entropy, Timestamp};
+    use crate::ids::{DestinationId, Id as _};
+    use crate::relay::proxy::limits::Memory;
+
+    #[tokio::test]
+    async fn a_download_is_under_way_until_it_is_read_or_given_up() {
+        let memory = Memory::default();
+        let key = DestinationId::new(Timestamp(1_000_000), &Entropy::seeded(1));
+        let download = |calls: &mut Vec<Response>| {
+            let Some(under_way) = memory.begin(&key) else { return false };
+            let body = streams::once(async { Ok(Bytes::from_static(b"a")) }).boxed();
+            calls.push(stream(Forwarded { status: 200, headers: Vec::new(), body }, under_way));
+            true
+        };
+        let mut calls = Vec::new();
+        while download(&mut calls) {}
+        assert_eq!(calls.len(), 64);
+        let read = calls.pop().unwrap().into_body();
+        assert_eq!(axum::body::to_bytes(read, 10).await.unwrap(), "a");
+        assert!(download(&mut calls) && !download(&mut calls));
+        calls.truncate(62);
+        assert!(download(&mut calls) && download(&mut calls) && !download(&mut calls));
+    }
 }

@@ -44,6 +44,8 @@ pub(super) struct Call<'a> {
     pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: Bytes,
+    /// The call's place among those of its key, until its answer is read.
+    pub(super) under_way: UnderWay,
 }
 
 async fn answer(State(hub): State<Hub>, request: Request) -> Response {
@@ -72,10 +74,11 @@ async fn take(hub: &Hub, request: Request) -> (&'static str, Result<Response>) {
         );
     };
     let work = async {
-        let _under_way = admit(hub, &key, operation)?;
+        let under_way = admit(hub, &key, operation)?;
         let body = read(body, operation).await?;
         let (path, query) = (parts.uri.path(), parts.uri.query());
-        let call = Call { key: &key, operation, values, path, query, headers: &parts.headers, body };
+        let call =
+            Call { key: &key, operation, values, path, query, headers: &parts.headers, body, under_way };
         match operation.way {
             Way::Mediated(_) => Box::pin(send::send(hub, call)).await,
             Way::Passed { about, kept, .. } => Box::pin(pass::pass(hub, call, about, kept)).await,

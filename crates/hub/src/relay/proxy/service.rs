@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{Key, LIMIT_MAX, PREFIX, ProxyScope};
 use super::repo;
 use crate::app::Hub;
-use crate::db::{DbResult, LogAndIgnore as _};
+use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult};
 use crate::ids::DestinationId;
 use crate::outbox;
@@ -153,13 +153,29 @@ pub(super) async fn known(hub: &Hub, plain: &str) -> DbResult<Option<Key>> {
 pub(super) async fn note_change(hub: &Hub, key: &Key, operation: &'static str) {
     let noted = async {
         let mut tx = hub.db.begin().await?;
-        let detail = json!({ "name": key.name, "operation": operation });
-        let actor = Actor::System("proxy");
-        let subject = ("proxy.changed", key.destination.as_str());
-        team::audit(&mut tx, hub, &key.tenant, &actor, subject, &detail).await?;
+        audit(&mut tx, hub, key, "proxy.changed", json!({ "name": key.name, "operation": operation }))
+            .await?;
         tx.commit().await
     };
     noted.await.log_and_ignore("noting a change that another system made");
+}
+
+/// Notes that another system asked for a send to many, in the transaction that writes it down; without a cost where LINE
+/// alone can price it.
+pub(super) async fn note_bulk(
+    tx: &mut Tx,
+    hub: &Hub,
+    key: &Key,
+    operation: &'static str,
+    cost: Option<i64>,
+) -> DbResult<()> {
+    let detail = json!({ "name": key.name, "operation": operation, "cost": cost });
+    audit(tx, hub, key, "proxy.sent", detail).await
+}
+
+async fn audit(tx: &mut Tx, hub: &Hub, key: &Key, action: &str, detail: Value) -> DbResult<()> {
+    let subject = (action, key.destination.as_str());
+    team::audit(tx, hub, &key.tenant, &Actor::System("proxy"), subject, &detail).await
 }
 
 /// What stands among the retry keys for a reply that went out as a push: no UUID, and not the token itself.

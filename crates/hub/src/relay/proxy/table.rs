@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::model::ProxyScope::{self, Bulk, Manage, Push, Read, Reply};
-use About::{Anything, Chat, Message, Person};
+use About::{Anything, Chat, Message, Named, Person};
 
 /// What the proxy does with an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum About {
     Chat,
     /// The message that is the path's first value.
     Message,
+    /// The person whom the body names at this place.
+    Named(&'static str),
 }
 
 /// One operation.
@@ -163,7 +165,7 @@ pub const OPERATIONS: [Operation; 110] = [
     api("validateRichMenuBatchRequest", "POST", "/v2/bot/richmenu/validate/batch", passed(Read, Anything, 0), "checks and changes nothing"),
     api("getRichMenuBatchProgress", "GET", "/v2/bot/richmenu/progress/batch", passed(Manage, Anything, 0), "goes with the change of menus"),
     api("issueLinkToken", "POST", "/v2/bot/user/{userId}/linkToken", Way::Refused, "links a person's account at LINE, which is not the destination's to give"),
-    api("markMessagesAsRead", "POST", "/v2/bot/message/markAsRead", passed(Reply, Anything, 0), "a gesture in the chat, free of charge"),
+    api("markMessagesAsRead", "POST", "/v2/bot/message/markAsRead", passed(Reply, Named("/chat/userId"), 0), "a gesture in the chat, free of charge; of people whom the account knows and the destination's filter passes"),
     api("pushMessagesByPhone", "POST", "/bot/pnp/push", Way::Refused, "messages to phone numbers are paid for outside the quota"),
     api("getPNPMessageStatistics", "GET", "/v2/bot/message/delivery/pnp", passed(Read, Anything, 0), "figures of the account"),
     api("getMembershipSubscription", "GET", "/v2/bot/membership/subscription/{userId}", passed(Read, Person, 0), "of people whom the account knows and the destination's filter passes"),
@@ -173,8 +175,8 @@ pub const OPERATIONS: [Operation; 110] = [
     api("createCoupon", "POST", "/v2/bot/coupon", passed(Manage, Anything, 0), "changes the account's coupons"),
     api("getCouponDetail", "GET", "/v2/bot/coupon/{couponId}", passed(Read, Anything, 0), "what the account offers"),
     api("closeCoupon", "PUT", "/v2/bot/coupon/{couponId}/close", passed(Manage, Anything, 0), "changes the account's coupons"),
-    api("showLoadingAnimation", "POST", "/v2/bot/chat/loading/start", passed(Reply, Anything, 0), "a gesture in the chat, free of charge"),
-    api("markMessagesAsReadByToken", "POST", "/v2/bot/chat/markAsRead", passed(Reply, Anything, 0), "a gesture in the chat, free of charge"),
+    api("showLoadingAnimation", "POST", "/v2/bot/chat/loading/start", passed(Reply, Named("/chatId"), 0), "a gesture in the chat, free of charge; of people whom the account knows and the destination's filter passes"),
+    api("markMessagesAsReadByToken", "POST", "/v2/bot/chat/markAsRead", passed(Reply, Anything, 0), "a gesture in the chat, free of charge; its token came with the message"),
     // insight
     api("getFriendsDemographics", "GET", "/v2/bot/insight/demographic", passed(Read, Anything, 0), "figures of the account, of nobody in particular"),
     api("getNumberOfMessageDeliveries", "GET", "/v2/bot/insight/message/delivery", passed(Read, Anything, 0), "figures of the account, of nobody in particular"),

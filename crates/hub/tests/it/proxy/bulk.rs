@@ -44,6 +44,11 @@ async fn a_multicast_costs_each_person_once_and_is_sent_once(#[case] engine: Eng
     assert_eq!(shop.friend.texts_received(&shop.account).await, ["sale"]);
     let over = line.post(path, json!({ "to": [friend], "messages": text })).await;
     assert!(over.status == 429 && over.reason().contains("1 are spent"), "{over:?}");
+    let lines = hub::team::service::list_audit(shop.hub.hub(), &shop.hub.scope(), None, 50).await.unwrap();
+    let sent: Vec<_> = lines.iter().filter(|line| line.action == "proxy.sent").collect();
+    assert_eq!(sent.len(), 2, "the one that LINE refused, and this; a repeat is none");
+    assert_eq!(sent[0].subject, shop.id);
+    assert_eq!(sent[0].detail, json!({ "name": "CRM", "operation": "multicast", "cost": 1 }));
     let usage = shop.hub.api().get("/usage").await.expect(200);
     let ours = &usage["items"][0]["by_origin"]["proxy"]["multicast"];
     assert_eq!((&ours["calls"], &ours["cost"]), (&json!(1), &json!(1)), "{usage}");

@@ -77,6 +77,49 @@ async fn people_and_contents_are_those_of_the_destinations_events(#[case] engine
     shop.hub.close().await;
 }
 
+// A gesture is seen by the friend: it is for the chats of the destination's events.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn gestures_are_for_people_whom_the_filter_passes(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let friend = shop.friend_id().await;
+    let vip = shop.another(json!({ "filter": { "tags": ["vip"] } })).await;
+    let (all, vip) = (shop.line(json!({})).await, shop.line_of(&vip, json!({})).await);
+    let dots = json!({ "chatId": friend, "loadingSeconds": 5 });
+    let read = json!({ "chat": { "userId": friend } });
+    let (start, mark) = ("/v2/bot/chat/loading/start", "/v2/bot/message/markAsRead");
+    all.post(start, dots.clone()).await.expect(202);
+    let asked = async |path: &str| {
+        let calls = shop.hub.control.get("/requests").await;
+        calls["items"].as_array().unwrap().iter().filter(|call| call["path"] == path).count()
+    };
+    assert_eq!((asked(start).await, asked(mark).await), (1, 0));
+    let refused = vip.post(start, dots.clone()).await;
+    assert!(refused.status == 404 && refused.reason().contains("event of this destination"), "{refused:?}");
+    vip.post(mark, read.clone()).await.expect(404);
+    for (path, body, name) in [
+        (start, json!({ "loadingSeconds": 5 }), "'chatId'"),
+        (start, json!([friend]), "'chatId'"),
+        (mark, json!({ "chat": friend }), "'chat.userId'"),
+    ] {
+        let refused = vip.post(path, body).await.expect(400);
+        assert!(refused["message"].as_str().unwrap().contains(name), "{refused}");
+    }
+    // Whom a body names twice is one person.
+    let twice = format!(r#"{{"chatId":"{friend}","loadingSeconds":5,"chatId":"U{}"}}"#, "0".repeat(32));
+    let request = vip.request(reqwest::Method::POST, start).header("content-type", "application/json");
+    assert_eq!(vip.call(request.body(twice)).await.status, 404);
+    assert_eq!((asked(start).await, asked(mark).await), (1, 0), "LINE heard of none of them");
+    let contacts = shop.hub.api().get(&format!("/contacts?account_id={}", shop.account.id)).await.expect(200);
+    let contact = contacts["items"][0]["id"].as_str().unwrap();
+    shop.hub.api().patch(&format!("/contacts/{contact}"), json!({ "tags": ["vip"] })).await.expect(200);
+    vip.post(start, dots).await.expect(202);
+    assert_ne!(vip.post(mark, read).await.status, 404);
+    shop.hub.close().await;
+}
+
 // What changes things for everybody is written down.
 #[tokio::test]
 async fn changes_pass_with_their_scope_and_stand_in_the_audit_log() {

@@ -14,7 +14,8 @@ A destination's proxy key (`POST /api/v1/destinations/{id}/proxy-key`) stands wh
 where they have `https://api.line.me` and `https://api-data.line.me`. This page is made of the table that the proxy works by; a test compares it with LINE's
 OpenAPI files and fails when it no longer holds (rewrite with `TRUNKLINE_WRITE_PROXY=1 cargo test --workspace --test it -- proxy::table`).
 
-- **passed**: goes to LINE with the account's own token; status, body, `x-line-request-id` and `Retry-After` of the answer are LINE's. Query and body go as they came.
+- **passed**: goes to LINE with the account's own token; status, body, `x-line-request-id` and `Retry-After` of the answer are LINE's. Query and body go as they came, but the JSON of a gesture, which is
+  written anew from what was read of it.
 - **mediated**: goes through the outbox, like what agents write: on disk before LINE sees it, with a retry key of the hub's, in order with the chat's other
   sends. LINE's answer is waited for, at most 30 seconds; then 500, and a repeat with the same `X-Line-Retry-Key` tells what became of it. What could not
   even begin by then is withdrawn. The message stands in the conversation under the destination's name.
@@ -26,7 +27,7 @@ What differs from LINE, and why:
 - A reply token works for the destination that owns it (`reply_owner` of the account), until 50 seconds after the event, once. The event may still be on its way through
   the hub: the proxy waits for it, at most 3 seconds. With `reply_as_push` a reply whose token is somebody else's, or came too late, goes out as a paid push,
   once for each token, marked by the header `x-trunkline-sent-as: push`. A reply once begun never becomes a push: its repeat is 400 `Invalid reply token`.
-- `monthly_paid_limit` counts what the key's paid sends of LINE's month cost, sent or possibly sent; beyond it 429 `You have reached your monthly limit.` with the figures in
+- `monthly_paid_limit` counts what the key's paid sends cost that ended in LINE's month or are open, sent or possibly sent; beyond it 429 `You have reached your monthly limit.` with the figures in
   `details`. A push to a group costs its members, who are counted just before.
 - A push to somebody whom the hub has not met opens a conversation when LINE has a profile of them (for a group: a summary); otherwise 400 `Failed to send messages`.
 - A person, chat or message is *known* to a destination when the account has met it and the destination's filter passes it: share and tags for a person, the kind of source for a
@@ -34,7 +35,7 @@ What differs from LINE, and why:
   profile is told, only that of a member by the path of the group or room. A destination with tags or a share gets no lists of members.
 - A retry key counts for 24 hours and for its destination alone, and is looked up before the limit; a send that failed leaves it free. A send to many that may have gone out
   fails only by LINE's 400; else it stays open, and ends as unknown.
-- Multicasts, broadcasts and narrowcasts belong to no conversation and do not stand in the inbox; `GET /usage` counts them by kind. What LINE alone can price is, with a
+- Multicasts, broadcasts and narrowcasts belong to no conversation and do not stand in the inbox; `GET /usage` counts them by kind, and the audit log names each. What LINE alone can price is, with a
   monthly limit, counted as a narrowcast's `limit.max`, else as all friends who had not blocked the account yesterday, as LINE counts them; where LINE does not tell, it is refused. Without a limit its cost is not counted here.
 - 100 calls a second for each key, 200 at once, 64 under way; then 429. Bodies up to 2 MB, 10 MB on the data paths.
 ";
@@ -77,7 +78,7 @@ fn every_operation_of_line_is_in_the_table_and_nothing_else() {
 }
 
 #[test]
-fn what_is_about_somebody_names_them_in_its_path() {
+fn what_is_about_somebody_names_them_in_its_path_or_body() {
     for operation in &OPERATIONS {
         let Way::Passed { about, .. } = operation.way else { continue };
         let first = operation.path.split('/').find(|segment| segment.starts_with('{'));
@@ -85,6 +86,7 @@ fn what_is_about_somebody_names_them_in_its_path() {
             About::Person => first == Some("{userId}"),
             About::Chat => matches!(first, Some("{groupId}" | "{roomId}")),
             About::Message => first == Some("{messageId}"),
+            About::Named(place) => first.is_none() && place.starts_with('/'),
             // Nothing that names a person or a chat in its path is open without a look, but what `manage` may change.
             About::Anything => {
                 !matches!(first, Some("{userId}" | "{groupId}" | "{roomId}" | "{messageId}"))
