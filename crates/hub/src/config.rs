@@ -6,6 +6,8 @@ use std::time::Duration;
 use line_client::Secret;
 use url::Url;
 
+use crate::guard::Inside;
+
 /// The hub's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -23,8 +25,8 @@ pub struct Config {
     pub master_key_file: Option<PathBuf>,
     /// The largest webhook body accepted, in bytes (`TRUNKLINE_WEBHOOK_MAX`, default 1 MiB).
     pub webhook_max: usize,
-    /// Whether addresses inside the operator's network may be reached (`TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS`).
-    pub allow_private_destinations: bool,
+    /// Which addresses inside the operator's network may be reached (`TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS`).
+    pub allow_private_destinations: Inside,
     /// How many destinations an account may have (`TRUNKLINE_DESTINATIONS_MAX`, default 5).
     pub destinations_max: usize,
     /// The reverse proxies that are believed about whom they stand for (`TRUNKLINE_TRUSTED_PROXIES`).

@@ -3,8 +3,12 @@
 //! An address is judged twice: as text, because a literal IP never reaches a resolver, and after resolution, by the
 //! resolver that the connection itself uses, so that a name cannot answer one thing to a check and another to the
 //! connection. Proxies from the environment are ignored and redirects are not followed. Nothing but public addresses
-//! is reached; where the operator allows private ones, link-local, metadata and the hub's own listeners stay refused.
+//! is reached, by https; where the operator allows private ones, those by http too, and link-local, metadata and the hub's
+//! own listeners stay refused.
 
+mod networks;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -17,10 +21,26 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header, redirect};
 use url::{Host, Url};
 
+pub(crate) use networks::words;
+pub use networks::{Inside, Network};
+
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest address accepted, in bytes.
 const URL_MAX: usize = 2000;
+/// Why nothing goes to the Internet in clear.
+const PLAIN: &str = "http:// is for addresses inside the operator's network only, and it is outside";
+/// What is private, or this machine.
+const PRIVATE: [Network; 7] = [
+    Network::v4(0x0a00_0000, 8),
+    Network::v4(0x7f00_0000, 8),
+    Network::v4(0xac10_0000, 12),
+    Network::v4(0xc0a8_0000, 16),
+    // The carriers' own (RFC 6598).
+    Network::v4(0x6440_0000, 10),
+    Network::v6(1, 128),
+    Network::v6(0xfc00 << 112, 7),
+];
 
 /// Why an address was not reached. The words tell nothing about what is inside the operator's network.
 #[derive(Debug, thiserror::Error)]
@@ -57,15 +77,6 @@ impl GuardError {
     }
 }
 
-/// Which addresses a caller may reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether `http://` is accepted beside `https://`.
-    pub http: bool,
-    /// Whether private and loopback addresses are accepted (`TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS`).
-    pub private: bool,
-}
-
 /// Content being fetched.
 pub struct Fetched {
     /// `Content-Type` as the other side says it; not to be trusted.
@@ -90,8 +101,18 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     listeners: Listeners,
     names: Names,
-    /// One client for each (private allowed, port of an own listener); connections are never shared between them.
-    clients: [OnceLock<Client>; 4],
+    /// Connections are never shared between them.
+    clients: RwLock<HashMap<Way, Client>>,
+}
+
+/// What a client is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Way {
+    inside: Inside,
+    /// `http://`.
+    is_plain: bool,
+    /// The port of an own listener.
+    own_port: bool,
 }
 
 /// What names resolve to, where a test says so.
@@ -144,7 +165,7 @@ impl Guard {
     ///
     /// # Errors
     /// `Address` or `Forbidden`.
-    pub fn check(&self, address: &str, policy: Policy) -> Result<Url, GuardError> {
+    pub fn check(&self, address: &str, inside: &Inside) -> Result<Url, GuardError> {
         if address.len() > URL_MAX {
             return Err(GuardError::Address("it is longer than 2,000 bytes"));
         }
@@ -153,14 +174,14 @@ impl Guard {
             return Err(GuardError::Address("it holds white space, a backslash or a control character"));
         }
         let url = Url::parse(address).map_err(|_| GuardError::Address("it is not a URL"))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if policy.http => {}
-            _ if policy.http => {
+        let is_plain = match url.scheme() {
+            "https" => false,
+            "http" if inside.is_any() => true,
+            _ if inside.is_any() => {
                 return Err(GuardError::Address("it begins neither with https:// nor with http://"));
             }
             _ => return Err(GuardError::Address("it does not begin with https://")),
-        }
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(GuardError::Address("it holds a user name or a password"));
         }
@@ -173,18 +194,23 @@ impl Guard {
                 // Tells where a listener of this machine is, before anything is resolved.
                 if name == "localhost" || name.ends_with(".localhost") {
                     IpAddr::V4(Ipv4Addr::LOCALHOST)
-                } else if reach_by_name(name).is_allowed(policy.private) {
-                    return Ok(url);
                 } else {
-                    return Err(GuardError::Forbidden);
+                    let may_be = match reach_by_name(name) {
+                        Reach::Public => true,
+                        Reach::Private => inside.is_any(),
+                        Reach::Never => false,
+                    };
+                    return if may_be { Ok(url) } else { Err(GuardError::Forbidden) };
                 }
             }
         };
-        if reach(ip).is_allowed(policy.private) && !self.0.listeners.own(ip, Some(port)) {
-            Ok(url)
-        } else {
-            Err(GuardError::Forbidden)
+        if !may_reach(ip, inside) || self.0.listeners.own(ip, Some(port)) {
+            return Err(GuardError::Forbidden);
         }
+        if is_plain && reach(ip) == Reach::Public {
+            return Err(GuardError::Address(PLAIN));
+        }
+        Ok(url)
     }
 
     /// A request to an address that was judged; the caller adds headers, body and a timeout, and sends it.
@@ -195,11 +221,15 @@ impl Guard {
         &self,
         method: Method,
         address: &str,
-        policy: Policy,
+        inside: &Inside,
     ) -> Result<RequestBuilder, GuardError> {
-        let url = self.check(address, policy)?;
-        let own_port = self.0.listeners.has_port(url.port_or_known_default());
-        Ok(self.client(policy.private, own_port)?.request(method, url))
+        let url = self.check(address, inside)?;
+        let way = Way {
+            inside: inside.clone(),
+            is_plain: url.scheme() == "http",
+            own_port: self.0.listeners.has_port(url.port_or_known_default()),
+        };
+        Ok(self.client(way)?.request(method, url))
     }
 
     /// Fetches the content at an address, at most `max` bytes, all of it within `timeout`.
@@ -209,12 +239,12 @@ impl Guard {
     pub async fn fetch(
         &self,
         address: &str,
-        policy: Policy,
+        inside: &Inside,
         max: u64,
         timeout: Duration,
     ) -> Result<Fetched, GuardError> {
         let response =
-            self.request(Method::GET, address, policy)?.timeout(timeout).send().await.map_err(fault)?;
+            self.request(Method::GET, address, inside)?.timeout(timeout).send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
             return Err(GuardError::Status(response.status()));
         }
@@ -228,20 +258,13 @@ impl Guard {
         })
     }
 
-    fn client(&self, private: bool, own_port: bool) -> Result<&Client, GuardError> {
-        let [public_other, public_own, private_other, private_own] = &self.0.clients;
-        let cell = match (private, own_port) {
-            (false, false) => public_other,
-            (false, true) => public_own,
-            (true, false) => private_other,
-            (true, true) => private_own,
-        };
-        if let Some(client) = cell.get() {
-            return Ok(client);
+    fn client(&self, way: Way) -> Result<Client, GuardError> {
+        if let Some(client) = self.0.clients.read().unwrap_or_else(PoisonError::into_inner).get(&way) {
+            return Ok(client.clone());
         }
-        let listeners = own_port.then(|| self.0.listeners.clone());
+        let listeners = way.own_port.then(|| self.0.listeners.clone());
         let client = Client::builder()
-            .dns_resolver(Guarded { private, listeners, names: self.0.names.clone() })
+            .dns_resolver(Guarded { way: way.clone(), listeners, names: self.0.names.clone() })
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -251,7 +274,8 @@ impl Guard {
             .user_agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(GuardError::Client)?;
-        Ok(cell.get_or_init(|| client))
+        let mut clients = self.0.clients.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(clients.entry(way).or_insert(client).clone())
     }
 }
 
@@ -277,6 +301,9 @@ pub(crate) fn fault(error: reqwest::Error) -> GuardError {
     while let Some(inner) = cause {
         if inner.is::<NotPublic>() {
             return GuardError::Forbidden;
+        }
+        if inner.is::<InClear>() {
+            return GuardError::Address(PLAIN);
         }
         cause = inner.source();
     }
@@ -310,33 +337,37 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
 #[error("name leads into a network that is not public")]
 struct NotPublic;
 
+/// What the name resolves to is in the Internet, and the address is an http one.
+#[derive(Debug, thiserror::Error)]
+#[error("{PLAIN}")]
+struct InClear;
+
 /// The resolver of a guarded client: the system's answers without those that are refused. It is not told the port;
 /// therefore requests to a port on which the hub listens have a client of their own, which knows the listeners.
 struct Guarded {
-    private: bool,
+    way: Way,
     listeners: Option<Listeners>,
     names: Names,
 }
 
-impl Guarded {
-    fn allows(private: bool, listeners: Option<&Listeners>, ip: IpAddr) -> bool {
-        reach(ip).is_allowed(private) && !listeners.is_some_and(|listeners| listeners.own(ip, None))
-    }
-}
-
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (private, listeners) = (self.private, self.listeners.clone());
-        let names = self.names.clone();
+        let (way, listeners, names) = (self.way.clone(), self.listeners.clone(), self.names.clone());
         Box::pin(async move {
-            let found = names.of(name.as_str()).await?;
-            let none = found.is_empty();
-            let allowed: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| Self::allows(private, listeners.as_ref(), address.ip()))
-                .collect();
+            let mut allowed = names.of(name.as_str()).await?;
+            let none = allowed.is_empty();
+            allowed.retain(|address| {
+                let is_own = listeners.as_ref().is_some_and(|listeners| listeners.own(address.ip(), None));
+                may_reach(address.ip(), &way.inside) && !is_own
+            });
             if allowed.is_empty() && !none {
                 return Err(NotPublic.into());
+            }
+            if way.is_plain {
+                allowed.retain(|address| reach(address.ip()) == Reach::Private);
+                if allowed.is_empty() && !none {
+                    return Err(InClear.into());
+                }
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -354,13 +385,12 @@ enum Reach {
     Never,
 }
 
-impl Reach {
-    const fn is_allowed(self, private: bool) -> bool {
-        match self {
-            Self::Public => true,
-            Self::Private => private,
-            Self::Never => false,
-        }
+/// Whether an address may be reached, by https.
+fn may_reach(ip: IpAddr, inside: &Inside) -> bool {
+    match reach(ip) {
+        Reach::Public => true,
+        Reach::Private => inside.allows(ip),
+        Reach::Never => false,
     }
 }
 
@@ -432,8 +462,8 @@ mod tests {
 
     use super::*;
 
-    const PUBLIC: Policy = Policy { http: true, private: false };
-    const PRIVATE: Policy = Policy { http: true, private: true };
+    const PUBLIC: &Inside = &Inside::None;
+    const ALL: &Inside = &Inside::All;
     const SECOND: Duration = Duration::from_secs(5);
 
     /// A server that gives one answer to everybody; counts who came.
@@ -526,28 +556,28 @@ mod tests {
     }
 
     #[rstest]
-    #[case("http://127.0.0.1/")]
-    #[case("http://2130706433/")]
-    #[case("http://0x7f.1/")]
-    #[case("http://0177.0.0.1/")]
-    #[case("http://127.1/")]
-    #[case("http://[::ffff:127.0.0.1]/")]
-    #[case("http://[::ffff:7f00:1]/")]
-    #[case("http://[::]/")]
-    #[case("http://0/")]
-    #[case("http://\u{ff11}\u{ff12}\u{ff17}.0.0.1/")]
-    #[case("http://127\u{3002}0\u{3002}0\u{3002}1/")]
-    #[case("http://%31%32%37.0.0.1/")]
-    #[case("http://localhost/")]
-    #[case("http://LOCALHOST./")]
-    #[case("http://a.localhost/")]
-    #[case("http://169.254.169.254/latest/meta-data/")]
-    #[case("http://metadata.google.internal/")]
-    #[case("http://metadata.goog./")]
-    #[case("http://instance-data/")]
-    #[case("http://printer.local/")]
-    #[case("http://db.internal/")]
-    #[case("http://postgres/")]
+    #[case("https://127.0.0.1/")]
+    #[case("https://2130706433/")]
+    #[case("https://0x7f.1/")]
+    #[case("https://0177.0.0.1/")]
+    #[case("https://127.1/")]
+    #[case("https://[::ffff:127.0.0.1]/")]
+    #[case("https://[::ffff:7f00:1]/")]
+    #[case("https://[::]/")]
+    #[case("https://0/")]
+    #[case("https://\u{ff11}\u{ff12}\u{ff17}.0.0.1/")]
+    #[case("https://127\u{3002}0\u{3002}0\u{3002}1/")]
+    #[case("https://%31%32%37.0.0.1/")]
+    #[case("https://localhost/")]
+    #[case("https://LOCALHOST./")]
+    #[case("https://a.localhost/")]
+    #[case("https://169.254.169.254/latest/meta-data/")]
+    #[case("https://metadata.google.internal/")]
+    #[case("https://metadata.goog./")]
+    #[case("https://instance-data/")]
+    #[case("https://printer.local/")]
+    #[case("https://db.internal/")]
+    #[case("https://postgres/")]
     #[case("https://[fd00:ec2::254]/")]
     fn a_literal_is_refused_in_every_spelling(#[case] address: &str) {
         let refused = Guard::new().check(address, PUBLIC);
@@ -576,20 +606,43 @@ mod tests {
     #[case("http://1.2.3.4.5/")]
     #[case("http://example.com:99999/")]
     fn an_odd_address_is_refused(#[case] address: &str) {
-        let refused = Guard::new().check(address, PRIVATE);
+        let refused = Guard::new().check(address, ALL);
         assert!(matches!(refused, Err(GuardError::Address(_))), "{address} {refused:?}");
     }
 
     #[test]
-    fn the_policy_decides_scheme_and_private_addresses() {
+    fn the_setting_decides_scheme_and_private_addresses() {
         let guard = Guard::new();
         assert!(guard.check("https://example.com/a?b=c", PUBLIC).is_ok());
-        assert!(guard.check("http://example.com/", PUBLIC).is_ok());
-        let strict = Policy { http: false, private: false };
-        assert!(matches!(guard.check("http://example.com/", strict), Err(GuardError::Address(_))));
-        assert!(guard.check("https://example.com/", strict).is_ok());
-        assert!(guard.check("http://10.1.2.3:8080/", PRIVATE).is_ok());
-        assert!(guard.check("http://[::1]/", PRIVATE).is_ok());
+        for plain in ["http://example.com/", "http://10.1.2.3/"] {
+            assert!(matches!(guard.check(plain, PUBLIC), Err(GuardError::Address(_))), "{plain}");
+        }
+        assert!(guard.check("http://10.1.2.3:8080/", ALL).is_ok());
+        assert!(guard.check("http://example.com/", ALL).is_ok(), "its resolver will tell");
+        for public in ["8.8.8.8", "134744072", "0x8.0x8.0x8.0x8", "[2606:4700:4700::1111]", "172.32.0.1"] {
+            assert!(guard.check(&format!("https://{public}/"), ALL).is_ok());
+            let refused = guard.check(&format!("http://{public}/"), ALL);
+            assert!(matches!(refused, Err(GuardError::Address(PLAIN))), "{public} {refused:?}");
+        }
+        let some: Inside = "10.1.0.0/16, 127.0.0.0/8".parse().unwrap();
+        for (address, is) in [
+            ("http://10.1.2.3/", true),
+            ("https://10.1.2.3/", true),
+            ("http://localhost/", true),
+            ("http://db.internal/", true),
+            ("https://8.8.8.8/", true),
+            ("http://10.2.0.1/", false),
+            ("https://10.2.0.1/", false),
+            ("https://[::1]/", false),
+            ("https://[fd00::1]/", false),
+            ("https://[::ffff:10.1.2.3]/", false),
+            ("https://169.254.169.254/", false),
+        ] {
+            let checked = guard.check(address, &some);
+            assert!(checked.is_ok() == is, "{address} {checked:?}");
+            assert!(is || matches!(checked, Err(GuardError::Forbidden)), "{address}");
+        }
+        assert!(guard.check("http://[::1]/", ALL).is_ok());
         for never in [
             "http://169.254.169.254/",
             "http://[fe80::1]/",
@@ -597,7 +650,7 @@ mod tests {
             "http://0.0.0.0/",
             "http://metadata.goog/",
         ] {
-            assert!(matches!(guard.check(never, PRIVATE), Err(GuardError::Forbidden)), "{never}");
+            assert!(matches!(guard.check(never, ALL), Err(GuardError::Forbidden)), "{never}");
         }
         assert!(guard.check(&format!("https://example.com/{}", "x".repeat(URL_MAX)), PUBLIC).is_err());
     }
@@ -608,11 +661,12 @@ mod tests {
         let url = format!("http://localhost:{}/", address.port());
         // Past the check of the text, the resolver refuses.
         let guard = Guard::new();
-        let client = guard.client(false, false).unwrap();
+        let way = |inside: &Inside| Way { inside: inside.clone(), is_plain: false, own_port: false };
+        let client = guard.client(way(PUBLIC)).unwrap();
         let refused = client.get(&url).send().await.map_err(fault).unwrap_err();
         assert!(matches!(refused, GuardError::Forbidden), "{refused:?}");
         assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0);
-        let fetched = guard.fetch(&url, PRIVATE, 100, SECOND).await.unwrap();
+        let fetched = guard.fetch(&url, ALL, 100, SECOND).await.unwrap();
         assert_eq!(fetched.body.try_collect::<Vec<_>>().await.unwrap().concat(), b"hello");
     }
 
@@ -635,7 +689,8 @@ mod tests {
             &["::ffff:8.8.8.8"],
             &[],
         ]));
-        let resolver = Guarded { private: false, listeners: None, names: guard.0.names.clone() };
+        let way = Way { inside: Inside::None, is_plain: false, own_port: false };
+        let resolver = Guarded { way, listeners: None, names: guard.0.names.clone() };
         let ask = async || {
             let found = resolver.resolve("rebind.test".parse().unwrap()).await;
             found.map(|found| found.map(|address| address.ip().to_string()).collect::<Vec<_>>())
@@ -645,6 +700,48 @@ mod tests {
         assert!(ask().await.unwrap_err().is::<NotPublic>());
         assert!(ask().await.unwrap_err().is::<NotPublic>());
         assert!(ask().await.unwrap().is_empty(), "a name that is not known is another matter");
+    }
+
+    #[tokio::test]
+    async fn a_plain_address_leads_inside_whatever_its_name_resolves_to() {
+        let (address, count) = server(answer("200 OK", "hello")).await;
+        let url = format!("http://bot.test:{}/", address.port());
+        let some: Inside = "127.0.0.1".parse().unwrap();
+        for (answers, inside, arrives) in [
+            (&["127.0.0.1"][..], ALL, true),
+            (&["8.8.8.8", "127.0.0.1"], ALL, true),
+            (&["8.8.8.8"], ALL, false),
+            (&["8.8.8.8", "2606:4700:4700::1111"], ALL, false),
+            (&["127.0.0.1"], &some, true),
+            (&["8.8.8.8"], &some, false),
+            (&["8.8.8.8", "127.0.0.2"], &some, false),
+        ] {
+            let guard = Guard::new();
+            guard.resolve_by(move |_| answers.iter().map(|ip| ip.parse().unwrap()).collect());
+            let before = count.load(std::sync::atomic::Ordering::SeqCst);
+            match guard.fetch(&url, inside, 100, SECOND).await {
+                Ok(_) => assert!(arrives, "{answers:?}"),
+                Err(GuardError::Address(PLAIN)) => assert!(!arrives, "{answers:?}"),
+                Err(other) => panic!("{answers:?} {other:?}"),
+            }
+            let came = count.load(std::sync::atomic::Ordering::SeqCst) - before;
+            assert_eq!(came, usize::from(arrives), "{answers:?}");
+        }
+        // Not on the list: the name leads inside all the same.
+        let guard = Guard::new();
+        guard.resolve_by(|_| vec!["127.0.0.2".parse().unwrap()]);
+        let refused = guard.fetch(&url, &some, 100, SECOND).await;
+        assert!(matches!(refused, Err(GuardError::Forbidden)), "{refused:?}");
+    }
+
+    #[test]
+    fn what_may_be_allowed_is_what_is_private() {
+        for network in PRIVATE {
+            let text = network.to_string();
+            let first = text.split('/').next().unwrap().parse().unwrap();
+            assert_eq!(reach(first), Reach::Private, "{text}");
+            assert_eq!(text.parse(), Ok(network));
+        }
     }
 
     #[tokio::test]
@@ -660,9 +757,9 @@ mod tests {
             });
             let url = format!("http://rebind.test:{}/", address.port());
             let before = count.load(std::sync::atomic::Ordering::SeqCst);
-            assert!(guard.fetch(&url, PRIVATE, 100, SECOND).await.is_ok());
+            assert!(guard.fetch(&url, ALL, 100, SECOND).await.is_ok());
             // The server closes each connection, so the next request resolves again.
-            let refused = guard.fetch(&url, PRIVATE, 100, SECOND).await;
+            let refused = guard.fetch(&url, ALL, 100, SECOND).await;
             assert!(matches!(refused, Err(GuardError::Forbidden)), "{after:?} {refused:?}");
             assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), before + 1);
         }
@@ -678,7 +775,7 @@ mod tests {
             let guard = Guard::new();
             guard.refuse_listener(listener);
             for host in ["127.0.0.1", "localhost", "0x7f.1"] {
-                let refused = guard.fetch(&format!("http://{host}:{port}/"), PRIVATE, 100, SECOND).await;
+                let refused = guard.fetch(&format!("http://{host}:{port}/"), ALL, 100, SECOND).await;
                 assert!(matches!(refused, Err(GuardError::Forbidden)), "{listener} {host} {refused:?}");
             }
         }
@@ -687,15 +784,14 @@ mod tests {
         let (other, _) = server(answer("200 OK", "hello")).await;
         let guard = Guard::new();
         guard.refuse_listener(SocketAddr::from(([0, 0, 0, 0], port)));
-        assert!(guard.fetch(&format!("http://{other}/"), PRIVATE, 100, SECOND).await.is_ok());
+        assert!(guard.fetch(&format!("http://{other}/"), ALL, 100, SECOND).await.is_ok());
     }
 
     #[tokio::test]
     async fn redirects_are_not_followed() {
         let (inner, count) = server(answer("200 OK", "secret")).await;
         let (outer, _) = server(answer(&format!("302 Found\r\nlocation: http://{inner}/"), "")).await;
-        let refused =
-            Guard::new().fetch(&format!("http://{outer}/"), PRIVATE, 100, SECOND).await.unwrap_err();
+        let refused = Guard::new().fetch(&format!("http://{outer}/"), ALL, 100, SECOND).await.unwrap_err();
         assert!(matches!(refused, GuardError::Status(status) if status == 302), "{refused:?}");
         assert!(!refused.is_transient());
         assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0);
@@ -705,22 +801,22 @@ mod tests {
     async fn size_and_time_are_limited() {
         let guard = Guard::new();
         let (said, _) = server(answer("200 OK\r\ncontent-length: 101", &"x".repeat(101))).await;
-        let refused = guard.fetch(&format!("http://{said}/"), PRIVATE, 100, SECOND).await.unwrap_err();
+        let refused = guard.fetch(&format!("http://{said}/"), ALL, 100, SECOND).await.unwrap_err();
         assert!(matches!(refused, GuardError::TooLarge(100)), "{refused:?}");
         let (unsaid, _) = server(answer("200 OK\r\ncontent-type: image/png", &"x".repeat(101))).await;
-        let fetched = guard.fetch(&format!("http://{unsaid}/"), PRIVATE, 100, SECOND).await.unwrap();
+        let fetched = guard.fetch(&format!("http://{unsaid}/"), ALL, 100, SECOND).await.unwrap();
         assert_eq!(fetched.content_type.as_deref(), Some("image/png"));
         let cut = fetched.body.try_collect::<Vec<_>>().await.unwrap_err();
         assert!(matches!(cut, GuardError::TooLarge(100)), "{cut:?}");
-        let fetched = guard.fetch(&format!("http://{unsaid}/"), PRIVATE, 101, SECOND).await.unwrap();
+        let fetched = guard.fetch(&format!("http://{unsaid}/"), ALL, 101, SECOND).await.unwrap();
         assert_eq!(fetched.body.try_collect::<Vec<_>>().await.unwrap().concat().len(), 101);
         // One that accepts and never answers.
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
-        let refused = guard.fetch(&url, PRIVATE, 100, Duration::from_millis(200)).await.unwrap_err();
+        let refused = guard.fetch(&url, ALL, 100, Duration::from_millis(200)).await.unwrap_err();
         assert!(matches!(refused, GuardError::Unreachable(_)) && refused.is_transient(), "{refused:?}");
         let (failing, _) = server(answer("503 Busy", "")).await;
-        let refused = guard.fetch(&format!("http://{failing}/"), PRIVATE, 100, SECOND).await.unwrap_err();
+        let refused = guard.fetch(&format!("http://{failing}/"), ALL, 100, SECOND).await.unwrap_err();
         assert!(refused.is_transient(), "{refused:?}");
     }
 }

@@ -8,6 +8,7 @@ use hub::app::Hub;
 use hub::clock::{Clock, Entropy};
 use hub::config::{Config, LineHosts};
 use hub::db::testing::{Engine, TestDb};
+use hub::guard::Inside;
 use hub::ids::{TenantId, UserId};
 use hub::journal::{Commit, consumer};
 use hub::scope::Scope;
@@ -34,7 +35,7 @@ pub struct Builder {
     webhook_max: usize,
     mail: Option<String>,
     public_url: Option<Url>,
-    private: bool,
+    private: Inside,
 }
 
 impl Builder {
@@ -66,10 +67,17 @@ impl Builder {
         self
     }
 
+    /// Which destinations inside the network are allowed; all when nothing is said.
+    #[must_use]
+    pub fn private_destinations(mut self, setting: &str) -> Self {
+        self.private = setting.parse().expect("a setting");
+        self
+    }
+
     /// Refuses destinations that are not in the public Internet, as a hub does unless its operator allows them.
     #[must_use]
     pub fn public_destinations_only(mut self) -> Self {
-        self.private = false;
+        self.private = Inside::None;
         self
     }
 
@@ -96,7 +104,7 @@ impl Builder {
             master_key: None,
             master_key_file: None,
             webhook_max: self.webhook_max,
-            allow_private_destinations: self.private,
+            allow_private_destinations: self.private.clone(),
             destinations_max: 5,
             trusted_proxies: hub::web::Proxies::default(),
             mail: self.mail.as_ref().map(|url| {
@@ -200,7 +208,7 @@ impl TestHub {
             webhook_max: 1 << 20,
             mail: None,
             public_url: None,
-            private: true,
+            private: Inside::All,
         }
     }
 

@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use hub::config::{Config, LineHosts};
 use hub::db;
+use hub::guard::Inside;
 use hub::mail::Mail;
 use hub::secrets::Secret;
 use hub::web::Proxies;
@@ -52,8 +53,8 @@ pub(crate) struct Flags {
     /// The largest webhook body, in bytes
     #[arg(long, value_name = "BYTES")]
     webhook_max: Option<String>,
-    /// Whether addresses inside your network may be reached: true or false
-    #[arg(long, value_name = "BOOL")]
+    /// Which addresses inside your network may be reached: true, false, or networks set apart by commas
+    #[arg(long, value_name = "LIST")]
     allow_private_destinations: Option<String>,
     /// How many destinations an account may have
     #[arg(long, value_name = "NUMBER")]
@@ -146,7 +147,7 @@ pub(crate) struct Settings {
     /// LINE's hosts.
     pub(crate) line: LineHosts,
     /// Whether other hosts than the usual ones were set.
-    pub(crate) allow_private_destinations: bool,
+    pub(crate) allow_private_destinations: Inside,
     destinations_max: usize,
     trusted_proxies: Proxies,
     database_url: String,
@@ -237,11 +238,6 @@ impl Settings {
             })
             .ok_or_else(|| wrong(name, "an address that begins with http:// or https://, without query"))
         };
-        let flag = |name: &str| match get(name) {
-            "true" | "1" | "yes" | "on" => Ok(true),
-            "false" | "0" | "no" | "off" | "" => Ok(false),
-            _ => Err(wrong(name, "true or false")),
-        };
         let data_dir = path("data_dir").ok_or_else(|| wrong("data_dir", "a folder"))?;
         db::Url::parse(get("database_url"), &data_dir).map_err(|error| anyhow!("database_url: {error}"))?;
         let public_url = if get("public_url").is_empty() { None } else { Some(address("public_url")?) };
@@ -263,7 +259,10 @@ impl Settings {
                 access: address("line_access_url")?,
                 liff: address("liff_url")?,
             },
-            allow_private_destinations: flag("allow_private_destinations")?,
+            allow_private_destinations: get("allow_private_destinations").parse().map_err(|error| {
+                let expected = format!("true, false, or a list of private networks: {error}");
+                wrong("allow_private_destinations", &expected)
+            })?,
             destinations_max: destinations_max
                 .ok_or_else(|| wrong("destinations_max", "a number from 1 to 100"))?,
             trusted_proxies: get("trusted_proxies").parse().map_err(|error| {
@@ -316,7 +315,7 @@ impl Settings {
             master_key: self.master_key.clone(),
             master_key_file: self.master_key_file.clone(),
             webhook_max: self.webhook_max,
-            allow_private_destinations: self.allow_private_destinations,
+            allow_private_destinations: self.allow_private_destinations.clone(),
             destinations_max: self.destinations_max,
             trusted_proxies: self.trusted_proxies.clone(),
             mail: self.mail.clone(),
@@ -453,6 +452,11 @@ mod tests {
         assert!(refused("database_url = \"mysql://x\"").starts_with("database_url"));
         assert!(refused("log_format = \"xml\"").starts_with("log_format (file)"));
         assert!(refused("allow_private_destinations = \"maybe\"").starts_with("allow_private_destinations"));
+        let list = refused("allow_private_destinations = \"10.0.0.0/8, 8.8.8.8\"");
+        assert!(
+            list.starts_with("allow_private_destinations (file)") && list.contains("\"8.8.8.8\""),
+            "{list}"
+        );
         assert!(refused("trusted_proxies = \"10.0.0.1/8\"").starts_with("trusted_proxies (file) must be"));
         assert!(refused("listen = [1]").starts_with("listen in the file"));
         assert!(refused("= =").starts_with("the file is not TOML"));

@@ -11,7 +11,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::DbResult;
 use crate::error::{AppError, AppResult, FieldError};
-use crate::guard::{GuardError, Policy};
+use crate::guard::GuardError;
 use crate::ids::{NoticeId, TenantId};
 use crate::secrets::Secret;
 use crate::team::{Actor, Role, Tenant, service as team};
@@ -132,12 +132,6 @@ pub(super) struct Target {
     pub(super) language: Language,
 }
 
-/// Which addresses a webhook may have: https, and plain http only where the operator opened the own network.
-pub(super) fn policy(hub: &Hub) -> Policy {
-    let private = hub.config.allow_private_destinations;
-    Policy { http: private, private }
-}
-
 /// Whom a tenant wants to be told.
 ///
 /// # Errors
@@ -254,7 +248,7 @@ fn checked(addresses: &[String]) -> Result<Vec<String>, FieldError> {
 /// Why the hub posts nothing to an address.
 fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
     let wrong = |code, detail: String| Some(FieldError::new("webhook_url", code, detail));
-    match hub.guard.check(address, policy(hub)) {
+    match hub.guard.check(address, &hub.config.allow_private_destinations) {
         Ok(_) => None,
         Err(GuardError::Forbidden) => wrong(
             "private",

@@ -157,7 +157,7 @@ fn config(dir: &Path, database: crate::db::Url, line: &Url, public_url: &str) ->
         master_key: None,
         master_key_file: None,
         webhook_max: 1024 * 1024,
-        allow_private_destinations: true,
+        allow_private_destinations: crate::guard::Inside::All,
         destinations_max: 5,
         trusted_proxies: crate::web::Proxies::default(),
         mail: None,

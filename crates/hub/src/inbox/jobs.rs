@@ -13,7 +13,6 @@ use super::repo::{media, write};
 use crate::app::Hub;
 use crate::blobs::{BlobError, BlobKey};
 use crate::db::{DbError, DbResult, LogAndIgnore as _, Tx};
-use crate::guard::Policy;
 use crate::ids::{ConversationId, Id, MessageId, TenantId};
 use crate::jobs::{self, Job, Lane, NewJob, Outcome};
 use crate::live::Notice;
@@ -137,9 +136,8 @@ pub async fn run_media(hub: Hub, job: FetchMedia) -> Outcome {
     let external = content.pointer("/contentProvider/originalContentUrl").and_then(Value::as_str);
     let fetched = match (external, waiting.external_id.as_deref()) {
         (Some(url), _) => {
-            let private = hub.config.allow_private_destinations;
-            let policy = Policy { http: private, private };
-            match hub.guard.fetch(url, policy, MAX_MEDIA, OUTSIDE_TIMEOUT).await {
+            let inside = &hub.config.allow_private_destinations;
+            match hub.guard.fetch(url, inside, MAX_MEDIA, OUTSIDE_TIMEOUT).await {
                 Ok(found) => store(&hub, found.content_type, found.body).await,
                 Err(error) if error.is_transient() => return Outcome::retry(error.to_string()),
                 Err(error) => return settle(&hub, &id, &waiting, "failed", &error.to_string()).await,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::model::{ANSWER_KEPT, ANSWER_MAX, Answer, retry_after};
 use crate::app::Hub;
-use crate::guard::{self, GuardError, Policy};
+use crate::guard::{self, GuardError};
 use crate::ingress;
 use crate::text::{cut, storable};
 
@@ -66,13 +66,6 @@ impl Made {
     }
 }
 
-/// Which addresses destinations may have.
-#[must_use]
-pub(super) fn policy(hub: &Hub) -> Policy {
-    let private = hub.config.allow_private_destinations;
-    Policy { http: private, private }
-}
-
 /// Makes the call; never fails, because a failure is an answer too.
 pub(super) async fn call(hub: &Hub, call: Call) -> Made {
     let began = Instant::now();
@@ -93,7 +86,7 @@ async fn attempt(hub: &Hub, call: Call) -> Result<(Answer, Response), GuardError
     let mut headers = call.headers;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    let request = hub.guard.request(Method::POST, &call.url, policy(hub))?;
+    let request = hub.guard.request(Method::POST, &call.url, &hub.config.allow_private_destinations)?;
     let response = request.headers(headers).body(call.body).send().await.map_err(guard::fault)?;
     let status = response.status().as_u16();
     let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());

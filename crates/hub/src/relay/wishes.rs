@@ -1,6 +1,5 @@
 //! What a person wants of a destination, checked.
 
-use super::deliver;
 use super::model::{
     CONCURRENCY, Destination, Filter, NewSecrets, OVERLAP, RATE_MAX, Signing, Standard, TIMEOUT_BOUNDS,
 };
@@ -174,14 +173,13 @@ fn wrong_filter(filter: &mut Filter) -> Vec<FieldError> {
 /// Why the hub sends nothing to an address.
 pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
     let wrong = |code, detail: String| Some(FieldError::new("url", code, detail));
-    let policy = deliver::policy(hub);
-    let url = match hub.guard.check(address, policy) {
+    let url = match hub.guard.check(address, &hub.config.allow_private_destinations) {
         Ok(url) => url,
         Err(GuardError::Forbidden) => {
             return wrong(
                 "private",
                 "the address leads into a network that is not public; give a public one, or ask the operator to allow \
-                 private destinations"
+                 it in TRUNKLINE_ALLOW_PRIVATE_DESTINATIONS"
                     .to_owned(),
             );
         }

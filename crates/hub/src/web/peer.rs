@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use crate::app::Hub;
+use crate::guard::{Network, words};
 
 /// Where a request comes from, if the server knows. A trusted proxy is believed about whom it stands for.
 #[derive(Debug, Clone, Copy)]
@@ -33,17 +34,9 @@ pub struct Proxies {
     text: String,
 }
 
-/// A first address and a mask; IPv4 stands in its place within IPv6 (`::ffff:0:0/96`), so that both forms are one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    first: u128,
-    mask: u128,
-}
-
 impl Default for Proxies {
     fn default() -> Self {
-        let v4 = Network { first: 0xffff_7f00_0000, mask: !0x00ff_ffff };
-        let v6 = Network { first: 1, mask: u128::MAX };
+        let (v4, v6) = (Network::v4(0x7f00_0000, 8), Network::v6(1, 128));
         Self { networks: vec![v4, v6], text: Self::LOOPBACK.to_owned() }
     }
 }
@@ -59,7 +52,7 @@ impl FromStr for Proxies {
 
     /// Reads addresses and networks set apart by commas or spaces; nothing means that no proxy is believed.
     fn from_str(text: &str) -> Result<Self, String> {
-        let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+        let words = words(text);
         let networks = words.clone().map(network).collect::<Result<_, _>>()?;
         Ok(Self { networks, text: words.collect::<Vec<_>>().join(", ") })
     }
@@ -89,19 +82,6 @@ impl Proxies {
     }
 }
 
-impl Network {
-    fn has(self, address: IpAddr) -> bool {
-        number(address) & self.mask == self.first
-    }
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
 /// An entry of the header: some proxies write the port beside the address.
 fn address(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
@@ -109,21 +89,10 @@ fn address(entry: &str) -> Option<IpAddr> {
     address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
-/// An address, or a network as `10.0.0.0/8`.
+/// An address or a network, but not of everybody.
 fn network(word: &str) -> Result<Network, String> {
-    let wrong = || format!("\"{word}\" is neither an address nor a network such as 10.0.0.0/8");
-    let (address, prefix) = word.split_once('/').map_or((word, None), |(a, prefix)| (a, Some(prefix)));
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let longest: u32 = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Ok(longest), |prefix| prefix.parse().map_err(|_| wrong()))?;
-    let hosts = longest.checked_sub(prefix).ok_or_else(wrong)?;
-    let network = Network { first: number(address), mask: u128::MAX.checked_shl(hosts).unwrap_or(0) };
-    if !network.has(address) {
-        return Err(format!(
-            "\"{word}\" has bits set behind its prefix; write the first address of the network"
-        ));
-    }
-    if hosts >= 32 && network.has(IpAddr::from([0, 0, 0, 0])) {
+    let network: Network = word.parse()?;
+    if network.has_all_of_v4() {
         return Err(format!("\"{word}\" trusts every address, and everybody could claim to be anybody"));
     }
     Ok(network)

@@ -51,7 +51,7 @@ pub(crate) async fn run(mut settings: Settings, sandbox_listen: SocketAddr) -> a
     settings.line = LineHosts::sandbox(&line);
     settings.public_url = None;
     // The systems behind the relay are programs of the demo, on loopback.
-    settings.allow_private_destinations = true;
+    settings.allow_private_destinations = hub::guard::Inside::All;
     let systems = systems::Systems::bind().await?;
     let others = systems.origin.clone();
     let running = start::start(Parts::system(settings.config(listener.local_addr()?)?)).await?;

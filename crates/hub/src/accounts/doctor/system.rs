@@ -17,7 +17,7 @@ use crate::accounts::service::Deadline;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{self, DbResult, Durability};
-use crate::guard::{GuardError, Policy};
+use crate::guard::{GuardError, Inside};
 use crate::secrets::Keyring;
 
 /// How long one question may take.
@@ -164,8 +164,7 @@ async fn public(hub: &Hub) -> [Finding; 2] {
         return [url(State::Failed, "not-https"), certificate(State::Unknown, "not-https")];
     }
     // The operator's own address may well resolve into the operator's own network.
-    let policy = Policy { http: false, private: true };
-    let Ok(request) = hub.guard.request(Method::GET, &format!("{address}/healthz"), policy) else {
+    let Ok(request) = hub.guard.request(Method::GET, &format!("{address}/healthz"), &Inside::All) else {
         return [url(State::Unknown, "own-network"), certificate(State::Unknown, "not-reached")];
     };
     match request.timeout(PATIENCE).send().await {

@@ -6,6 +6,7 @@ use axum::extract::State;
 use crate::app::Hub;
 use crate::config::Config;
 use crate::error::AppResult;
+use crate::guard::Inside;
 use crate::team::Viewer;
 use crate::web::{Figure, Page, Ui};
 
@@ -17,7 +18,7 @@ pub(super) struct System {
     /// Whether LINE can reach the hub at that address.
     is_reachable: bool,
     is_postgres: bool,
-    is_private_allowed: bool,
+    inside: Inside,
     /// Empty: none is believed.
     proxies: String,
     session: Figure,
@@ -31,7 +32,7 @@ impl System {
             public_url: config.public_url.as_str().trim_end_matches('/').to_owned(),
             is_reachable: config.is_reachable_by_line(),
             is_postgres: matches!(config.database, crate::db::Url::Postgres(_)),
-            is_private_allowed: config.allow_private_destinations,
+            inside: config.allow_private_destinations.clone(),
             proxies: config.trusted_proxies.to_string(),
             session: Figure::For(config.session_life),
             webhook: Figure::Bytes(u64::try_from(config.webhook_max).unwrap_or(u64::MAX)),
@@ -51,7 +52,7 @@ pub(super) fn samples(ui: &Ui) -> Vec<System> {
         public_url: public_url.to_owned(),
         is_reachable: is_on,
         is_postgres: is_on,
-        is_private_allowed: is_on,
+        inside: if is_on { "10.0.0.0/8, fd00::/8".parse().unwrap_or_default() } else { Inside::None },
         proxies: proxies.to_owned(),
         session: Figure::For(std::time::Duration::from_secs(30 * 24 * 3600)),
         webhook: Figure::Bytes(1 << 20),

@@ -197,6 +197,13 @@ async fn some_addresses_are_refused_also_where_private_ones_are_allowed() {
         (format!("http://localhost:{own}/webhooks/line/x"), "private"),
         ("https://hub.example.com/".to_owned(), "loop"),
         ("http://10.0.0.1:25/".to_owned(), "port"),
+        // Plain http to the Internet.
+        ("http://8.8.8.8/".to_owned(), "not_usable"),
+        ("http://134744072:8080/".to_owned(), "not_usable"),
+        ("http://[2606:4700:4700::1111]:8080/".to_owned(), "not_usable"),
+        ("http://172.32.0.1/".to_owned(), "not_usable"),
+        ("http://100.128.0.1/".to_owned(), "not_usable"),
+        ("https://8.8.8.8/".to_owned(), ""),
         ("http://10.0.0.1:443/".to_owned(), ""),
         ("http://10.0.0.1/".to_owned(), ""),
         ("http://db.internal:8080/".to_owned(), ""),
@@ -211,6 +218,63 @@ async fn some_addresses_are_refused_also_where_private_ones_are_allowed() {
         }
     }
     hub.close().await;
+}
+
+// CONTRACT "Destinations": of a list of networks nothing beside them.
+#[tokio::test]
+async fn a_list_of_networks_allows_those_alone() {
+    let hub = TestHub::new().public_url("https://hub.example.com/");
+    let hub = hub.private_destinations("10.1.0.0/16, fd00:1::/32").start().await.unwrap();
+    let list = destinations(&hub).await;
+    for (address, code) in [
+        ("http://10.1.2.3/", ""),
+        ("https://[fd00:1::7]:8443/", ""),
+        ("http://10.2.0.1/", "private"),
+        ("https://192.168.1.1/", "private"),
+        ("https://[fd00:2::7]/", "private"),
+        ("https://[fc00::1]/", "private"),
+        ("https://127.0.0.1/", "private"),
+        ("https://[::1]/", "private"),
+        ("http://localhost:8080/", "private"),
+        ("https://[::ffff:10.1.2.3]/", "private"),
+        ("https://[64:ff9b::a01:203]/", "private"),
+        ("https://169.254.169.254/", "private"),
+        ("http://8.8.8.8/", "not_usable"),
+    ] {
+        let answer = hub.api().post(&list, json!({ "name": "x", "url": address })).await;
+        if code.is_empty() {
+            answer.expect(201);
+        } else {
+            assert_eq!(answer.status.as_u16(), 422, "{address}: {}", answer.body);
+            assert_eq!(refused(&answer.json()), ("url", code), "{address}");
+        }
+    }
+    hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_plain_address_whose_name_leads_outside_gets_nothing(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let count = Arc::new(AtomicUsize::new(0));
+    let address = forgetful(Arc::clone(&count)).await;
+    let leads: Arc<std::sync::Mutex<IpAddr>> = Arc::new(std::sync::Mutex::new("8.8.8.8".parse().unwrap()));
+    let said = Arc::clone(&leads);
+    shop.hub.hub().guard.resolve_by(move |_| vec![*said.lock().unwrap()]);
+    let receiver = Receiver::start().await;
+    let url = format!("http://plain.example:{}/", address.port());
+    let one = shop.destination("plain", &receiver, json!({ "url": url })).await;
+    shop.friend.says(&shop.account, "1").await;
+    let failed = shop.until(&one, |now| now["last_delivery"]["error"].is_string()).await;
+    let words = failed["last_delivery"]["error"].as_str().unwrap();
+    assert!(words.starts_with("address is not usable: http:// is for addresses inside"), "{words}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    *leads.lock().unwrap() = address.ip();
+    shop.hub.advance(Duration::from_secs(60));
+    shop.until(&one, |now| now["retrying"] == 0 && now["last_delivery"]["status"] == 200).await;
+    shop.hub.close().await;
 }
 
 /// A server that closes each connection after its answer, so that each call resolves the name again.

@@ -404,7 +404,7 @@ impl Site {
             master_key: None,
             master_key_file: None,
             webhook_max: 1 << 20,
-            allow_private_destinations: true,
+            allow_private_destinations: hub::guard::Inside::All,
             destinations_max: 5,
             trusted_proxies: hub::web::Proxies::default(),
             mail: None,
