@@ -58,8 +58,16 @@ impl Systems for Passed {
         keeps_replies: bool,
     ) -> BoxFuture<'a, AppResult<()>> {
         Box::pin(async move {
-            if list(hub, who.0, account).await?.iter().any(|one| one.url == url) {
-                return Ok(());
+            let all = list(hub, who.0, account).await?;
+            if let Some(found) = all.iter().find(|one| is_same(&one.url, url)) {
+                // As a new one would be: whatever it was before, it is now the system that LINE called until today.
+                let wishes = Wishes {
+                    filter: Some(Filter::default()),
+                    signing: Some(Signing::Line),
+                    active: Some(true),
+                    ..Wishes::default()
+                };
+                return change_to(hub, who, &found.id, wishes, Some(keeps_replies)).await.map(|_| ());
             }
             let wishes =
                 Wishes { name: Some(cut(&host(url), 60)), url: Some(url.to_owned()), ..Wishes::default() };
@@ -180,9 +188,20 @@ async fn make(
 /// 404 when there is none; 422 naming what is wrong; 409 when somebody else changed it at the same moment.
 pub async fn change(
     hub: &Hub,
+    who: (&Scope, &Actor),
+    id: &DestinationId,
+    wishes: Wishes,
+) -> AppResult<(Destination, NewSecrets)> {
+    change_to(hub, who, id, wishes, None).await
+}
+
+/// The same, with whether the account's reply tokens are its own from now on, where that is said.
+async fn change_to(
+    hub: &Hub,
     (scope, actor): (&Scope, &Actor),
     id: &DestinationId,
     wishes: Wishes,
+    owns_replies: Option<bool>,
 ) -> AppResult<(Destination, NewSecrets)> {
     let before = get(hub, scope, id).await?;
     let is_resumed = wishes.active == Some(true) || wishes.url.as_ref().is_some_and(|url| *url != before.url);
@@ -210,6 +229,12 @@ pub async fn change(
     let changed: Vec<_> = parts.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
     let detail = json!({ "name": after.name, "changed": changed, "active": after.active });
     let mut tx = hub.db.begin().await?;
+    // First, because it holds the account, as whoever adds one does first.
+    match owns_replies {
+        Some(true) => replies::hand_over(&mut tx, hub, (scope, actor), &after.account, id).await?,
+        Some(false) => replies::release(&mut tx, hub, (scope, actor), &after.account, id).await?,
+        None => {}
+    }
     if !repo::change(&mut tx, &after, actor.name()).await? {
         let detail = "the destination was changed at the same moment; look at it and try again";
         return Err(AppError::conflict("changed_meanwhile", detail));
@@ -499,6 +524,11 @@ pub(super) fn identity(id: &DestinationId) -> String {
 /// That of the secrets of the second signature, the present one and the one before it.
 pub(super) fn standard_identity(id: &DestinationId) -> String {
     format!("destinations/{id}/standard_secret")
+}
+
+/// Whether two addresses are one, however they are written.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || url::Url::parse(one).ok().zip(url::Url::parse(other).ok()).is_some_and(|(a, b)| a == b)
 }
 
 /// The host of an address, for the audit log: the path may hold a key.

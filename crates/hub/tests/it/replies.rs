@@ -243,6 +243,61 @@ async fn the_system_of_before_goes_on_getting_everything(#[case] engine: Engine)
     hub.close().await;
 }
 
+// The old system is a destination from an earlier time, and was changed since.
+#[rstest]
+#[case::sqlite(Engine::Sqlite, true)]
+#[case::postgres(Engine::Postgres, true)]
+#[case::without_replies(Engine::Sqlite, false)]
+#[tokio::test]
+async fn the_system_of_before_gets_everything_also_when_it_is_a_destination_already(
+    #[case] engine: Engine,
+    #[case] keeps: bool,
+) {
+    let Some(hub) = TestHub::new().engine(engine).with_loops().start().await else { return };
+    let old = Receiver::start().await;
+    let channel = hub.channel("Shop").await;
+    let id = channel["channelId"].as_str().unwrap();
+    let elsewhere = json!({ "webhookEndpoint": old.url, "useWebhook": true });
+    hub.control.patch(&format!("/channels/{id}"), elsewhere.clone()).await;
+    let take_over = json!({ "channel_id": id, "channel_secret": channel["channelSecret"], "take_over": true,
+        "pass_on": true, "keeps_replies": keeps });
+    let made = hub.api().post("/accounts", take_over.clone()).await.expect(201);
+    let account = made["id"].as_str().unwrap();
+    let path = format!("/accounts/{account}/destinations");
+    let first = hub.api().get(&path).await.expect(200)["items"][0].clone();
+    let change = json!({ "active": false, "signing": "own", "filter": { "events": ["postback"] } });
+    let system = format!("/destinations/{}", first["id"].as_str().unwrap());
+    hub.api().patch(&system, change).await.expect(200);
+    let owner = if keeps { json!("hub") } else { first["id"].clone() };
+    hub.api().patch(&format!("/accounts/{account}"), json!({ "reply_owner": owner })).await.expect(200);
+    hub.api().delete(&format!("/accounts/{account}")).await;
+    hub.control.patch(&format!("/channels/{id}"), elsewhere).await;
+    let again = hub.api().post("/accounts", take_over).await.expect(201);
+    assert_eq!(again["id"], made["id"]);
+    let all = hub.api().get(&path).await.expect(200)["items"].clone();
+    assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+    assert_eq!(
+        (&all[0]["id"], &all[0]["active"], &all[0]["signing"], &all[0]["filter"]),
+        (&first["id"], &json!(true), &json!("line"), &first["filter"])
+    );
+    assert_eq!(again["reply_owner"], if keeps { first["id"].clone() } else { json!("hub") });
+    let friend = hub.line_user("Mei").await;
+    friend.acts("follow", json!({ "channelId": id })).await;
+    for _ in 0..300 {
+        if !old.received().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let log = hub.control.get(&format!("/deliveries?channelId={id}")).await;
+    let items = log["items"].as_array().unwrap();
+    let sent = items.iter().find(|sent| sent["body"].as_str().unwrap().contains("follow")).unwrap();
+    let came = old.received();
+    assert_eq!(std::str::from_utf8(&came[0].body).unwrap(), sent["body"].as_str().unwrap());
+    assert_eq!(came[0].headers["x-line-signature"], sent["signature"].as_str().unwrap());
+    hub.close().await;
+}
+
 #[tokio::test]
 async fn an_address_that_cannot_be_called_is_refused_before_anything_changes() {
     let Some(hub) = TestHub::new().start().await else { return };

@@ -65,7 +65,7 @@ pub trait Systems: Send + Sync + std::fmt::Debug {
     fn refusal(&self, hub: &Hub, url: &str) -> Option<FieldError>;
 
     /// Passes an account's events on to an address from now on, exactly as LINE sends them, and makes it the owner of reply
-    /// tokens where that is asked for; an address that is there already is left as it is.
+    /// tokens where that is asked for. A system that is there already at this address is made such a one.
     fn pass_on<'a>(
         &'a self,
         hub: &'a Hub,
