@@ -9,6 +9,7 @@ use reqwest::Response;
 use tokio::time::Instant;
 
 use super::model::{ANSWER_KEPT, ANSWER_MAX, Answer, retry_after};
+use super::shown::without_keys;
 use crate::app::Hub;
 use crate::guard::{self, GuardError};
 use crate::ingress;
@@ -70,11 +71,14 @@ impl Made {
 pub(super) async fn call(hub: &Hub, call: Call) -> Made {
     let began = Instant::now();
     let limit = call.timeout;
+    let (body, signature) = (call.body.clone(), call.headers.get(&SIGNATURE).cloned());
     let until = began + limit;
     let (answer, said) = match tokio::time::timeout_at(until, attempt(hub, call)).await {
         Ok(Ok((answer, rest))) => {
             let said = read(rest, until).await;
-            (answer, cut(storable(String::from_utf8_lossy(&said).trim()).as_str(), ANSWER_KEPT))
+            // Some answer with what they got.
+            let said = without_keys(&String::from_utf8_lossy(&said), &body, signature.as_ref());
+            (answer, cut(storable(said.trim()).as_str(), ANSWER_KEPT))
         }
         Ok(Err(error)) => (Answer::None(words(&error)), String::new()),
         Err(_) => (Answer::None(format!("no answer within {} ms", limit.as_millis())), String::new()),

@@ -1,5 +1,6 @@
-//! What an attempt sent, for a person's eyes: what opens a door is masked.
+//! What an attempt sent and was answered, for a person's eyes: what opens a door is masked.
 
+use axum::http::HeaderValue;
 use serde_json::Value;
 
 use super::attempt::tags;
@@ -12,14 +13,22 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
 use crate::ids::{AttemptId, DestinationId};
+use crate::ingress;
 use crate::journal::Room;
 use crate::scope::Scope;
 use crate::text::cut;
 
 /// What stands where something opens a door.
 pub const MASK: &str = "••••••••";
+/// The member of an event that opens a door.
+const NAME: &str = "\"replyToken\"";
+/// What is shorter is a word, and no key (PLATFORM 16: 32 characters).
+const KEY_MIN: usize = 16;
 /// How much of a body is shown, in characters.
 const BODY_SHOWN: usize = 8_000;
+/// What stands above a command that may not be the call that was made.
+const DIFFERS: &str =
+    "# Made of the destination as it is now; what was sent then may have been another call.";
 /// The longest body that is put into a command, in bytes.
 const COMMAND_MAX: usize = 64 << 10;
 /// How much of a message's text is told, in characters.
@@ -32,7 +41,7 @@ pub struct Opened {
     pub destination: Destination,
     /// The attempt.
     pub attempt: Attempt,
-    /// What it sent, put together again by the filter as it is now; `None` when the journal no longer has it, or nothing
+    /// What it sent, put together again by the destination as it is now; `None` when the journal no longer has it, or nothing
     /// passes any more.
     pub sent: Option<Sent>,
 }
@@ -48,6 +57,8 @@ pub struct Sent {
     pub body: String,
     /// Whether it was cut.
     pub is_cut: bool,
+    /// Whether something else may have been sent: the destination was changed since, or its filter asks for tags, which change.
+    pub may_differ: bool,
     /// What stands in it, in the words of LINE.
     pub events: Vec<Told>,
     /// A command for a shell that makes the same call; without it where the body is too long for one.
@@ -93,7 +104,7 @@ pub async fn open(hub: &Hub, scope: &Scope, id: &DestinationId, attempt: &Attemp
     let bot = hub.accounts.by_id(&destination.account).map(|account| account.bot_user_id.clone());
     let sent = match unit.parcel(&destination.filter, bot.as_deref().unwrap_or_default(), &tags) {
         Parcel::Whole(body) | Parcel::Rebuilt(body) => {
-            Some(Sent::new(&destination, &attempt, received_at, &String::from_utf8_lossy(&body)))
+            Some(Sent::new(hub, &destination, &attempt, received_at, &String::from_utf8_lossy(&body)))
         }
         Parcel::Nothing | Parcel::Expired => None,
     };
@@ -101,22 +112,43 @@ pub async fn open(hub: &Hub, scope: &Scope, id: &DestinationId, attempt: &Attemp
 }
 
 impl Sent {
-    fn new(destination: &Destination, attempt: &Attempt, received_at: Timestamp, body: &str) -> Self {
+    fn new(
+        hub: &Hub,
+        destination: &Destination,
+        attempt: &Attempt,
+        received_at: Timestamp,
+        body: &str,
+    ) -> Self {
         let body = mask(body);
-        let headers = vec![
+        let may_differ = destination.updated_at > attempt.at || destination.filter.tags.is_some();
+        let mut headers = vec![
             ("content-type".to_owned(), "application/json; charset=utf-8".to_owned()),
             ("user-agent".to_owned(), deliver::USER_AGENT.to_owned()),
             (deliver::SIGNATURE.to_string(), MASK.to_owned()),
             (deliver::DELIVERY.to_string(), attempt.delivery.to_string()),
             (deliver::ATTEMPT.to_string(), attempt.attempt.to_string()),
             (deliver::RECEIVED.to_string(), received_at.to_jiff().to_string()),
+            (ingress::VIA.to_string(), ingress::own_name(hub)),
         ];
+        // The command is without the second signature, which takes a secret of another form.
+        let of_command = headers.clone();
+        if destination.standard.is_some() {
+            headers.extend([
+                (deliver::WEBHOOK_ID.to_string(), attempt.delivery.to_string()),
+                (deliver::WEBHOOK_TIMESTAMP.to_string(), (attempt.at.millis() / 1000).to_string()),
+                (deliver::WEBHOOK_SIGNATURE.to_string(), MASK.to_owned()),
+            ]);
+        }
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
         let indented = indent(&body);
-        let command = (body.len() <= COMMAND_MAX).then(|| command(&destination.url, &headers, &body));
+        let command = (body.len() <= COMMAND_MAX).then(|| {
+            let command = command(&destination.url, &of_command, &body);
+            if may_differ { format!("{DIFFERS}\n{command}") } else { command }
+        });
         Self {
             received_at,
             is_cut: indented.chars().count() > BODY_SHOWN,
+            may_differ,
             body: cut(&indented, BODY_SHOWN),
             events: parsed
                 .pointer("/events")
@@ -131,18 +163,35 @@ impl Sent {
     }
 }
 
+/// An answer without what opens a door of the request that it answers, however it is written there: reply tokens and the
+/// signature.
+pub(super) fn without_keys(said: &str, request: &[u8], signature: Option<&HeaderValue>) -> String {
+    if said.is_empty() {
+        return String::new();
+    }
+    let request = String::from_utf8_lossy(request);
+    let tokens = request.split(NAME).skip(1).filter_map(|after| Some(value(after)?.1.0));
+    let signature = signature.and_then(|value| value.to_str().ok());
+    let keys = tokens.chain(signature).filter(|key| key.len() >= KEY_MIN);
+    mask(&keys.fold(said.to_owned(), |said, key| said.replace(key, MASK)))
+}
+
+/// The text that follows a member's name, with what stands before and after it.
+fn value(after: &str) -> Option<(&str, (&str, &str))> {
+    let (gap, value) = after.split_once('"').filter(|(gap, _)| gap.trim() == ":")?;
+    // A body that was cut may end within it.
+    Some((gap, value.split_once('"').unwrap_or((value, ""))))
+}
+
 /// A body without its reply tokens: who has one may answer in the account's name.
 fn mask(body: &str) -> String {
-    const NAME: &str = "\"replyToken\"";
     let mut out = String::with_capacity(body.len());
     let mut rest = body;
     // In a text the quotes would be escaped, so what is found is a member's name.
     while let Some((before, after)) = rest.split_once(NAME) {
         out.push_str(before);
         out.push_str(NAME);
-        let value = after.split_once('"').filter(|(gap, _)| gap.trim() == ":");
-        let Some((gap, (_, tail))) = value.and_then(|(gap, value)| Some((gap, value.split_once('"')?)))
-        else {
+        let Some((gap, (_, tail))) = value(after) else {
             rest = after;
             continue;
         };
@@ -240,6 +289,28 @@ mod tests {
             )
         );
         assert_eq!(mask(r#"{"replyToken":null,"a":"b"}"#), r#"{"replyToken":null,"a":"b"}"#);
+    }
+
+    #[test]
+    fn an_answer_that_repeats_the_request_has_none_of_its_keys() {
+        let token = "0f3779fba3b349968c5d07db31eab56f";
+        let body = format!(r#"{{"events":[{{"replyToken":"{token}"}},{{"replyToken":"ok"}}]}}"#);
+        let signature = HeaderValue::from_static("c2lnbmF0dXJlIG9mIHRoZSBib2R5");
+        for said in [
+            body.clone(),
+            serde_json::json!({ "got": body }).to_string(),
+            format!("{{'replyToken': '{token}'}} ok"),
+            format!(
+                "<pre>&quot;replyToken&quot;:&quot;{token}&quot; signed c2lnbmF0dXJlIG9mIHRoZSBib2R5 ok</pre>"
+            ),
+        ] {
+            let kept = without_keys(&said, body.as_bytes(), Some(&signature));
+            assert!(!kept.contains(token) && !kept.contains("c2lnbm") && kept.contains(MASK), "{kept}");
+            assert!(!said.contains(" ok") || kept.contains(" ok"), "{kept}");
+        }
+        // Another request's, and one that was cut.
+        assert_eq!(without_keys(r#"{"replyToken":"abc"#, b"", None), format!(r#"{{"replyToken":"{MASK}""#));
+        assert_eq!(without_keys("thanks", body.as_bytes(), None), "thanks");
     }
 
     #[test]

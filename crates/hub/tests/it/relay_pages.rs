@@ -165,9 +165,12 @@ async fn its_own_secret_is_shown_once_and_made_anew(#[case] engine: Engine) {
 }
 
 // S0-32
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
 #[tokio::test]
-async fn what_is_wrong_is_said_at_its_field_and_what_was_typed_stays() {
-    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+async fn what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
     let receiver = Receiver::start().await;
     let refused = async |fields: &[(&str, &str)]| {
         let answer = shop.owner.submit(&shop.at("/new"), &shop.at(""), fields).await;
@@ -238,11 +241,21 @@ async fn a_failure_is_seen_opened_and_mended(#[case] engine: Engine) {
     let token = body["events"][0]["replyToken"].as_str().unwrap();
     assert!(!opened.contains(token) && !opened.contains(sent.headers["x-line-signature"].to_str().unwrap()));
     assert!(opened.contains("openssl dgst -sha256") && opened.contains("x-trunkline-delivery"));
+    assert!(opened.contains("x-trunkline-hub") && !opened.contains("This may not be what was sent"));
     // The same by API.
     let path = format!("/destinations/{id}/deliveries/{}", attempt["id"].as_str().unwrap());
     let api = shop.hub.api().get(&path).await.expect(200);
     assert_eq!((&api["id"], &api["request"]["url"]), (&attempt["id"], &json!(receiver.url)));
     assert!(api["request"]["body"].as_str().unwrap().contains("it's me") && !api.to_string().contains(token));
+    assert_eq!(api["request"]["may_differ"], false);
+    // Changed since: what is shown is no longer said to be what was sent.
+    shop.hub.advance(Duration::from_secs(1));
+    let change = json!({ "standard_webhooks": true });
+    shop.hub.api().patch(&format!("/destinations/{id}"), change).await.expect(200);
+    let changed = shop.page(&format!("{here}/attempts/{}", attempt["id"].as_str().unwrap())).await;
+    assert!(changed.contains("This may not be what was sent") && changed.contains("webhook-signature"));
+    assert!(changed.contains("# Made of the destination as it is now"), "{changed}");
+    assert_eq!(shop.hub.api().get(&path).await.expect(200)["request"]["may_differ"], true);
     let parked =
         shop.hub.api().get(&format!("/destinations/{id}/parked")).await.expect(200)["items"][0].clone();
     assert_eq!((&parked["state"], &parked["delivery_id"]), (&json!("refused"), &attempt["delivery_id"]));
@@ -313,9 +326,12 @@ async fn what_was_sent_is_sent_again(#[case] engine: Engine) {
     shop.hub.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
 #[tokio::test]
-async fn it_is_paused_resumed_and_skipped() {
-    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+async fn it_is_paused_resumed_and_skipped(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
     let receiver = Receiver::start().await;
     let id = shop.add("CRM", receiver.url.as_str()).await;
     let here = format!("/{id}");
@@ -334,9 +350,12 @@ async fn it_is_paused_resumed_and_skipped() {
     shop.hub.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
 #[tokio::test]
-async fn the_log_is_filtered_paged_and_drawn_in_parts() {
-    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+async fn the_log_is_filtered_paged_and_drawn_in_parts(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
     let receiver = Receiver::start().await;
     let id = shop.add("CRM", receiver.url.as_str()).await;
     // All that fails is logged, of successes a sample; one now and then, because too many refusals in a row mean more.
@@ -371,9 +390,12 @@ async fn the_log_is_filtered_paged_and_drawn_in_parts() {
     shop.hub.close().await;
 }
 
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
 #[tokio::test]
-async fn agents_of_the_account_look_and_owners_act_and_nobody_else_sees_anything() {
-    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+async fn agents_of_the_account_look_and_owners_act_and_nobody_else_sees_anything(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
     let receiver = Receiver::start().await;
     let id = shop.add("CRM", receiver.url.as_str()).await;
     shop.friend.says(&shop.account, "hello").await;

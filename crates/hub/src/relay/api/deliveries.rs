@@ -55,7 +55,7 @@ struct DeliveryView {
     duration_ms: i64,
     /// What went wrong; null when it was delivered.
     error: Option<String>,
-    /// The beginning of the answer.
+    /// The beginning of the answer, without keys of the request that it repeats.
     answer: String,
     /// When it is tried again; null when it is not.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -103,11 +103,12 @@ async fn list_deliveries(
 struct OpenedView {
     #[serde(flatten)]
     delivery: DeliveryView,
-    /// What was sent, put together again; null when the journal no longer has it, or the filter passes nothing of it now.
+    /// What was sent, put together again by the destination as it is now; null when the journal no longer has it, or the filter
+    /// passes nothing of it now.
     request: Option<SentView>,
 }
 
-/// What was sent; signature and reply tokens are masked.
+/// What was sent, or with `may_differ` what would be sent today; signatures and reply tokens are masked.
 #[derive(Debug, Serialize, ToSchema)]
 struct SentView {
     /// Where to.
@@ -118,6 +119,8 @@ struct SentView {
     body: String,
     /// Whether the body was cut.
     is_cut: bool,
+    /// Whether something else may have been sent: the destination was changed since, or its filter asks for tags, which change.
+    may_differ: bool,
 }
 
 /// One attempt with what it sent and what was answered.
@@ -137,6 +140,7 @@ async fn get_delivery(
         headers: sent.headers.into_iter().collect(),
         body: sent.body,
         is_cut: sent.is_cut,
+        may_differ: sent.may_differ,
     });
     Ok(Json(OpenedView { delivery: attempt.into(), request }))
 }

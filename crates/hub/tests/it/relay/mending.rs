@@ -61,6 +61,41 @@ async fn what_waits_can_be_left_out(#[case] engine: Engine) {
 }
 
 /// The ids of the account's events, the oldest first.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn an_answer_that_repeats_the_request_is_kept_without_its_keys(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let receiver = Receiver::start().await;
+    receiver.answers(StatusCode::INTERNAL_SERVER_ERROR, "");
+    let one = shop.destination("echo", &receiver, json!({})).await;
+    shop.friend.says(&shop.account, "1").await;
+    let sent = come(&receiver, 1).await.remove(0);
+    let body = std::str::from_utf8(&sent.body).unwrap();
+    let signature = sent.headers["x-line-signature"].to_str().unwrap();
+    let read: Value = serde_json::from_str(body).unwrap();
+    let token = read["events"][0]["replyToken"].as_str().unwrap();
+    let echo = format!("no such table: token='{token}' signature='{signature}' body={body:?}");
+    receiver.answers(StatusCode::INTERNAL_SERVER_ERROR, echo);
+    shop.hub.advance(Duration::from_secs(60));
+    let path = format!("{}/deliveries", Shop::path(&one));
+    let answered = async || {
+        let attempts = shop.hub.api().get(&path).await.expect(200);
+        let items = attempts["items"].as_array().unwrap().clone();
+        items.into_iter().find(|one| one["answer"].as_str().unwrap().contains("no such table"))
+    };
+    let mut found = answered().await;
+    while found.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        found = answered().await;
+    }
+    let found = found.unwrap().to_string();
+    assert!(!found.contains(token) && !found.contains(signature), "{found}");
+    assert!(found.contains("••••••••"));
+    shop.hub.close().await;
+}
+
 async fn events(shop: &Shop) -> Vec<String> {
     let found = shop.hub.api().get(&format!("/events?account_id={}", shop.account.id)).await.expect(200);
     let mut ids: Vec<String> =
