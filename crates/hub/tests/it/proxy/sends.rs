@@ -317,6 +317,87 @@ async fn a_push_whose_caller_is_gone_is_sent_once_and_a_repeat_learns_of_it(#[ca
     hub.close().await;
 }
 
+/// Lets the deadline of calls that are waited for pass, in no time.
+async fn past_the_deadline() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    tokio::time::resume();
+}
+
+// CONTRACT "Proxy": at most 30 s.
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_did_not_begin_within_30_seconds_is_withdrawn(#[case] engine: Engine) {
+    // Without its loops the hub begins nothing.
+    let Some(hub) = TestHub::new().engine(engine).start().await else { return };
+    let (account, friend) = hub.account_with_friend().await;
+    hub.settle().await;
+    let receiver = Receiver::start().await;
+    let body = json!({ "name": "CRM", "url": receiver.url });
+    let made = hub.api().post(&format!("/accounts/{}/destinations", account.id), body).await.expect(201);
+    let path = format!("/destinations/{}/proxy-key", made["id"].as_str().unwrap());
+    let key = json!({ "scopes": ["push"], "monthly_paid_limit": 1 });
+    let key = hub.api().post(&path, key).await.expect(201)["key"].as_str().unwrap().to_owned();
+    let line = Line::new(&hub, &key);
+    let contacts = hub.api().get(&format!("/contacts?account_id={}", account.id)).await.expect(200);
+    let to = contacts["items"][0]["external_id"].as_str().unwrap().to_owned();
+    let call = |line: &Line| {
+        let body = json!({ "to": to, "messages": [{ "type": "text", "text": "late" }] });
+        let request = line.request(Method::POST, "/v2/bot/message/push");
+        request.header("x-line-retry-key", "123e4567-e89b-12d3-a456-426614174004").json(&body)
+    };
+    let first = {
+        let (line, request) = (line.clone(), call(&line));
+        tokio::spawn(async move { line.call(request).await })
+    };
+    let paid = async || hub.api().get(&path).await.expect(200)["paid_this_month"].clone();
+    while paid().await != 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!first.is_finished());
+    past_the_deadline().await;
+    let said = first.await.unwrap();
+    assert!(said.status == 500 && said.reason().contains("nothing was sent"), "{said:?}");
+    hub.settle().await;
+    assert_eq!(paid().await, 0);
+    assert!(friend.texts_received(&account).await.is_empty());
+    hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_line_holds_for_30_seconds_is_500_and_goes_out_once(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let line = shop.line(json!({ "scopes": ["push"], "monthly_paid_limit": 1 })).await;
+    let (to, path) = (shop.friend_id().await, "/v2/bot/message/push");
+    let fault = json!({ "on": "api", "path": path, "kind": "hang", "times": 1 });
+    shop.hub.control.post("/faults", fault).await;
+    let call = |line: &Line| {
+        let body = json!({ "to": to, "messages": [{ "type": "text", "text": "once" }] });
+        let request = line.request(Method::POST, path);
+        request.header("x-line-retry-key", "123e4567-e89b-12d3-a456-426614174005").json(&body)
+    };
+    let first = {
+        let (line, request) = (line.clone(), call(&line));
+        tokio::spawn(async move { line.call(request).await })
+    };
+    while shop.hub.control.get("/faults").await.to_string().contains("\"matched\":0") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    past_the_deadline().await;
+    let said = first.await.unwrap();
+    assert!(said.status == 500 && said.reason().contains("goes on trying"), "{said:?}");
+    shop.hub.advance(Duration::from_secs(60));
+    let again = line.call(call(&line)).await;
+    assert_eq!(again.status, 409, "{again:?}");
+    assert_eq!(shop.friend.texts_received(&shop.account).await, ["once"]);
+    shop.hub.close().await;
+}
+
 #[tokio::test]
 async fn what_line_does_not_answer_is_500_and_goes_on() {
     let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
