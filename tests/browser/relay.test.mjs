@@ -75,8 +75,11 @@ describe('the relay', () => {
     await page.locator('.relay-form button[type=submit]').click();
     await page.locator('#relay-secret-text').waitFor();
     assert.match(await page.locator('#relay-secret-text').textContent(), /^[0-9a-f]{32}$/);
-    // The secret was on the answer to the form; the address is the list's.
-    await page.goto(page.url());
+    // Loading it again shows no secret and adds nothing.
+    await page.reload();
+    assert.equal(await page.locator('#relay-secret-text').count(), 0);
+    await page.goto(page.url().replace(/\/[^/]+$/, ''));
+    assert.equal(await page.locator('.relay-row').count(), 4);
     await page.locator('.relay-row-link', { hasText: 'Test system' }).click();
     added = page.url();
     await inspect('destination');
@@ -100,6 +103,7 @@ describe('the relay', () => {
     await page.goto(`${added}/parked`);
     await inspect('parked');
     await page.locator('.page-actions button').click();
+    await page.locator('#relay-retry-all button[type=submit]').click();
     await page.locator('.toast').waitFor();
     await page.goto(added);
     await page.locator('.relay-attempt .relay-status.is-ok').first().waitFor(BY_ITSELF);

@@ -152,6 +152,13 @@
     });
   }
 
+  // --- A box that ticks all of a name in its form -------------------------------------------------------------------
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.ticks;
+    if (!name) return;
+    for (const box of event.target.form.querySelectorAll(`input[name="${name}"]`)) box.checked = event.target.checked;
+  });
+
   // --- Forms whose unsaved changes would be lost --------------------------------------------------------------------
   let unsaved = null;
   document.addEventListener("input", (event) => {

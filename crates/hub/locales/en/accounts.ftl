@@ -230,6 +230,7 @@ audit-destination-deleted = Deleted a destination
 audit-destination-replayed = Had events sent again
 audit-destination-retried = Had refused events tried again
 audit-destination-skipped = Skipped what waited for a destination
+audit-destination-dismissed = Dismissed what was put aside
 accounts-looks-swapped = Channel ID and channel secret look swapped. Paste each into the other field.
 accounts-looks-channel-id = This looks like a channel ID. Copy the value that this field asks for from LINE Developers.
 accounts-looks-secret = This looks like a channel secret. Copy the value that this field asks for from LINE Developers.

@@ -63,6 +63,7 @@ web-api-any = any
 web-api-absent = { $kind } (may be absent)
 web-api-one-of = One of { $words }.
 web-error-home = Back to the start
+web-error-back = Back
 web-error-request = Request { $id }
 web-error-with-request = { $detail } (request { $id })
 web-error-forbidden-title = Not allowed

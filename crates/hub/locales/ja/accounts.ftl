@@ -230,6 +230,7 @@ audit-destination-deleted = 転送先を削除
 audit-destination-replayed = イベントを再転送
 audit-destination-retried = 拒否されたイベントを再試行
 audit-destination-skipped = 待機中のイベントを省略
+audit-destination-dismissed = 保留分をリストから削除
 accounts-looks-swapped = チャネルIDとチャネルシークレットが逆のようです。入れ替えてください。
 accounts-looks-channel-id = チャネルIDのようです。この欄の値をLINE Developersからコピーしてください。
 accounts-looks-secret = チャネルシークレットのようです。この欄の値をLINE Developersからコピーしてください。

@@ -51,6 +51,7 @@ web-api-any = 任意の値
 web-api-absent = { $kind }（省略可）
 web-api-one-of = 次のいずれか：{ $words }。
 web-error-home = 最初のページへ戻る
+web-error-back = 戻る
 web-error-request = リクエスト { $id }
 web-error-with-request = { $detail }（リクエスト { $id }）
 web-error-forbidden-title = 権限がありません

@@ -230,6 +230,7 @@ audit-destination-deleted = ลบปลายทาง
 audit-destination-replayed = ส่งเหตุการณ์ซ้ำ
 audit-destination-retried = ลองเหตุการณ์ที่ถูกปฏิเสธอีกครั้ง
 audit-destination-skipped = ข้ามเหตุการณ์ที่รออยู่
+audit-destination-dismissed = นำรายการที่พักไว้ออก
 accounts-looks-swapped = Channel ID กับ Channel secret น่าจะสลับกัน กรุณาวางสลับช่อง
 accounts-looks-channel-id = ค่านี้เหมือน Channel ID กรุณาคัดลอกค่าที่ช่องนี้ต้องการจาก LINE Developers
 accounts-looks-secret = ค่านี้เหมือน Channel secret กรุณาคัดลอกค่าที่ช่องนี้ต้องการจาก LINE Developers

@@ -51,6 +51,7 @@ web-api-any = ค่าใดก็ได้
 web-api-absent = { $kind } (ไม่มีก็ได้)
 web-api-one-of = ค่าใดค่าหนึ่งใน { $words }
 web-error-home = กลับหน้าแรก
+web-error-back = กลับ
 web-error-request = คำขอ { $id }
 web-error-with-request = { $detail } (คำขอ { $id })
 web-error-forbidden-title = ไม่มีสิทธิ์

@@ -230,6 +230,7 @@ audit-destination-deleted = 刪除轉拋系統
 audit-destination-replayed = 要求重新轉拋事件
 audit-destination-retried = 要求重試被拒的事件
 audit-destination-skipped = 略過等待轉拋的事件
+audit-destination-dismissed = 移除擱置的事件
 accounts-looks-swapped = Channel ID 和 Channel secret 看來貼反了，請對調。
 accounts-looks-channel-id = 這看起來是 Channel ID。請從 LINE Developers 複製這個欄位要的值。
 accounts-looks-secret = 這看起來是 Channel secret。請從 LINE Developers 複製這個欄位要的值。

@@ -51,6 +51,7 @@ web-api-any = 任意值
 web-api-absent = { $kind }（可省略）
 web-api-one-of = 可用的值：{ $words }。
 web-error-home = 回到首頁
+web-error-back = 返回
 web-error-request = 請求編號 { $id }
 web-error-with-request = { $detail }（請求編號 { $id }）
 web-error-forbidden-title = 沒有權限

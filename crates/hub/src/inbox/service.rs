@@ -1,5 +1,7 @@
 //! Reading conversations, answering, and keeping order in them.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::attachments;
@@ -10,7 +12,7 @@ use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbResult, LogAndIgnore as _, Tx};
 use crate::error::{AppError, AppResult, FieldError};
-use crate::ids::{ContactId, ConversationId, MessageId, UserId};
+use crate::ids::{AccountId, ContactId, ConversationId, MessageId, UserId};
 use crate::live::Notice;
 use crate::outbox::model::{NewSend, Origin, SettledMessage, Target, TargetKind, Terms};
 use crate::outbox::once::Once;
@@ -42,6 +44,29 @@ pub async fn get(hub: &Hub, scope: &Scope, id: &ConversationId) -> AppResult<Con
         read::find(&hub.db, scope, id).await?.ok_or_else(|| AppError::not_found("conversation"))?;
     found.free_until = found.free_until.filter(|until| *until > hub.now());
     Ok(found)
+}
+
+/// A conversation, as far as another page names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// The hub's id.
+    pub id: ConversationId,
+    /// The name of the person or group, once known.
+    pub name: Option<String>,
+}
+
+/// The conversations of an account within the scope, by LINE's id of the person, group or room.
+///
+/// # Errors
+/// Those of the database.
+pub async fn chats(
+    hub: &Hub,
+    scope: &Scope,
+    account: &AccountId,
+    external_ids: &[String],
+) -> AppResult<HashMap<String, Chat>> {
+    let rows = read::chats(&hub.db, scope, account, external_ids).await?;
+    Ok(rows.into_iter().map(|(external_id, id, name)| (external_id, Chat { id, name })).collect())
 }
 
 /// The conversation with a contact.

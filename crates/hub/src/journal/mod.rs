@@ -270,6 +270,14 @@ impl Journal {
         Ok(self.read(position - 1, 1).await?.into_iter().find(|entry| entry.position == position))
     }
 
+    /// The entries at these positions, at most some thousand, in order, with their JSON.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn at(&self, positions: &[i64]) -> DbResult<Vec<Entry>> {
+        entries::at(&self.db, positions).await
+    }
+
     /// How many entries of each account stand after `position`, counted, at most 10,000 looked at.
     ///
     /// # Errors

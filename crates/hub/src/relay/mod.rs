@@ -12,7 +12,7 @@
 //! The data path, downhill: `feed` reads the journal once for all destinations, `unit` is what one destination gets of a
 //! request, `flow` says whose turn it is, `attempt` signs and `deliver` calls, `model` reads the answer, `runner` binds
 //! them, `writes` moves the cursor; `watch` starts the runners of this node, `expire` lists what the journal has lost. For people: `day`
-//! counts, `shown` opens an attempt, `pages` draws.
+//! counts, `shown` opens an attempt, `told` says in a line what was sent, `pages` draws.
 
 mod alarm;
 pub mod api;
@@ -32,6 +32,7 @@ mod repo;
 mod runner;
 pub mod service;
 pub mod shown;
+pub mod told;
 mod unit;
 mod watch;
 pub mod wishes;

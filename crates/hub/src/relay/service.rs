@@ -11,6 +11,7 @@ use super::model::{
     CONCURRENCY, Destination, Filter, Halt, NewSecrets, Signing, Standing, TIMEOUT, TIMEOUT_BOUNDS,
 };
 use super::repo::{self, Attempt, Count, Parked, UnitRow};
+use super::told::Outcome;
 use super::wishes::{Wishes, fulfil, refusal};
 use crate::accounts;
 use crate::accounts::replies::{self, System, Systems};
@@ -204,6 +205,13 @@ async fn change_to(
     owns_replies: Option<bool>,
 ) -> AppResult<(Destination, NewSecrets)> {
     let before = get(hub, scope, id).await?;
+    let meanwhile = || {
+        let detail = "the destination was changed by somebody else meanwhile; look at it and try again";
+        AppError::conflict("changed_meanwhile", detail)
+    };
+    if wishes.of.is_some_and(|of| of != before.updated_at) {
+        return Err(meanwhile());
+    }
     let is_resumed = wishes.active == Some(true) || wishes.url.as_ref().is_some_and(|url| *url != before.url);
     let (mut after, secrets) = fulfil(hub, before.clone(), wishes, Vec::new())?;
     let has_new_secret = (&before.secret, &before.standard) != (&after.secret, &after.standard);
@@ -236,8 +244,7 @@ async fn change_to(
         None => {}
     }
     if !repo::change(&mut tx, &after, actor.name()).await? {
-        let detail = "the destination was changed at the same moment; look at it and try again";
-        return Err(AppError::conflict("changed_meanwhile", detail));
+        return Err(meanwhile());
     }
     if is_resumed {
         repo::hurry(&mut tx, &after.tenant, id, after.updated_at).await?;
@@ -395,7 +402,8 @@ pub async fn lag(hub: &Hub, destination: &Destination) -> DbResult<(i64, u64)> {
     Ok((events, oldest.first().map_or(0, |entry| hub.now().since(entry.received_at).as_secs())))
 }
 
-/// One page of a destination's attempts, the newest first.
+/// One page of a destination's attempts, the newest first: those that ended so, of the delivery of that name where one is
+/// given.
 ///
 /// # Errors
 /// 404 when there is no such destination.
@@ -403,13 +411,14 @@ pub async fn attempts(
     hub: &Hub,
     scope: &Scope,
     id: &DestinationId,
-    failed_only: bool,
+    (outcome, delivery): (Outcome, &str),
     below: Option<(Timestamp, String)>,
     limit: i64,
 ) -> AppResult<Vec<Attempt>> {
     let destination = get(hub, scope, id).await?;
     let (at, last) = below.unwrap_or((Timestamp(i64::MAX), String::new()));
-    Ok(repo::attempts(&hub.db, (&destination.tenant, id), (at, &last), failed_only, limit).await?)
+    Ok(repo::attempts(&hub.db, (&destination.tenant, id), (at, &last), (outcome.as_str(), delivery), limit)
+        .await?)
 }
 
 /// One attempt.
@@ -446,6 +455,43 @@ pub async fn parked(
         row.event_ids = hub.journal.ids(places, &destination.account, row.received_at).await?;
     }
     Ok(rows)
+}
+
+/// One unit that was put aside.
+///
+/// # Errors
+/// 404 when there is none of that name.
+pub async fn parked_one(hub: &Hub, destination: &Destination, id: &DeliveryId) -> AppResult<Parked> {
+    let found = repo::parked_one(&hub.db, (&destination.tenant, &destination.id), id).await?;
+    found.ok_or_else(|| AppError::not_found("delivery"))
+}
+
+/// How many units were put aside because a person left them out.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn skipped(hub: &Hub, destination: &Destination) -> DbResult<i64> {
+    repo::skipped(&hub.db, (&destination.tenant, &destination.id)).await
+}
+
+/// Drops units from what was put aside, so that nobody looks after them any more; gives how many. One that the cursor has not
+/// passed yet stays.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn dismiss(
+    hub: &Hub,
+    (scope, actor): (&Scope, &Actor),
+    id: &DestinationId,
+    units: &[DeliveryId],
+) -> AppResult<u64> {
+    let destination = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    let mut count = 0;
+    for unit in units {
+        count += repo::dismiss(&mut tx, (&destination.tenant, id), unit).await?;
+    }
+    finish(hub, tx, &destination, actor, "destination.dismissed", count).await
 }
 
 /// The attempts of the last day, in steps of five minutes; steps without one are left out.

@@ -8,11 +8,12 @@ use super::deliver;
 use super::model::Destination;
 use super::repo::{Attempt, Parked};
 use super::service;
+use super::told::{self, Outcome, Told};
 use super::unit::{Parcel, Unit};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
-use crate::ids::{AttemptId, DestinationId};
+use crate::ids::{AttemptId, DeliveryId, DestinationId};
 use crate::ingress;
 use crate::journal::Room;
 use crate::scope::Scope;
@@ -31,16 +32,16 @@ const DIFFERS: &str =
     "# Made of the destination as it is now; what was sent then may have been another call.";
 /// The longest body that is put into a command, in bytes.
 const COMMAND_MAX: usize = 64 << 10;
-/// How much of a message's text is told, in characters.
-const TEXT_TOLD: usize = 120;
 
 /// An attempt with what it sent.
 #[derive(Debug)]
 pub struct Opened {
     /// The destination.
     pub destination: Destination,
-    /// The attempt.
+    /// The attempt; of what was put aside the newest that is kept, numbered 0 where it was never tried.
     pub attempt: Attempt,
+    /// What was put aside, where that was opened.
+    pub parked: Option<Parked>,
     /// What it sent, put together again by the destination as it is now; `None` when the journal no longer has it, or nothing
     /// passes any more.
     pub sent: Option<Sent>,
@@ -76,17 +77,6 @@ impl Parked {
     }
 }
 
-/// One event, as far as it can be told in a line.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Told {
-    /// LINE's `type`.
-    pub kind: String,
-    /// `user`, `group`, `room`.
-    pub source: Option<String>,
-    /// The message's text or kind, or a postback's data.
-    pub text: Option<String>,
-}
-
 /// Opens one attempt.
 ///
 /// # Errors
@@ -94,21 +84,65 @@ pub struct Told {
 pub async fn open(hub: &Hub, scope: &Scope, id: &DestinationId, attempt: &AttemptId) -> AppResult<Opened> {
     let destination = service::get(hub, scope, id).await?;
     let attempt = service::attempt(hub, scope, id, attempt).await?;
+    let sent = sent(hub, scope, &destination, &attempt).await?;
+    Ok(Opened { destination, attempt, parked: None, sent })
+}
+
+/// Opens what was put aside, with its last attempt.
+///
+/// # Errors
+/// 404 when there is none in the scope.
+pub async fn open_parked(
+    hub: &Hub,
+    scope: &Scope,
+    id: &DestinationId,
+    delivery: &DeliveryId,
+) -> AppResult<Opened> {
+    let destination = service::get(hub, scope, id).await?;
+    let parked = service::parked_one(hub, &destination, delivery).await?;
+    let which = (Outcome::Any, delivery.as_str());
+    let tried = service::attempts(hub, scope, id, which, None, 1).await?.into_iter().next();
+    let attempt = tried.unwrap_or_else(|| Attempt {
+        id: hub.id(),
+        delivery: parked.id.clone(),
+        first_position: parked.first_position,
+        last_position: parked.last_position,
+        event_ids: "[]".to_owned(),
+        attempt: 0,
+        at: parked.failed_at.unwrap_or(parked.received_at),
+        status: None,
+        ms: 0,
+        error: parked.last_error.clone(),
+        said: String::new(),
+        next_at: None,
+    });
+    let sent = sent(hub, scope, &destination, &attempt).await?;
+    Ok(Opened { destination, attempt, parked: Some(parked), sent })
+}
+
+/// What an attempt sent, with whom it was about.
+async fn sent(
+    hub: &Hub,
+    scope: &Scope,
+    destination: &Destination,
+    attempt: &Attempt,
+) -> AppResult<Option<Sent>> {
     let room = Room { events: i64::MAX, bytes: i64::MAX };
     let read = hub.journal.requests(attempt.first_position - 1, attempt.last_position, room).await?;
     let request = read.items.into_iter().find(|one| one.account_id == destination.account.as_str());
-    let Some(request) = request else { return Ok(Opened { destination, attempt, sent: None }) };
+    let Some(request) = request else { return Ok(None) };
     let received_at = request.received_at;
     let unit = Unit::new(request);
-    let tags = tags(hub, &destination, &unit).await?;
+    let tags = tags(hub, destination, &unit).await?;
     let bot = hub.accounts.by_id(&destination.account).map(|account| account.bot_user_id.clone());
-    let sent = match unit.parcel(&destination.filter, bot.as_deref().unwrap_or_default(), &tags) {
+    match unit.parcel(&destination.filter, bot.as_deref().unwrap_or_default(), &tags) {
         Parcel::Whole(body) | Parcel::Rebuilt(body) => {
-            Some(Sent::new(hub, &destination, &attempt, received_at, &String::from_utf8_lossy(&body)))
+            let mut sent = Sent::new(hub, destination, attempt, received_at, &String::from_utf8_lossy(&body));
+            told::name_chats(hub, scope, destination, sent.events.iter_mut()).await?;
+            Ok(Some(sent))
         }
-        Parcel::Nothing | Parcel::Expired => None,
-    };
-    Ok(Opened { destination, attempt, sent })
+        Parcel::Nothing | Parcel::Expired => Ok(None),
+    }
 }
 
 impl Sent {
@@ -155,7 +189,7 @@ impl Sent {
                 .and_then(Value::as_array)
                 .into_iter()
                 .flatten()
-                .map(told)
+                .map(Told::new)
                 .collect(),
             headers,
             command,
@@ -244,15 +278,6 @@ fn indent(json: &str) -> String {
     out
 }
 
-fn told(event: &Value) -> Told {
-    let text = |pointer| event.pointer(pointer).and_then(Value::as_str).map(|text| cut(text, TEXT_TOLD));
-    Told {
-        kind: text("/type").unwrap_or_default(),
-        source: text("/source/type"),
-        text: text("/message/text").or_else(|| text("/message/type")).or_else(|| text("/postback/data")),
-    }
-}
-
 /// The call for a shell. The signature is made there, from the secret in `CHANNEL_SECRET`: so the command can be passed on
 /// without one.
 fn command(url: &str, headers: &[(String, String)], body: &str) -> String {
@@ -327,13 +352,5 @@ mod tests {
         assert!(command.contains(r#"BODY='{"text":"it'\''s"}'"#), "{command}");
         assert!(command.contains(r"'https://crm.example/hook?a='\''b'\'''"), "{command}");
         assert!(command.contains("\"x-line-signature: $SIGNATURE\"") && command.contains("-H 'a: b'"));
-    }
-
-    #[test]
-    fn events_are_told_in_a_line() {
-        let event = serde_json::json!({ "type": "message", "source": { "type": "user" }, "message": { "type": "text", "text": "hi" } });
-        let is =
-            Told { kind: "message".to_owned(), source: Some("user".to_owned()), text: Some("hi".to_owned()) };
-        assert_eq!(told(&event), is);
     }
 }

@@ -5,6 +5,7 @@ use super::model::{
 };
 use super::service::{identity, open_secret, standard_identity};
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::guard::GuardError;
 use crate::secrets::Secret;
@@ -45,6 +46,8 @@ pub struct Wishes {
     pub rate: Option<Option<i64>>,
     /// How long a call may take, in ms.
     pub timeout_ms: Option<i64>,
+    /// When the destination that was looked at had been changed last: if somebody changed it since, nothing is.
+    pub of: Option<Timestamp>,
 }
 
 /// The destination as it is wanted, with its new secrets; all that is wrong is named at once.

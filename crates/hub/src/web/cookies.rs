@@ -21,6 +21,9 @@ pub(super) const ACCOUNT: &str = "tl_account";
 /// The key of the words that the next page says once.
 pub(super) const TOAST: &str = "tl_toast";
 
+/// A secret that the next page shows once, sealed.
+pub(super) const SHOWN: &str = "tl_shown";
+
 /// The state of a login at LINE that is under way in this browser.
 const LOGIN_STATE: &str = "tl_login";
 

@@ -58,6 +58,7 @@ struct ErrorPage {
     title: String,
     detail: String,
     request_id: String,
+    back: Option<String>,
 }
 
 #[derive(Template)]
@@ -82,9 +83,14 @@ pub(super) fn draw(response: Response, ui: &Ui) -> Response {
         return to_sign_in(ui);
     }
     let (title, detail) = (ui.t(title_key(status)), detail(&error, ui));
-    let (ui, request_id) = (ui.clone(), ui.request_id().to_owned());
+    let (ui, request_id, back) = (ui.clone(), ui.request_id().to_owned(), error.back.clone());
+    let whole =
+        ui.return_address().filter(|_| back.is_some()).and_then(|here| HeaderValue::from_str(here).ok());
     let mut drawn = if !ui.is_htmx() {
-        (status, Page(ErrorPage { ui, status: status.as_u16(), title, detail, request_id })).into_response()
+        (status, Page(ErrorPage { ui, status: status.as_u16(), title, detail, request_id, back }))
+            .into_response()
+    } else if let Some(here) = whole {
+        (status, [("hx-redirect", here)]).into_response()
     } else if status.is_server_error() {
         let text = ui.t2("web-error-with-request", ("detail", detail), ("id", request_id));
         let headers = [("hx-retarget", "#toasts"), ("hx-reswap", "beforeend")];
@@ -169,7 +175,8 @@ pub(super) fn samples(ui: &Ui) -> [askama::Result<String>; 3] {
     let (ui, detail, request_id) = (ui.clone(), "<detail>".to_owned(), "r1".to_owned());
     let title = ui.t("web-error-not-found-title");
     [
-        ErrorPage { ui: ui.clone(), status: 404, title, detail: detail.clone(), request_id }.render(),
+        ErrorPage { ui: ui.clone(), status: 404, title, detail: detail.clone(), request_id, back: None }
+            .render(),
         ErrorPartial { ui: ui.clone(), detail: detail.clone() }.render(),
         ErrorToast { ui, text: detail }.render(),
     ]

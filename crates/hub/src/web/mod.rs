@@ -46,7 +46,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use errors::problem;
-pub use flash::redirect_with_toast;
+pub use flash::{redirect_with_secret, redirect_with_toast, show_once, shown_secret};
 pub use forms::{Fields, FormState};
 pub use headers::content_security_policy;
 pub(crate) use headers::loads_line_pictures;

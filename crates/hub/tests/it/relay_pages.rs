@@ -1,6 +1,7 @@
 //! The relay as pages: what owners see and do, what agents see, what is refused in words.
 
 mod forms;
+mod log;
 
 use std::time::Duration;
 
@@ -107,7 +108,9 @@ async fn a_system_is_added_listed_changed_and_deleted(#[case] engine: Engine) {
     assert!(shop.page("").await.contains("relay-status\">200<"), "the last answer");
     let edit = shop.page(&format!("/{id}/edit")).await;
     assert!(edit.contains("value=\"CRM\""), "{edit}");
+    let of = edit.split_once("name=\"of\" value=\"").unwrap().1.split('"').next().unwrap();
     let fields = [
+        ("of", of),
         ("name", "訂單"),
         ("url", receiver.url.as_str()),
         ("active", "1"),
@@ -141,6 +144,7 @@ async fn its_own_secret_is_shown_once_and_made_anew(#[case] engine: Engine) {
     let receiver = Receiver::start().await;
     let fields = [("name", "CRM"), ("url", receiver.url.as_str()), ("active", "1"), ("signing", "own")];
     let made = shop.owner.submit(&shop.at("/new"), &shop.at(""), &fields).await;
+    let made = shop.owner.get(made.headers["location"].to_str().unwrap()).await;
     let secret = |page: &str| {
         page.split_once("id=\"relay-secret-text\"").map(|(_, rest)| {
             let text = rest.split_once('>').unwrap().1.split('<').next().unwrap();
@@ -154,6 +158,7 @@ async fn its_own_secret_is_shown_once_and_made_anew(#[case] engine: Engine) {
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
     assert!(!shop.page(&format!("/{id}")).await.contains(&first), "shown once");
     let anew = shop.submit(&format!("/{id}/secret"), &[]).await;
+    let anew = shop.owner.get(anew.headers["location"].to_str().unwrap()).await;
     let second = secret(&anew.body).expect("the new secret");
     assert_ne!(first, second);
     shop.friend.says(&shop.account, "hello").await;
@@ -278,7 +283,9 @@ async fn a_failure_is_seen_opened_and_mended(#[case] engine: Engine) {
     let units: Vec<&str> = ticks.iter().map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!((units.len(), units[0]), (3, parked["delivery_id"].as_str().unwrap()), "{listed}");
     let nothing = shop.submit(&format!("{here}/parked"), &[]).await;
-    assert!(nothing.status == 422 && nothing.body.contains(units[0]), "{}", nothing.body);
+    assert_eq!(nothing.status, 303);
+    let told = shop.page(&format!("{here}/parked?notice=nothing")).await;
+    assert!(told.contains("role=\"alert\"") && told.contains(units[0]), "{told}");
     assert_eq!(shop.look(&id).await["parked"], 3, "nothing chosen is not everything");
     let chosen = [("delivery", units[0]), ("delivery", units[1])];
     assert_eq!(shop.submit(&format!("{here}/parked"), &chosen).await.status, 303);
@@ -308,7 +315,11 @@ async fn what_was_sent_is_sent_again(#[case] engine: Engine) {
     let chosen = attempts.iter().find(|one| one["attempt"] == 1).unwrap()["id"].as_str().unwrap().to_owned();
     assert_eq!(shop.submit(&format!("{here}/again"), &[("attempt", &chosen)]).await.status, 303);
     come(&receiver, 3).await;
-    assert_eq!(shop.submit(&format!("{here}/again"), &[]).await.status, 422, "nothing chosen");
+    let nothing = shop.submit(&format!("{here}/again"), &[]).await;
+    assert!(nothing.headers["location"].to_str().unwrap().ends_with("?notice=nothing"), "nothing chosen");
+    assert!(shop.page(&format!("{here}?notice=nothing")).await.contains("role=\"alert\""));
+    let address = shop.owner.get(&shop.at(&format!("{here}/again"))).await;
+    assert_eq!(address.headers["location"].to_str().unwrap(), shop.at(&here), "it is no page");
     // A time: first how many that are.
     let range = "since=2020-01-01T00:00&until=2099-01-01T00:00";
     let counted = shop.page(&format!("{here}/replay?{range}")).await;
@@ -370,11 +381,11 @@ async fn the_log_is_filtered_paged_and_drawn_in_parts(#[case] engine: Engine) {
     assert_eq!(shop.look(&id).await["parked"], 28);
     let count = |page: &str| page.matches("class=\"relay-attempt\"").count();
     assert_eq!(count(&shop.page(&format!("/{id}")).await), 25);
-    let first = shop.page(&format!("/{id}?failed=1")).await;
+    let first = shop.page(&format!("/{id}?outcome=failed")).await;
     assert_eq!(count(&first), 25);
     let foot = first.split_once("relay-pages").unwrap().1;
     let next = foot.split("before=").nth(1).unwrap().split('#').next().unwrap().to_owned();
-    let second = shop.page(&format!("/{id}?failed=1&before={next}")).await;
+    let second = shop.page(&format!("/{id}?outcome=failed&before={next}")).await;
     assert_eq!(count(&second), 3);
     let part = async |path: &str| {
         let request = shop.owner.request(Method::GET, &shop.at(path)).header("hx-request", "true");

@@ -283,6 +283,33 @@ pub(in crate::inbox) async fn list(db: &Db, scope: &Scope, filter: &Filter) -> D
     rows.into_iter().map(Conversation::try_from).collect()
 }
 
+/// The conversations of an account with these people, groups or rooms: with whom, its id, its name.
+pub(in crate::inbox) async fn chats(
+    db: &Db,
+    scope: &Scope,
+    account: &AccountId,
+    external_ids: &[String],
+) -> DbResult<Vec<(String, ConversationId, Option<String>)>> {
+    if external_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut args = args![scope.tenant(), scope.viewer(), account];
+    args.extend(external_ids.iter().map(Arg::from));
+    let places: Vec<_> = (4..=args.len()).map(|place| format!("${place}")).collect();
+    let text = format!(
+        concat!(
+            "SELECT c.external_id, c.id, COALESCE(c.title, p.display_name) FROM conversations AS c \
+             LEFT JOIN contacts AS p ON p.id = c.contact_id WHERE ",
+            visible!(),
+            " AND",
+            in_scope!("c", "$1", "$2"),
+            " AND c.account_id = $3 AND c.external_id IN ({}) ORDER BY c.id"
+        ),
+        places.join(", ")
+    );
+    db.all_built(text, args).await
+}
+
 /// Of one account's open conversations: how many wait for an answer, how many messages are unread, how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {

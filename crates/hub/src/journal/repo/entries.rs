@@ -114,6 +114,25 @@ pub(in crate::journal) async fn read(db: &Db, after: i64, limit: i64) -> DbResul
     Ok(rows.into_iter().map(Entry::from).collect())
 }
 
+/// The entries at these positions, in order, with their JSON.
+pub(in crate::journal) async fn at(db: &Db, positions: &[i64]) -> DbResult<Vec<Entry>> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = (1..=positions.len()).map(|place| format!("${place}")).collect();
+    let text = format!(
+        "SELECT e.position, e.account_id, \
+         substr(r.body, CAST(e.body_start + 1 AS INTEGER), CAST(e.body_len AS INTEGER)) AS raw, \
+         e.dedupe_key, e.has_event_id, e.kind, e.redelivered, e.blanked, e.event_at, e.received_at \
+         FROM journal_entries AS e LEFT JOIN journal_requests AS r ON r.id = e.request_id \
+         WHERE e.position IN ({}) ORDER BY e.position",
+        places.join(", ")
+    );
+    let rows: Vec<EntryRow> =
+        db.all_built(text, positions.iter().map(|position| Arg::from(*position)).collect()).await?;
+    Ok(rows.into_iter().map(Entry::from).collect())
+}
+
 pub(in crate::journal) async fn lag(db: &Db, position: i64) -> DbResult<HashMap<String, i64>> {
     Ok(db.all::<(String, i64)>(&LAG, args![position]).await?.into_iter().collect())
 }

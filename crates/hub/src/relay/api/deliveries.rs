@@ -17,6 +17,7 @@ use crate::error::AppError;
 use crate::ids::{AttemptId, DeliveryId, DestinationId, Id as _};
 use crate::relay::replay::{self, Replay};
 use crate::relay::shown::{self, Opened};
+use crate::relay::told::Outcome;
 use crate::relay::{Attempt, Parked, service};
 use crate::web::api::{
     ApiResult, CanManage, CanRead, Ident, Input, PageParams, Paged, Params, Problems, read_json,
@@ -92,9 +93,10 @@ async fn list_deliveries(
     params: Params,
 ) -> ApiResult<Json<Paged<DeliveryView>>> {
     let failed = params.flag("failed")?.unwrap_or(false);
+    let outcome = if failed { Outcome::Failed } else { Outcome::Any };
     let page = params.page()?;
     let below = page.after::<(Timestamp, String)>()?;
-    let rows = service::attempts(&hub, &caller.scope, &id, failed, below, page.fetch()).await?;
+    let rows = service::attempts(&hub, &caller.scope, &id, (outcome, ""), below, page.fetch()).await?;
     Ok(Json(page.wrap(rows, |row| (row.at, row.id.to_string())).map(DeliveryView::from)))
 }
 
@@ -134,7 +136,7 @@ async fn get_delivery(
 ) -> ApiResult<Json<OpenedView>> {
     let ids = DestinationId::parse(&id).zip(AttemptId::parse(&attempt));
     let (id, attempt) = ids.ok_or_else(|| AppError::not_found("attempt"))?;
-    let Opened { destination, attempt, sent } = shown::open(&hub, &caller.scope, &id, &attempt).await?;
+    let Opened { destination, attempt, sent, .. } = shown::open(&hub, &caller.scope, &id, &attempt).await?;
     let request = sent.map(|sent| SentView {
         url: destination.url,
         headers: sent.headers.into_iter().collect(),

@@ -213,6 +213,7 @@ impl From<DestinationInput> for Wishes {
             concurrency: input.concurrency,
             rate: input.rate,
             timeout_ms: input.timeout_ms,
+            of: None,
         }
     }
 }

@@ -7,16 +7,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::words::kind;
-use super::{Seen, address, find, list_address, parse_account, show};
+use super::{address, find, list_address, parse_account, show};
 use crate::accounts;
 use crate::accounts::Account;
 use crate::app::Hub;
+use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult, FieldError};
 use crate::relay::model::{CONCURRENCY, RATE_MAX, TIMEOUT, TIMEOUT_BOUNDS};
 use crate::relay::wishes::Wishes;
 use crate::relay::{Destination, Filter, Signing, service};
 use crate::team::Viewer;
-use crate::web::{Fields, FormState, Page, Ui, redirect_with_toast};
+use crate::web::{Fields, FormState, Page, Ui};
 
 /// The types of events that the form names; others that a destination has by the API are shown too.
 const KINDS: [&str; 14] = [
@@ -115,6 +116,47 @@ impl FormPage {
         self.ui.t2("relay-timeout-hint", ("usual", usual), ("bounds", bounds))
     }
 
+    /// Where the destination is otherwise now than what was typed: the name of the setting, and how it is.
+    fn otherwise(&self) -> Vec<(String, String)> {
+        let (Some(now), ui) = (&self.existing, &self.ui) else { return Vec::new() };
+        let (form, typed) = read_back(now);
+        let or_none = |text: String| if text.is_empty() { "–".to_owned() } else { text };
+        let words = |list: &[String], name: &dyn Fn(&String) -> String| {
+            or_none(list.iter().map(name).collect::<Vec<_>>().join(&ui.t("relay-list-comma")))
+        };
+        let source =
+            |word: &String| super::words::source_key(word).map_or_else(|| word.clone(), |key| ui.t(key));
+        let texts = [
+            ("name", "relay-name"),
+            ("url", "relay-url"),
+            ("tags", "relay-filter-tags"),
+            ("share", "relay-filter-share"),
+            ("concurrency", "relay-concurrency"),
+            ("rate", "relay-limit-rate"),
+            ("timeout_ms", "relay-timeout"),
+        ];
+        let mut found: Vec<(String, String)> = texts
+            .into_iter()
+            .filter(|(field, _)| form.value(field) != self.form.value(field).trim())
+            .map(|(field, key)| (ui.t(key), or_none(form.value(field).to_owned())))
+            .collect();
+        if typed.active != self.typed.active {
+            let now = ui.t(if typed.active { "relay-is-on" } else { "relay-is-off" });
+            found.push((ui.t("relay-active"), now));
+        }
+        if typed.is_own != self.typed.is_own {
+            let now = ui.t(if typed.is_own { "relay-signing-own" } else { "relay-signing-line" });
+            found.push((ui.t("relay-signing"), now));
+        }
+        if typed.events != self.typed.events {
+            found.push((ui.t("relay-filter-events"), words(&typed.events, &|word| kind(ui, word))));
+        }
+        if typed.sources != self.typed.sources {
+            found.push((ui.t("relay-filter-sources"), words(&typed.sources, &source)));
+        }
+        found
+    }
+
     fn respond(self, status: StatusCode) -> Response {
         (status, Page(self)).into_response()
     }
@@ -157,8 +199,16 @@ pub(super) async fn edit(
     viewer.require_owner()?;
     let existing = find(&hub, &viewer, &names).await?;
     let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
+    let (form, typed) = read_back(&existing);
+    let page = FormPage { ui, account, existing: Some(existing), form, typed, full: None, is_stale: false };
+    Ok(page.respond(StatusCode::OK))
+}
+
+/// A destination as its form shows it.
+fn read_back(existing: &Destination) -> (FormState, Typed) {
     let filter = &existing.filter;
     let form = FormState::new()
+        .with("of", existing.updated_at.millis().to_string())
         .with("name", &existing.name)
         .with("url", &existing.url)
         .with("tags", filter.tags.clone().unwrap_or_default().join(", "))
@@ -172,14 +222,13 @@ pub(super) async fn edit(
         events: filter.events.clone().unwrap_or_default(),
         sources: filter.sources.clone().unwrap_or_default(),
     };
-    let page = FormPage { ui, account, existing: Some(existing), form, typed, full: None, is_stale: false };
-    Ok(page.respond(StatusCode::OK))
+    (form, typed)
 }
 
 /// A form that was sent: what it asks for, and what is shown again when it is refused.
 fn read(fields: &Fields) -> (Result<Wishes, Vec<FieldError>>, FormState, Typed) {
     let mut form = FormState::new();
-    for field in ["name", "url", "tags", "share", "concurrency", "rate", "timeout_ms"] {
+    for field in ["of", "name", "url", "tags", "share", "concurrency", "rate", "timeout_ms"] {
         form = form.with(field, fields.text(field));
     }
     let typed = Typed {
@@ -247,11 +296,7 @@ pub(super) async fn create(
         Err(errors) => Err(AppError::invalid(errors)),
     };
     match made {
-        Ok((new, secrets)) if secrets.own.is_some() => {
-            let seen = Seen::of(&hub, account, new).await?;
-            show::with_secret(&hub, ui, &viewer, seen, secrets).await
-        }
-        Ok((new, _)) => Ok(redirect_with_toast(&hub.config, &address(&new), "relay-toast-added")),
+        Ok((new, secrets)) => Ok(show::lead(&hub, &viewer, &new, &secrets, "relay-toast-added")),
         Err(error) => {
             let page = FormPage { ui, account, existing: None, form, typed, full: None, is_stale: false };
             again(&hub, page, error)
@@ -276,19 +321,16 @@ pub(super) async fn change(
             // What stays is not wished for: an address that stays resumes nothing.
             wishes.url = wishes.url.filter(|url| url.trim_matches(' ') != existing.url);
             wishes.active = wishes.active.filter(|active| *active != existing.active);
+            wishes.of = Some(Timestamp(fields.text("of").parse().unwrap_or(0)));
             service::change(&hub, who, &existing.id, wishes).await
         }
         Err(errors) => Err(AppError::invalid(errors)),
     };
-    let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
     match changed {
-        Ok((now, secrets)) if secrets.own.is_some() => {
-            let seen = Seen::of(&hub, account, now).await?;
-            show::with_secret(&hub, ui, &viewer, seen, secrets).await
-        }
-        Ok((now, _)) => Ok(redirect_with_toast(&hub.config, &address(&now), "relay-toast-saved")),
+        Ok((now, secrets)) => Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved")),
         Err(error) => {
-            let existing = Some(existing);
+            let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
+            let existing = Some(find(&hub, &viewer, &names).await?);
             again(&hub, FormPage { ui, account, existing, form, typed, full: None, is_stale: false }, error)
         }
     }
@@ -304,7 +346,12 @@ fn again(hub: &Hub, page: FormPage, error: AppError) -> AppResult<Response> {
         (_, "destination_limit") => {
             Ok(FormPage { full: Some(hub.config.destinations_max), ..page }.respond(error.status))
         }
-        (_, "changed_meanwhile") => Ok(FormPage { is_stale: true, ..page }.respond(error.status)),
+        (_, "changed_meanwhile") => {
+            // Saving once more overwrites what is shown beside it now.
+            let now = page.existing.as_ref().map_or(0, |existing| existing.updated_at.millis());
+            let form = page.form.with("of", now.to_string());
+            Ok(FormPage { form, is_stale: true, ..page }.respond(error.status))
+        }
         _ => Err(error),
     }
 }
@@ -312,7 +359,6 @@ fn again(hub: &Hub, page: FormPage, error: AppError) -> AppResult<Response> {
 /// Makes a new secret of its own, shown this once; the one of before ends at once.
 pub(super) async fn new_secret(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
 ) -> AppResult<Response> {
@@ -321,9 +367,7 @@ pub(super) async fn new_secret(
     let wishes = Wishes { signing: Some(Signing::Own), new_secret: true, ..Wishes::default() };
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
-    let account = accounts::service::get(&hub, &viewer.scope(), &now.account).await?;
-    let seen = Seen::of(&hub, account, now).await?;
-    show::with_secret(&hub, ui, &viewer, seen, secrets).await
+    Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
 }
 
 /// What the form of the second signature sends.
@@ -336,7 +380,6 @@ pub(super) struct StandardForm {
 /// Switches the second signature on or off, or makes a new secret for it; a secret that was made is shown this once.
 pub(super) async fn standard(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     Form(form): Form<StandardForm>,
@@ -350,10 +393,5 @@ pub(super) async fn standard(
     };
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
-    if secrets.standard.is_none() {
-        return Ok(redirect_with_toast(&hub.config, &address(&now), "relay-toast-saved"));
-    }
-    let account = accounts::service::get(&hub, &viewer.scope(), &now.account).await?;
-    let seen = Seen::of(&hub, account, now).await?;
-    show::with_secret(&hub, ui, &viewer, seen, secrets).await
+    Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
 }

@@ -13,8 +13,9 @@ mod words;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use super::day::Day;
 use super::model::Destination;
@@ -34,17 +35,35 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{account}/relay/new", get(form::blank))
         .route("/settings/accounts/{account}/relay/{id}", get(show::show))
         .route("/settings/accounts/{account}/relay/{id}/edit", get(form::edit).post(form::change))
-        .route("/settings/accounts/{account}/relay/{id}/secret", post(form::new_secret))
-        .route("/settings/accounts/{account}/relay/{id}/standard", post(form::standard))
-        .route("/settings/accounts/{account}/relay/{id}/active", post(show::set_active))
-        .route("/settings/accounts/{account}/relay/{id}/test", post(show::test))
-        .route("/settings/accounts/{account}/relay/{id}/skip", post(show::skip))
-        .route("/settings/accounts/{account}/relay/{id}/delete", post(show::delete))
+        .route("/settings/accounts/{account}/relay/{id}/secret", get(back).post(form::new_secret))
+        .route("/settings/accounts/{account}/relay/{id}/standard", get(back).post(form::standard))
+        .route("/settings/accounts/{account}/relay/{id}/active", get(back).post(show::set_active))
+        .route("/settings/accounts/{account}/relay/{id}/test", get(back).post(show::test))
+        .route("/settings/accounts/{account}/relay/{id}/skip", get(back).post(show::skip))
+        .route("/settings/accounts/{account}/relay/{id}/delete", get(back).post(show::delete))
         .route("/settings/accounts/{account}/relay/{id}/parked", get(parked::show).post(parked::retry))
         .route("/settings/accounts/{account}/relay/{id}/replay", get(replay::show).post(replay::submit))
-        .route("/settings/accounts/{account}/relay/{id}/again", post(replay::again))
+        .route("/settings/accounts/{account}/relay/{id}/again", get(back).post(replay::again))
         .route("/settings/accounts/{account}/relay/{id}/attempts/{attempt}", get(attempts::show))
+        .route("/settings/accounts/{account}/relay/{id}/parked/{delivery}", get(attempts::show_parked))
         .route("/destinations/{id}", get(lead))
+}
+
+/// The key of what went wrong with an act, by its word in the address to which the act led.
+fn notice(word: &str) -> Option<&'static str> {
+    match word {
+        "nothing" => Some("relay-notice-nothing"),
+        "expired" => Some("relay-notice-expired"),
+        "gone" => Some("relay-notice-gone"),
+        "waiting" => Some("relay-notice-waiting"),
+        "meanwhile" => Some("relay-notice-meanwhile"),
+        _ => None,
+    }
+}
+
+/// The address of an act, opened as a page: leads to the destination's.
+async fn back(Path((account, id)): Path<(String, String)>) -> Redirect {
+    Redirect::to(&format!("/settings/accounts/{account}/relay/{id}"))
 }
 
 /// Leads from an id alone to the destination's page.
@@ -87,8 +106,19 @@ impl Seen {
 
 /// The destination that an address names, within what the reader may see.
 async fn find(hub: &Hub, viewer: &Viewer, (account, id): &(String, String)) -> AppResult<Destination> {
-    let found = service::get(hub, &viewer.scope(), &parse(id)?).await?;
-    if found.account.as_str() == account { Ok(found) } else { Err(AppError::not_found("destination")) }
+    let found = match DestinationId::parse(id) {
+        Some(id) => service::get(hub, &viewer.scope(), &id).await,
+        None => Err(AppError::not_found("destination")),
+    };
+    match found {
+        Ok(found) if found.account.as_str() == account => return Ok(found),
+        Err(error) if error.status != StatusCode::NOT_FOUND => return Err(error),
+        _ => {}
+    }
+    // Whoever sees the account is told in words, and led to what there is.
+    let account = accounts::service::get(hub, &viewer.scope(), &parse_account(account)?).await?;
+    let detail = "there is no such destination; somebody may have deleted it";
+    Err(AppError::new(StatusCode::NOT_FOUND, "destination_gone", detail).leading(list_address(&account.id)))
 }
 
 fn parse(id: &str) -> AppResult<DestinationId> {

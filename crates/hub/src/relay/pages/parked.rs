@@ -1,15 +1,18 @@
 //! What was put aside: refused, expired or skipped, and the way to try it again.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Seen, address, find};
+use super::{Seen, address, find, notice};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{DeliveryId, Id as _};
+use crate::relay::told::{self, Told};
 use crate::relay::{Parked, service};
 use crate::team::Viewer;
 use crate::web::{Fields, Page, Ui, redirect_with_toast};
@@ -24,6 +27,10 @@ struct ParkedPage {
     is_owner: bool,
     seen: Seen,
     rows: Vec<Parked>,
+    /// What the rows' requests held first, by their positions.
+    held: HashMap<i64, Told>,
+    /// How many a person left out, of all.
+    skipped: i64,
     next: Option<String>,
     /// The key of what went wrong with an act.
     notice: Option<&'static str>,
@@ -39,7 +46,26 @@ impl ParkedPage {
             .last()
             .filter(|_| more)
             .map(|last| format!("{}/parked?after={}.{}", seen.address(), last.first_position, last.id));
-        Ok(Self { ui, is_owner: viewer.is_owner(), seen, rows, next, notice: None })
+        let held = told::of_parked(hub, &viewer.scope(), &seen.destination, &rows).await?;
+        let skipped = service::skipped(hub, &seen.destination).await?;
+        let notice = notice(&asked.notice);
+        Ok(Self { ui, is_owner: viewer.is_owner(), seen, rows, held, skipped, next, notice })
+    }
+
+    fn told(&self, row: &Parked) -> Option<&Told> {
+        self.held.get(&row.first_position).filter(|_| row.requests_gone().is_none())
+    }
+
+    /// What "try all again" does.
+    fn asked(&self) -> String {
+        let of = &self.seen.destination;
+        self.ui.t2("relay-retry-all-detail", ("count", of.parked), ("name", of.name.as_str()))
+    }
+
+    /// How many of what there are.
+    fn counted(&self) -> String {
+        let failed = self.seen.destination.parked;
+        self.ui.t2("relay-parked-counted", ("failed", failed), ("skipped", self.skipped))
     }
 
     /// Whether a person may choose what to try again.
@@ -53,6 +79,9 @@ impl ParkedPage {
 pub(super) struct Asked {
     #[serde(default)]
     after: String,
+    /// What went wrong with an act.
+    #[serde(default)]
+    notice: String,
 }
 
 /// The list.
@@ -67,24 +96,9 @@ pub(super) async fn show(
     Ok(Page(ParkedPage::load(&hub, ui, &viewer, seen, &asked).await?).into_response())
 }
 
-/// The list with why nothing was done.
-async fn refused(
-    hub: &Hub,
-    ui: Ui,
-    viewer: &Viewer,
-    names: &(String, String),
-    notice: &'static str,
-) -> AppResult<Response> {
-    let seen = Seen::load(hub, viewer, names).await?;
-    let page = ParkedPage::load(hub, ui, viewer, seen, &Asked::default()).await?;
-    let page = ParkedPage { notice: Some(notice), ..page };
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
-}
-
-/// Tries those chosen again, or all that were refused or have expired.
+/// Tries those chosen again, or all that were refused or have expired; or drops those chosen from the list.
 pub(super) async fn retry(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     fields: Fields,
@@ -93,15 +107,24 @@ pub(super) async fn retry(
     let destination = find(&hub, &viewer, &names).await?;
     let named: Option<Vec<_>> = fields.all("delivery").iter().map(|id| DeliveryId::parse(id)).collect();
     let named = named.ok_or_else(|| AppError::not_found("delivery"))?;
+    let back = format!("{}/parked", address(&destination));
     let is_all = !fields.text("all").is_empty();
     if named.is_empty() && !is_all {
-        return refused(&hub, ui, &viewer, &names, "relay-notice-nothing").await;
+        return Ok(Redirect::to(&format!("{back}?notice=nothing")).into_response());
     }
     let only = (!is_all).then_some(named.as_slice());
     let who = (&viewer.scope(), &viewer.actor());
-    if service::retry_parked(&hub, who, &destination.id, only).await? == 0 {
-        return refused(&hub, ui, &viewer, &names, "relay-notice-gone").await;
+    if fields.text("act") == "dismiss" {
+        service::dismiss(&hub, who, &destination.id, &named).await?;
+        return Ok(redirect_with_toast(&hub.config, &back, "relay-toast-dismissed"));
     }
-    let back = format!("{}/parked", address(&destination));
-    Ok(redirect_with_toast(&hub.config, &back, "relay-toast-retried"))
+    match service::retry_parked(&hub, who, &destination.id, only).await {
+        Ok(0) => Ok(Redirect::to(&format!("{back}?notice=gone")).into_response()),
+        Ok(_) => Ok(redirect_with_toast(&hub.config, &back, "relay-toast-retried")),
+        // Somebody else was faster: the list shows what is left.
+        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            Ok(Redirect::to(&format!("{back}?notice=meanwhile")).into_response())
+        }
+        Err(error) => Err(error),
+    }
 }

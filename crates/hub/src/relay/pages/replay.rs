@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Seen, address, find, show};
+use super::{Seen, address, find};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
@@ -116,7 +116,6 @@ pub(super) async fn show(
 /// Sends what came within a time again.
 pub(super) async fn submit(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     fields: Fields,
@@ -127,7 +126,7 @@ pub(super) async fn submit(
     let what = range.read(&zone(&viewer).1)?;
     match replay::replay(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, what).await {
         Err(error) if error.status == StatusCode::CONFLICT => {
-            show::with_notice(&hub, ui, &viewer, &names, "relay-notice-waiting").await
+            Ok(Redirect::to(&format!("{}?notice=waiting", address(&destination))).into_response())
         }
         other => {
             other?;
@@ -139,7 +138,6 @@ pub(super) async fn submit(
 /// Sends what chosen attempts sent again; each with its whole request.
 pub(super) async fn again(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     fields: Fields,
@@ -154,18 +152,15 @@ pub(super) async fn again(
         let ids: Vec<String> = serde_json::from_str(&attempt.event_ids).unwrap_or_default();
         events.extend(ids.into_iter().take(1));
     }
+    let back = |notice| Redirect::to(&format!("{}?notice={notice}", address(&destination))).into_response();
     if events.is_empty() {
-        return show::with_notice(&hub, ui, &viewer, &names, "relay-notice-nothing").await;
+        return Ok(back("nothing"));
     }
     let who = (&viewer.scope(), &viewer.actor());
     match replay::replay(&hub, who, &destination.id, Replay::Events(events)).await {
         Ok(_) => Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-replayed")),
-        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
-            show::with_notice(&hub, ui, &viewer, &names, "relay-notice-expired").await
-        }
-        Err(error) if error.status == StatusCode::CONFLICT => {
-            show::with_notice(&hub, ui, &viewer, &names, "relay-notice-waiting").await
-        }
+        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => Ok(back("expired")),
+        Err(error) if error.status == StatusCode::CONFLICT => Ok(back("waiting")),
         Err(error) => Err(error),
     }
 }

@@ -2,24 +2,31 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::chart::Chart;
 use super::words::{Condition, Why, percent, seconds, why};
-use super::{Seen, address, find, list_address};
+use super::{Seen, address, find, list_address, notice};
 use crate::accounts::Status;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
+use crate::ids::DestinationId;
 use crate::relay::deliver::Made;
 use crate::relay::model::Answer;
+use crate::relay::told::{self, Outcome, Told};
 use crate::relay::wishes::Wishes;
-use crate::relay::{Attempt, Halt, NewSecrets, Signing, service};
+use crate::relay::{Attempt, Destination, Halt, NewSecrets, Signing, service};
 use crate::secrets::Secret;
 use crate::team::Viewer;
-use crate::web::{Fields, Page, Ui, redirect_with_toast};
+use crate::web::{Fields, Page, Ui, redirect_with_secret, redirect_with_toast, show_once, shown_secret};
+
+/// A destination's own secret, on its way to the page.
+const OWN: &str = "own";
+/// That of the second signature.
+const STANDARD: &str = "standard";
 
 /// Attempts of one page of the log.
 const SHOWN: i64 = 25;
@@ -34,14 +41,39 @@ struct View {
 
 /// One page of the log.
 struct Log {
-    attempts: Vec<Attempt>,
-    failed_only: bool,
+    attempts: Vec<Logged>,
+    /// Which outcomes it shows.
+    outcome: Outcome,
+    /// The person or delivery that was searched for.
+    words: String,
     /// Whether it begins below the newest.
     is_older: bool,
     /// The address of the next page.
     next: Option<String>,
     /// The address of this page.
     here: String,
+}
+
+impl Log {
+    /// Whether it shows less than all.
+    fn is_chosen(&self) -> bool {
+        self.outcome != Outcome::Any || !self.words.is_empty()
+    }
+
+    /// What may be chosen of: the word, its key, whether it is.
+    fn outcomes(&self) -> Vec<(&'static str, String, bool)> {
+        let choice = |one: &Outcome| {
+            let name = if *one == Outcome::Any { "all" } else { one.as_str() };
+            (one.as_str(), format!("relay-log-{name}"), *one == self.outcome)
+        };
+        Outcome::ALL.iter().map(choice).collect()
+    }
+}
+
+/// An attempt with what its request held first, as far as that is known.
+struct Logged {
+    attempt: Attempt,
+    told: Option<Told>,
 }
 
 #[derive(Template)]
@@ -105,10 +137,16 @@ impl Tried {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
     #[serde(default)]
-    failed: String,
+    outcome: String,
+    /// A person's name, or a delivery's id.
+    #[serde(default)]
+    q: String,
     /// The time in ms and the id below which it begins.
     #[serde(default)]
     before: String,
+    /// What went wrong with an act.
+    #[serde(default)]
+    notice: String,
     /// The part that a live page asks for.
     #[serde(default)]
     part: String,
@@ -116,23 +154,37 @@ pub(super) struct Asked {
 
 impl View {
     async fn load(hub: &Hub, viewer: &Viewer, seen: Seen, asked: &Asked) -> AppResult<Self> {
-        let failed_only = !asked.failed.is_empty();
+        let outcome = Outcome::parse(&asked.outcome).unwrap_or(Outcome::Any);
         let below = asked
             .before
             .split_once('.')
             .and_then(|(at, id)| Some((Timestamp(at.parse().ok()?), id.to_owned())));
         let is_older = below.is_some();
-        let (scope, id) = (viewer.scope(), &seen.destination.id);
-        let mut attempts = service::attempts(hub, &scope, id, failed_only, below, SHOWN + 1).await?;
+        let (scope, of) = (viewer.scope(), &seen.destination);
+        let mut attempts = told::search(hub, &scope, &of.id, (outcome, &asked.q), below, SHOWN + 1).await?;
         let more = attempts.len() > usize::try_from(SHOWN).unwrap_or(0);
         attempts.truncate(usize::try_from(SHOWN).unwrap_or(0));
-        let filter = if failed_only { "failed=1&" } else { "" };
+        let address = |before: &str| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query
+                .append_pair("outcome", outcome.as_str())
+                .append_pair("q", &asked.q)
+                .append_pair("before", before);
+            format!("{}?{}", seen.address(), query.finish())
+        };
         let next = attempts
             .last()
             .filter(|_| more)
-            .map(|last| format!("{}?{filter}before={}.{}#log", seen.address(), last.at.millis(), last.id));
-        let here = format!("{}?{filter}before={}", seen.address(), asked.before);
-        let log = Log { attempts, failed_only, is_older, next, here };
+            .map(|last| format!("{}#log", address(&format!("{}.{}", last.at.millis(), last.id))));
+        let here = address(&asked.before);
+        let held = told::of_attempts(hub, &scope, of, &attempts).await?;
+        let logged = |attempt: Attempt| {
+            // Tries of one request tell the same.
+            let told = held.get(&attempt.first_position).cloned();
+            Logged { attempt, told }
+        };
+        let attempts = attempts.into_iter().map(logged).collect();
+        let log = Log { attempts, outcome, words: asked.q.trim().to_owned(), is_older, next, here };
         let chart = Chart::new(&seen.day.steps, hub.now());
         Ok(Self { is_owner: viewer.is_owner(), chart, log, seen })
     }
@@ -197,46 +249,49 @@ pub(super) async fn show(
     viewer: Viewer,
     Path(names): Path<(String, String)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> AppResult<Response> {
     let seen = Seen::load(&hub, &viewer, &names).await?;
     let view = View::load(&hub, &viewer, seen, &asked).await?;
-    Ok(match (ui.is_htmx(), asked.part.as_str()) {
-        (true, "log") => Page(LogPartial { ui, view }).into_response(),
-        (true, _) => Page(LivePartial { ui, view }).into_response(),
-        _ => whole(ui, view).into_response(),
-    })
+    match (ui.is_htmx(), asked.part.as_str()) {
+        (true, "log") => return Ok(Page(LogPartial { ui, view }).into_response()),
+        (true, _) => return Ok(Page(LivePartial { ui, view }).into_response()),
+        _ => {}
+    }
+    let waits = |which| {
+        let identity = identity(&viewer, &view.seen.destination.id, which);
+        shown_secret(&hub, &headers, &identity).filter(|_| viewer.is_owner())
+    };
+    let (secret, standard) = (waits(OWN), waits(STANDARD));
+    let is_secret = secret.is_some() || standard.is_some();
+    let page = Page(ShowPage { secret, standard, notice: notice(&asked.notice), ..whole(ui, view).0 });
+    Ok(if is_secret { show_once(&hub.config, page) } else { page.into_response() })
 }
 
 fn whole(ui: Ui, view: View) -> Page<ShowPage> {
     Page(ShowPage { ui, view, secret: None, standard: None, tried: None, notice: None })
 }
 
-/// The page with new secrets on it.
-pub(super) async fn with_secret(
+/// Leads to the page: with a secret that was just made, which it shows this once, or with words.
+pub(super) fn lead(
     hub: &Hub,
-    ui: Ui,
     viewer: &Viewer,
-    seen: Seen,
-    secrets: NewSecrets,
-) -> AppResult<Response> {
-    let view = View::load(hub, viewer, seen, &Asked::default()).await?;
-    let NewSecrets { own: secret, standard } = secrets;
-    let page = ShowPage { secret, standard, ..whole(ui, view).0 };
-    Ok(([("cache-control", "no-store")], Page(page)).into_response())
+    to: &Destination,
+    made: &NewSecrets,
+    toast: &'static str,
+) -> Response {
+    let shown = made.own.as_ref().map(|secret| (OWN, secret));
+    match shown.or_else(|| made.standard.as_ref().map(|secret| (STANDARD, secret))) {
+        Some((which, secret)) => {
+            redirect_with_secret(hub, &address(to), &identity(viewer, &to.id, which), secret)
+        }
+        None => redirect_with_toast(&hub.config, &address(to), toast),
+    }
 }
 
-/// The page with what went wrong with an act.
-pub(super) async fn with_notice(
-    hub: &Hub,
-    ui: Ui,
-    viewer: &Viewer,
-    names: &(String, String),
-    notice: &'static str,
-) -> AppResult<Response> {
-    let seen = Seen::load(hub, viewer, names).await?;
-    let view = View::load(hub, viewer, seen, &Asked::default()).await?;
-    let page = ShowPage { notice: Some(notice), ..whole(ui, view).0 };
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+/// Which secret waits for which reader.
+fn identity(viewer: &Viewer, id: &DestinationId, which: &str) -> String {
+    format!("destinations/{id}/{which}/{}", viewer.id)
 }
 
 /// Pauses or resumes it.

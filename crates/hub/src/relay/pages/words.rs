@@ -4,7 +4,7 @@ use crate::journal;
 use crate::relay::attempt::{FILTERED, TAKEN_BACK};
 use crate::relay::expire::REPLACED;
 use crate::relay::model::{Destination, Halt, State};
-use crate::relay::shown::Told;
+use crate::relay::told::Told;
 use crate::relay::{Attempt, Parked};
 use crate::web::Ui;
 
@@ -176,6 +176,24 @@ pub(super) fn kind(ui: &Ui, kind: &str) -> String {
 }
 
 impl Told {
+    /// What it is, in words: the kind of message where it is one.
+    pub(super) fn what(&self, ui: &Ui) -> String {
+        let message = self.message.as_deref().filter(|word| self.kind == "message" && *word != "text");
+        let words = message.and_then(|word| ui.maybe(&format!("line-view-{word}")));
+        words.unwrap_or_else(|| kind(ui, &self.kind))
+    }
+
+    /// The name of whom it is about, or what that is; none where the reader may not know.
+    pub(super) fn who(&self, ui: &Ui) -> Option<String> {
+        let chat = self.chat.as_ref()?;
+        Some(chat.name.clone().unwrap_or_else(|| self.source_key().map_or_else(String::new, |key| ui.t(key))))
+    }
+
+    /// The conversation's page, where the reader may see it.
+    pub(super) fn conversation(&self) -> Option<String> {
+        self.chat.as_ref().map(|chat| format!("/inbox/{}", chat.id))
+    }
+
     /// The key of the chat's kind.
     pub(super) fn source_key(&self) -> Option<&'static str> {
         source_key(self.source.as_deref()?)

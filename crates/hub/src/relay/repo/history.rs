@@ -1,8 +1,9 @@
-//! The SQL of what was sent: the log of attempts, and its counts.
+//! The SQL of what was sent: the log of attempts, its counts, and what was put aside.
 
 use crate::clock::Timestamp;
 use crate::db::{Db, DbResult, Tx};
 use crate::ids::{AttemptId, DeliveryId, DestinationId, TenantId};
+use crate::relay::repo::Parked;
 use crate::{args, statements};
 
 statements! {
@@ -10,10 +11,22 @@ statements! {
             attempt, at, status, ms, error, said, next_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)" };
     ATTEMPTS = { "SELECT id, delivery, first_position, last_position, event_ids, attempt, at, status, ms, error, said, next_at
-        FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND ($6 OR error IS NOT NULL)
+        FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2
+        AND ($6 = '' OR ($6 = 'delivered' AND error IS NULL) OR (error IS NOT NULL AND ($6 = 'failed'
+            OR ($6 = 'silent' AND status IS NULL)
+            OR ($6 = 'broken' AND (status >= 500 OR status IN (408, 425, 429)))
+            OR ($6 = 'refused' AND status < 500 AND status NOT IN (408, 425, 429)))))
+        AND ($7 = '' OR delivery = $7)
         AND (at < $3 OR (at = $3 AND id < $4)) ORDER BY at DESC, id DESC LIMIT $5" };
     ATTEMPT = { "SELECT id, delivery, first_position, last_position, event_ids, attempt, at, status, ms, error, said, next_at
         FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND id = $3" };
+    PARKED_ONE = { "SELECT u.id, u.first_position, u.last_position, u.standing, u.attempts, u.received_at, u.failed_at,
+            u.last_error FROM relay_units AS u
+        WHERE u.tenant_id = $1 AND u.destination_id = $2 AND u.id = $3 AND u.standing <> 'retrying'" };
+    SKIPPED = { "SELECT COUNT(*) FROM relay_units WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'skipped'" };
+    // What stands above the cursor is known to be settled by its row alone.
+    DISMISS = { "DELETE FROM relay_units WHERE tenant_id = $1 AND destination_id = $2 AND id = $3 AND standing <> 'retrying'
+        AND (is_replay = $4 OR first_position <= (SELECT d.position FROM destinations AS d WHERE d.id = $2))" };
     COUNT_UP = { "INSERT INTO relay_counts (destination_id, begins_at, ok, failed, ms) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (destination_id, begins_at) DO UPDATE SET ok = relay_counts.ok + excluded.ok,
             failed = relay_counts.failed + excluded.failed, ms = relay_counts.ms + excluded.ms" };
@@ -74,15 +87,15 @@ pub(in crate::relay) async fn log(
     tx.run(&LOG, args).await.map(|_| ())
 }
 
-/// One page of the log, the newest first, below a place.
+/// One page of the log, the newest first, below a place: all, or those that ended so and are of that delivery.
 pub(in crate::relay) async fn attempts(
     db: &Db,
     (tenant, destination): (&TenantId, &DestinationId),
     (at, id): (Timestamp, &str),
-    failed_only: bool,
+    (outcome, delivery): (&str, &str),
     limit: i64,
 ) -> DbResult<Vec<Attempt>> {
-    db.all(&ATTEMPTS, args![tenant, destination, at, id, limit, !failed_only]).await
+    db.all(&ATTEMPTS, args![tenant, destination, at, id, limit, outcome, delivery]).await
 }
 
 pub(in crate::relay) async fn attempt(
@@ -91,6 +104,32 @@ pub(in crate::relay) async fn attempt(
     id: &AttemptId,
 ) -> DbResult<Option<Attempt>> {
     db.opt(&ATTEMPT, args![tenant, destination, id]).await
+}
+
+/// One unit that was put aside.
+pub(in crate::relay) async fn parked_one(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+    id: &DeliveryId,
+) -> DbResult<Option<Parked>> {
+    db.opt(&PARKED_ONE, args![tenant, destination, id]).await
+}
+
+/// How many units a person left out.
+pub(in crate::relay) async fn skipped(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+) -> DbResult<i64> {
+    Ok(db.opt::<(i64,)>(&SKIPPED, args![tenant, destination]).await?.map_or(0, |(count,)| count))
+}
+
+/// Drops a unit that was put aside; 0 where the cursor has not passed it yet.
+pub(in crate::relay) async fn dismiss(
+    tx: &mut Tx,
+    (tenant, destination): (&TenantId, &DestinationId),
+    id: &DeliveryId,
+) -> DbResult<u64> {
+    tx.run(&DISMISS, args![tenant, destination, id, true]).await
 }
 
 /// Attempts of five minutes.
