@@ -107,7 +107,12 @@ alerts-code-bad-signatures-fix = { $count } so far. If the channel secret was ju
 alerts-code-public-url-changed-title = The hub's public address has changed
 alerts-code-public-url-changed-fix = { $count } accounts still have the old one at LINE. Confirm once, and the hub registers them all anew.
 alerts-code-relay-paused-title = { $account }: { $names } gets no events any more
-alerts-code-relay-paused-fix = The system refuses them or does not answer, or something here has to be mended first. Events wait here meanwhile. Its page under "Relay" says why, and what to do before you resume it.
+alerts-code-relay-paused-fix =
+    { $halt ->
+        [failing] Its address does not answer, or answers with an error. Its events wait here and nothing is lost. Mend that system: once it answers, everything goes on by itself. Under "Relay" stands what it answered last.
+        [stopped] It was stopped, and the hub does not try it by itself. Its events wait here. Under "Relay" stands why: set that right, then resume it there.
+       *[both] Their events wait here. Under "Relay" stands why: one that fails goes on by itself once it answers, one that was stopped has to be resumed there.
+    }
 alerts-code-other-title = { $account }: something needs attention
 alerts-code-other-fix = Open the doctor to see what it is.
 alerts-health-ok = all is well

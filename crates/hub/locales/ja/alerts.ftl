@@ -101,7 +101,12 @@ alerts-code-bad-signatures-fix = { $count }件あります。チャネルシー�
 alerts-code-public-url-changed-title = 本システムの公開URLが変わりました
 alerts-code-public-url-changed-fix = { $count }件のアカウントがLINEでは古いURLのままです。一度確認すると、すべて再登録します。
 alerts-code-relay-paused-title = { $account }：{ $names }にイベントが届いていません
-alerts-code-relay-paused-fix = 相手のシステムが拒否しているか応答しない、またはこちらで先に直すことがあります。イベントはその間ここで保留します。「転送」のそのシステムのページに、理由と再開の前にすることがあります。
+alerts-code-relay-paused-fix =
+    { $halt ->
+        [failing] 相手のURLが応答しないか、エラーを返しています。イベントはここで保留しており、失われません。相手のシステムが復旧すると、続きから自動で送ります。最後の応答は「転送」で確認できます。
+        [stopped] 転送は停止しており、自動では再試行しません。イベントはここで保留しています。理由は「転送」で確認し、対処してからそこで再開してください。
+       *[both] イベントはここで保留しています。理由は「転送」で確認できます。失敗中の転送先は復旧すると自動で再開し、停止した転送先はそこで再開する必要があります。
+    }
 alerts-code-other-title = { $account }：対応が必要な問題があります
 alerts-code-other-fix = 接続チェックを開いて内容を確認してください。
 alerts-health-ok = 正常

@@ -8,8 +8,8 @@ use super::model::Alert;
 use crate::web::i18n::{Language, Word, maybe_words_with, words};
 
 /// The names that words of alerts may hold beside `account`; one that a check did not give shows as a dash.
-const NAMES: [&str; 9] =
-    ["address", "count", "days", "hours", "names", "percent", "seconds", "total", "used"];
+const NAMES: [&str; 10] =
+    ["address", "count", "days", "halt", "hours", "names", "percent", "seconds", "total", "used"];
 
 /// A title that says what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

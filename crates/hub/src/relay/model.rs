@@ -41,7 +41,7 @@ pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
 pub(super) const SUSPECT_AFTER: u32 = 8;
 /// So many refusals without a success between them, and what is refused is no longer put aside but tried again.
 pub(super) const REFUSALS_MAX: u32 = 5;
-/// How long a secret of the second signature that was replaced signs beside the new one.
+/// How long a secret of the second signature, or a key to LINE, that was replaced works beside the new one.
 pub(super) const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// A destination that has failed for so long is paused, and said to be so.
 pub(super) const PAUSED_AFTER: Duration = Duration::from_secs(5 * 60);

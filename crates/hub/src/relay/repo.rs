@@ -55,7 +55,7 @@ statements! {
     // What a node may run: of all tenants, whose accounts are in the node's memory.
     RUNNABLE = { "SELECT id, serial, lease_until FROM destinations WHERE deleted_at IS NULL AND active = $1
         AND (halt IS NULL OR halt = 'failing') ORDER BY id" };
-    HALTED = { "SELECT tenant_id, account_id, name, active = $1 AND deleted_at IS NULL AND halt IS NOT NULL AS is_halted
+    HALTED = { "SELECT tenant_id, account_id, name, CASE WHEN active = $1 AND deleted_at IS NULL THEN halt END AS halt
         FROM destinations ORDER BY tenant_id, account_id, created_at, id" };
     // A lease that ends much later than any does was taken while a clock was wrong.
     CLAIM = { "UPDATE destinations SET fence = fence + 1, holder = $2, lease_until = $4
@@ -314,18 +314,21 @@ pub(super) struct Halted {
     pub(super) id: AccountId,
     /// The names of those that get nothing although they are switched on.
     pub(super) names: Vec<String>,
+    /// How many of them go on by themselves once they answer; the others wait for a person.
+    pub(super) failing: usize,
 }
 
 /// All accounts that have destinations or had some, of all tenants.
 pub(super) async fn halted(db: &Db) -> DbResult<Vec<Halted>> {
-    let rows: Vec<(TenantId, AccountId, String, bool)> = db.all(&HALTED, args![true]).await?;
+    let rows: Vec<(TenantId, AccountId, String, Option<String>)> = db.all(&HALTED, args![true]).await?;
     let mut accounts: Vec<Halted> = Vec::new();
-    for (tenant, id, name, is_halted) in rows {
+    for (tenant, id, name, halt) in rows {
         if accounts.last().is_none_or(|last| last.id != id) {
-            accounts.push(Halted { tenant, id, names: Vec::new() });
+            accounts.push(Halted { tenant, id, names: Vec::new(), failing: 0 });
         }
-        if let Some(last) = accounts.last_mut().filter(|_| is_halted) {
+        if let Some((last, halt)) = accounts.last_mut().zip(halt) {
             last.names.push(name);
+            last.failing += usize::from(halt == Halt::Failing.as_str());
         }
     }
     Ok(accounts)

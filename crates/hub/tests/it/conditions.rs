@@ -576,6 +576,8 @@ async fn a_destination_that_gets_nothing_any_more_is_told_of_until_it_does(#[cas
     let open = until_open(&hub, &["relay_paused"]).await;
     let title = open["items"][0]["title"].as_str().unwrap();
     assert!(title.contains("CRM gets no events any more"), "{title}");
+    let fix = open["items"][0]["fix"].as_str().unwrap();
+    assert!(fix.contains("resume"), "what answered 410 is resumed by a person: {fix}");
     receiver.answers(StatusCode::OK, "");
     let path = format!("/destinations/{}", made["id"].as_str().unwrap());
     hub.api().patch(&path, json!({ "active": true })).await.expect(200);

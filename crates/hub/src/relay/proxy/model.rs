@@ -39,7 +39,7 @@ pub struct Key {
     pub name: String,
     /// What it gets, and so may ask about.
     pub filter: Filter,
-    /// SHA-256 of the key: a key in its place is another one.
+    /// SHA-256 of the key, or of the one before it where that was used: a key in its place is another one.
     pub(super) hash: Vec<u8>,
     /// The key's last four characters.
     pub hint: String,
@@ -51,6 +51,19 @@ pub struct Key {
     pub reply_as_push: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// The one that it took the place of, while that still works.
+    pub before: Option<Before>,
+}
+
+/// A key that was replaced, and works beside the new one for a while, with the same scopes and limit.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// Its last four characters.
+    pub hint: String,
+    /// When it ends.
+    pub until: Timestamp,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

@@ -21,6 +21,9 @@ use crate::web::{Fields, FormState, Page, Ui, redirect_with_toast};
 pub fn routes() -> Router<Hub> {
     Router::new()
         .route("/settings/accounts/{account}/relay/{id}/key", get(show).post(make))
+        .route("/settings/accounts/{account}/relay/{id}/key/terms", post(change))
+        .route("/settings/accounts/{account}/relay/{id}/key/replace", post(replace))
+        .route("/settings/accounts/{account}/relay/{id}/key/end", post(end))
         .route("/settings/accounts/{account}/relay/{id}/key/revoke", post(revoke))
 }
 
@@ -67,6 +70,15 @@ impl KeyPage {
         format!("/settings/accounts/{}/relay/{}", self.destination.account, self.destination.id)
     }
 
+    fn here(&self) -> String {
+        here(&self.destination)
+    }
+
+    /// Where the form leads: a key that is there is changed.
+    fn action(&self) -> String {
+        if self.key.is_some() { format!("{}/terms", self.here()) } else { self.here() }
+    }
+
     /// The scopes to be ticked: the word, its name, what it allows, whether it is ticked.
     fn ticks(&self) -> Vec<(&'static str, String, String, bool)> {
         let words = |scope: ProxyScope| match scope {
@@ -96,6 +108,11 @@ impl KeyPage {
     }
 }
 
+/// The page of a destination's key.
+fn here(of: &Destination) -> String {
+    format!("/settings/accounts/{}/relay/{}/key", of.account, of.id)
+}
+
 fn parse(names: &(String, String)) -> AppResult<DestinationId> {
     DestinationId::parse(&names.1).ok_or_else(|| AppError::not_found("destination"))
 }
@@ -110,6 +127,58 @@ async fn show(
     Ok(KeyPage::load(&hub, ui, &viewer, &parse(&names)?).await?.respond(StatusCode::OK))
 }
 
+/// What the form holds.
+struct Typed {
+    scopes: Vec<ProxyScope>,
+    limit: String,
+    reply_as_push: bool,
+}
+
+impl Typed {
+    fn read(fields: &Fields) -> Self {
+        Self {
+            scopes: fields.all("scopes").iter().filter_map(|word| ProxyScope::parse(word)).collect(),
+            limit: fields.text("monthly_paid_limit").trim().to_owned(),
+            reply_as_push: !fields.text("reply_as_push").is_empty(),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            scopes: self.scopes.clone(),
+            // What is no number is refused as one that is too small.
+            monthly_paid_limit: (!self.limit.is_empty()).then(|| self.limit.parse().unwrap_or(-1)),
+            reply_as_push: self.reply_as_push,
+        }
+    }
+
+    /// The form again, with what was typed and what is wrong.
+    async fn again(
+        self,
+        hub: &Hub,
+        ui: Ui,
+        viewer: &Viewer,
+        id: &DestinationId,
+        error: AppError,
+    ) -> AppResult<Response> {
+        if error.status != StatusCode::UNPROCESSABLE_ENTITY {
+            return Err(error);
+        }
+        let page = KeyPage::load(hub, ui, viewer, id).await?;
+        let form = FormState::new().with("monthly_paid_limit", self.limit);
+        let form = form.refused("proxy-error", &error.fields);
+        let Self { scopes, reply_as_push, .. } = self;
+        Ok(KeyPage { form, scopes, reply_as_push, ..page }.respond(error.status))
+    }
+}
+
+/// The page with a key that was just made, shown this once.
+async fn fresh(hub: &Hub, ui: Ui, viewer: &Viewer, id: &DestinationId, plain: Secret) -> AppResult<Response> {
+    let page = KeyPage::load(hub, ui, viewer, id).await?;
+    let response = KeyPage { fresh: Some(plain), ..page }.respond(StatusCode::OK);
+    Ok(([("cache-control", "no-store")], response).into_response())
+}
+
 /// Makes a key, shown on the page that is answered and never again.
 async fn make(
     State(hub): State<Hub>,
@@ -119,29 +188,56 @@ async fn make(
     fields: Fields,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let id = parse(&names)?;
-    let typed = fields.text("monthly_paid_limit").trim().to_owned();
-    let scopes: Vec<_> = fields.all("scopes").iter().filter_map(|word| ProxyScope::parse(word)).collect();
-    let wanted = Wanted {
-        scopes: scopes.clone(),
-        // What is no number is refused as one that is too small.
-        monthly_paid_limit: (!typed.is_empty()).then(|| typed.parse().unwrap_or(-1)),
-        reply_as_push: !fields.text("reply_as_push").is_empty(),
-    };
-    let reply_as_push = wanted.reply_as_push;
-    match service::make(&hub, (&viewer.scope(), &viewer.actor()), &id, wanted).await {
-        Ok((_, plain)) => {
-            let page = KeyPage::load(&hub, ui, &viewer, &id).await?;
-            Ok(KeyPage { fresh: Some(plain), ..page }.respond(StatusCode::OK))
-        }
-        Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
-            let page = KeyPage::load(&hub, ui, &viewer, &id).await?;
-            let form = FormState::new().with("monthly_paid_limit", typed);
-            let form = form.refused("proxy-error", &error.fields);
-            Ok(KeyPage { form, scopes, reply_as_push, ..page }.respond(error.status))
-        }
-        Err(error) => Err(error),
+    let (id, typed) = (parse(&names)?, Typed::read(&fields));
+    match service::make(&hub, (&viewer.scope(), &viewer.actor()), &id, typed.wanted()).await {
+        Ok((_, plain)) => fresh(&hub, ui, &viewer, &id, plain).await,
+        Err(error) => typed.again(&hub, ui, &viewer, &id, error).await,
     }
+}
+
+/// Changes what the key may do and spend.
+async fn change(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+    fields: Fields,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let (id, typed) = (parse(&names)?, Typed::read(&fields));
+    let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
+    match service::change(&hub, (&viewer.scope(), &viewer.actor()), &id, typed.wanted()).await {
+        Ok(_) => Ok(redirect_with_toast(&hub.config, &here(&destination), "relay-toast-saved")),
+        Err(error) => typed.again(&hub, ui, &viewer, &id, error).await,
+    }
+}
+
+/// Makes a new key that may do the same; the one before works beside it for a day.
+async fn replace(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&names)?;
+    let (key, _) = service::get(&hub, &viewer.scope(), &id).await?;
+    let who = (&viewer.scope(), &viewer.actor());
+    let (_, plain) = service::make(&hub, who, &id, Wanted::from(&key)).await?;
+    fresh(&hub, ui, &viewer, &id, plain).await
+}
+
+/// Ends the key before the present one.
+async fn end(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let id = parse(&names)?;
+    let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
+    service::end_before(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+    Ok(redirect_with_toast(&hub.config, &here(&destination), "proxy-toast-ended"))
 }
 
 async fn revoke(
@@ -153,6 +249,5 @@ async fn revoke(
     let id = parse(&names)?;
     let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
     service::revoke(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
-    let back = format!("/settings/accounts/{}/relay/{id}/key", destination.account);
-    Ok(redirect_with_toast(&hub.config, &back, "proxy-toast-revoked"))
+    Ok(redirect_with_toast(&hub.config, &here(&destination), "proxy-toast-revoked"))
 }

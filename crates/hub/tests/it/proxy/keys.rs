@@ -1,5 +1,7 @@
 //! Keys: made and shown once, what each may do, and whose they are.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -11,7 +13,9 @@ use super::Shop;
 #[case::sqlite(Engine::Sqlite)]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test]
-async fn a_key_is_shown_once_and_ends_with_the_next_and_with_its_destination(#[case] engine: Engine) {
+async fn a_key_is_shown_once_and_works_for_a_day_beside_the_next_and_ends_with_its_destination(
+    #[case] engine: Engine,
+) {
     let Some(shop) = Shop::open(engine).await else { return };
     let api = shop.hub.api();
     let path = format!("/destinations/{}/proxy-key", shop.id);
@@ -23,7 +27,24 @@ async fn a_key_is_shown_once_and_ends_with_the_next_and_with_its_destination(#[c
     assert!(shown["key"].is_null() && first.key.ends_with(shown["hint"].as_str().unwrap()), "{shown}");
     first.get("/v2/bot/info").await.expect(200);
     let second = shop.line(json!({ "scopes": ["read"] })).await;
+    first.get("/v2/bot/info").await.expect(200);
+    second.get("/v2/bot/info").await.expect(200);
+    let shown = api.get(&path).await.expect(200);
+    assert!(first.key.ends_with(shown["before"]["hint"].as_str().unwrap()), "{shown}");
+    assert!(shown["before"]["works_until"].is_string() && shown["before"]["last_used_at"].is_string());
+    shop.hub.advance(Duration::from_secs(24 * 3600 + 1));
     first.get("/v2/bot/info").await.expect(401);
+    second.get("/v2/bot/info").await.expect(200);
+    assert!(api.get(&path).await.expect(200)["before"].is_null());
+    // Of three the oldest ends at once, and the one before by a word.
+    let third = shop.line(json!({ "scopes": ["read"] })).await;
+    let fourth = shop.line(json!({ "scopes": ["read"] })).await;
+    second.get("/v2/bot/info").await.expect(401);
+    third.get("/v2/bot/info").await.expect(200);
+    let ended = api.patch(&path, json!({ "end_before": true })).await.expect(200);
+    assert!(ended["before"].is_null(), "{ended}");
+    third.get("/v2/bot/info").await.expect(401);
+    let second = fourth;
     second.get("/v2/bot/info").await.expect(200);
     // A pause is of events; the destination still may answer.
     let destination = format!("/destinations/{}", shop.id);
@@ -40,7 +61,7 @@ async fn a_key_is_shown_once_and_ends_with_the_next_and_with_its_destination(#[c
     let log = shop.hub.hub();
     let lines = hub::team::service::list_audit(log, &shop.hub.scope(), None, 50).await.unwrap();
     let actions: Vec<&str> = lines.iter().map(|line| line.action.as_str()).collect();
-    for action in ["proxy_key.created", "proxy_key.revoked"] {
+    for action in ["proxy_key.created", "proxy_key.ended", "proxy_key.revoked"] {
         assert!(actions.contains(&action), "{actions:?}");
     }
     shop.hub.close().await;
@@ -61,6 +82,36 @@ async fn a_key_that_makes_no_sense_is_refused_by_its_field() {
         assert_eq!(refused["errors"][0]["field"], field, "{refused}");
     }
     shop.hub.api().get(&path).await.expect(404);
+    shop.hub.close().await;
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn what_a_key_may_do_and_spend_is_changed_without_a_new_one(#[case] engine: Engine) {
+    let Some(shop) = Shop::open(engine).await else { return };
+    let api = shop.hub.api();
+    let path = format!("/destinations/{}/proxy-key", shop.id);
+    api.patch(&path, json!({ "scopes": ["read"] })).await.expect(404);
+    let before = shop.line(json!({ "scopes": ["read"] })).await;
+    let line = shop.line(json!({ "scopes": ["read"] })).await;
+    let friend = shop.friend_id().await;
+    assert_eq!(line.push(&friend, "no").await.status, 403);
+    let changed = api.patch(&path, json!({ "scopes": ["push"], "monthly_paid_limit": 1 })).await.expect(200);
+    assert_eq!((&changed["scopes"], &changed["monthly_paid_limit"]), (&json!(["push"]), &json!(1)));
+    assert!(changed["key"].is_null() && changed["before"].is_object(), "{changed}");
+    // Both keys may do the same, and spend from one purse.
+    line.get("/v2/bot/info").await.expect(403);
+    assert_eq!(before.push(&friend, "one").await.status, 200);
+    assert_eq!(line.push(&friend, "two").await.status, 429);
+    let changed = api.patch(&path, json!({ "monthly_paid_limit": null })).await.expect(200);
+    assert_eq!((&changed["scopes"], &changed["monthly_paid_limit"]), (&json!(["push"]), &Value::Null));
+    assert_eq!(line.push(&friend, "two").await.status, 200);
+    let refused = api.patch(&path, json!({ "scopes": [] })).await.expect(422);
+    assert_eq!(refused["errors"][0]["field"], "scopes");
+    let lines = hub::team::service::list_audit(shop.hub.hub(), &shop.hub.scope(), None, 50).await.unwrap();
+    assert_eq!(lines.iter().filter(|line| line.action == "proxy_key.changed").count(), 2);
     shop.hub.close().await;
 }
 
@@ -126,6 +177,7 @@ async fn another_tenant_sees_and_changes_nothing_of_a_key(#[case] engine: Engine
     let path = format!("/destinations/{}/proxy-key", shop.id);
     stranger.get(&path).await.expect(404);
     stranger.post(&path, json!({})).await.expect(404);
+    stranger.patch(&path, json!({ "scopes": ["manage"], "end_before": true })).await.expect(404);
     stranger.delete(&path).await.expect(404);
     line.get("/v2/bot/info").await.expect(200);
     shop.hub.close().await;
@@ -151,6 +203,26 @@ async fn an_owner_makes_and_revokes_a_key_on_its_page() {
     assert!(!shown.body.contains(&plain) && shown.body.contains("value=\"5\""), "{}", shown.body);
     let agent = shop.hub.agent("agent@test.example", &[&shop.account.id]).await;
     assert_eq!(agent.get(&page).await.status, 403);
+    // What it may do is changed; a new one works beside it until that is ended.
+    let terms = format!("{page}/terms");
+    let refused = owner.submit(&page, &terms, &[("monthly_paid_limit", "x"), ("scopes", "push")]).await;
+    assert!(refused.status == 422 && refused.body.contains("value=\"push\" checked"), "{}", refused.body);
+    assert_eq!(owner.submit(&page, &terms, &[("scopes", "push"), ("scopes", "read")]).await.status, 303);
+    line.get("/v2/bot/info").await.expect(200);
+    assert!(owner.get(&page).await.body.contains("value=\"push\" checked"));
+    let replaced = owner.submit(&page, &format!("{page}/replace"), &[]).await;
+    assert_eq!(replaced.headers["cache-control"], "no-store");
+    let (_, rest) = replaced.body.split_once("id=\"proxy-fresh-text\"").unwrap();
+    let new = shop.line_by(rest.split_once('>').unwrap().1.split('<').next().unwrap());
+    new.get("/v2/bot/info").await.expect(200);
+    line.get("/v2/bot/info").await.expect(200);
+    for act in ["terms", "replace", "end"] {
+        let path = format!("{page}/{act}");
+        assert_eq!(agent.submit("/settings/profile", &path, &[]).await.status, 403, "{act}");
+    }
+    assert_eq!(owner.submit(&page, &format!("{page}/end"), &[]).await.status, 303);
+    line.get("/v2/bot/info").await.expect(401);
+    let line = new;
     let revoked = owner.submit(&page, &format!("{page}/revoke"), &[]).await;
     assert_eq!(revoked.status, 303);
     line.get("/v2/bot/info").await.expect(401);

@@ -23,7 +23,9 @@ OpenAPI files and fails when it no longer holds (rewrite with `TRUNKLINE_WRITE_P
 
 What differs from LINE, and why:
 
-- 401 is a key that is unknown, replaced or revoked, or whose destination was deleted. A destination that is paused keeps its key.
+- 401 is a key that is unknown or revoked, was replaced more than 24 hours ago, or whose destination was deleted. A destination that is paused keeps its key.
+- A key that is replaced works for 24 hours beside the new one, or until it is ended (`end_before`); both have the same scopes and limit. What a key may do is
+  changed by `PATCH` without a new key; a call that was let in before sends nothing under the former limit.
 - A reply token works for the destination that owns it (`reply_owner` of the account), until 50 seconds after the event, once. The event may still be on its way through
   the hub: the proxy waits for it, at most 3 seconds. With `reply_as_push` a reply whose token is somebody else's, or came too late, goes out as a paid push,
   once for each token, marked by the header `x-trunkline-sent-as: push`. A reply once begun never becomes a push: its repeat is 400 `Invalid reply token`.
