@@ -213,6 +213,18 @@ impl Guard {
         Ok(url)
     }
 
+    /// Whether an address names one of the hub's own listeners, as far as that is to be seen without resolving its name.
+    #[must_use]
+    pub fn is_own(&self, url: &Url, inside: &Inside) -> bool {
+        let ip = match url.host() {
+            Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
+            Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
+            Some(Host::Domain("localhost")) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Some(Host::Domain(_)) | None => return false,
+        };
+        may_reach(ip, inside) && self.0.listeners.own(ip, url.port_or_known_default())
+    }
+
     /// A request to an address that was judged; the caller adds headers, body and a timeout, and sends it.
     ///
     /// # Errors

@@ -17,7 +17,8 @@ relay-before-add = Add it
 relay-gone = This account is not connected
 relay-gone-detail = Nothing comes in and nothing is passed on. After connecting again it goes on where it stopped.
 relay-full = This account has { $count } relay systems, as many as it may
-relay-full-detail = Delete one that is no longer needed, or ask the operator to raise TRUNKLINE_DESTINATIONS_MAX.
+relay-full-detail = Delete one that is no longer needed. More are allowed by the operator, who runs this server (TRUNKLINE_DESTINATIONS_MAX).
+relay-back = Back to the list
 relay-used = { $used } of { $most } used.
 relay-stale = Somebody else changed this meanwhile
 relay-stale-detail = Nothing of yours is saved yet: the form holds what you typed. Compare, then save again or cancel.
@@ -138,7 +139,12 @@ relay-timeout-hint = Usually { $usual }; { $bounds }.
 relay-error-name-required = Give it a name.
 relay-error-name-invalid = A name has at most 60 characters and no control characters.
 relay-error-url-required = Give the address.
-relay-error-url-not-usable = This address cannot be used. Give a whole one that begins with https://, without a user name or password.
+relay-error-url-not-usable = This address cannot be used. Give a whole one, such as https://crm.example.com/line.
+relay-error-url-no-scheme = Put https:// before the address.
+relay-error-url-scheme = Only addresses that begin with https:// are accepted.
+relay-error-url-credentials = Leave out the user name and the password before the @.
+relay-error-url-blank = Take out the blank, backslash or line break.
+relay-error-url-too-long = The address is too long: 2,000 characters at most.
 relay-error-url-private = The address leads into a private network. Give a public one, or ask the operator to allow private destinations.
 relay-error-url-fragment = Leave out the part after #: it is never sent.
 relay-error-url-loop = This is this hub's own address; events would come back for ever.
@@ -157,7 +163,9 @@ relay-error-until-too-many = At most 10,000 requests can be sent again at once; 
 relay-secret = Its own secret: copy it now
 relay-secret-detail = It is shown this once. Put it where the other system asks for the channel secret: LINE's SDKs check the signature with it.
 relay-new-secret = Make a new secret
-relay-new-secret-detail = The old one ends at once. Until the other system has the new one it will refuse what it gets; that is kept and can be tried again.
+relay-new-secret-detail = The old one ends at once; LINE’s SDKs know only one. So that nothing is refused: pause, put the new secret into the other system, resume. What comes in meanwhile is kept and follows.
+relay-new-secret-pause = Pause while I replace it
+relay-new-secret-pause-hint = Without a pause the other system refuses what comes before it has the new one; that is put aside and can be tried again.
 relay-new-secret-now = Make it
 relay-menu = More acts on { $name }
 relay-test = Test
@@ -176,11 +184,19 @@ relay-skip-detail =
 relay-skip-now = Skip
 relay-delete = Delete
 relay-delete-title = Delete { $name }
-relay-delete-detail =
+relay-delete-detail = It gets no more events. LINE and the other systems are not touched.
+relay-delete-behind =
     { $count ->
-        [one] It gets no more events, and { $count } request that waits or was put aside is dropped. LINE and the other systems are not touched.
-       *[other] It gets no more events, and { $count } requests that wait or were put aside are dropped. LINE and the other systems are not touched.
+        [one] { $count } event that it has not got yet is dropped.
+       *[other] { $count } events that it has not got yet are dropped.
     }
+relay-delete-waiting =
+    { $count ->
+        [one] { $count } request that waits or was put aside is dropped.
+       *[other] { $count } requests that wait or were put aside are dropped.
+    }
+relay-delete-answers = The free replies that it owns go back to the inbox.
+relay-delete-key = Its key to LINE ends: tlp_…{ $hint }.
 relay-toast-added = Relay system added
 relay-toast-saved = Saved
 relay-toast-paused = Paused; events are kept
@@ -250,7 +266,9 @@ relay-sent-may-differ-detail = The system was changed after this attempt, or its
 relay-sent-gone = The request can no longer be shown
 relay-sent-gone-detail = Its content is no longer kept, or the filter passes nothing of it now.
 relay-copy-curl = Copy as curl
-relay-curl-hint = The command holds no secret. Set CHANNEL_SECRET before running it; the signature is made on your machine.
+relay-curl-hint = Set { $names } before running it; signatures are made on your machine and are not in the command.
+relay-curl-query = The address is in it in full, with what stands behind the question mark.
+relay-curl-query-masked = What stands behind the question mark of the address is masked; owners see it.
 relay-answer = Answer
 relay-answer-empty = Nothing in it.
 relay-answer-none = No answer came.
@@ -293,10 +311,13 @@ relay-help-verify = Checking the signature
 relay-help-verify-own = Give LINE's SDK this system's own secret as the channel secret. By hand:
 relay-help-verify-line = LINE's SDK checks it with the channel secret, just as when LINE calls. By hand:
 relay-help-raw = Use the bytes as they came; JSON that was parsed and written again does not fit.
+relay-help-standard = The three headers webhook-id, webhook-timestamp and webhook-signature. By hand:
+relay-help-standard-compare = webhook-signature may hold several, separated by blanks; one that fits is enough. Refuse a webhook-timestamp (seconds) that is more than five minutes off.
 relay-help-headers = Headers of Trunkline
 relay-help-delivery = The request's id, the same at every try: tells repeats apart.
 relay-help-attempt = The number of the try, from 1.
 relay-help-received = When Trunkline received it from LINE.
+relay-help-hub = Names this hub. It stops events from going round; nothing is to be done with it.
 relay-help-answer = What to answer
 relay-help-answer-detail = 2xx means taken. 429 and 5xx are tried again, minding Retry-After; 410 stops the relay; any other 4xx is a refusal and is put aside.
 relay-standard = Second signature
@@ -309,6 +330,10 @@ relay-standard-secret = Secret of the second signature: copy it now
 relay-standard-secret-detail = It is shown this once. Put it where the other system asks for the signing secret.
 relay-replies = Free replies
 relay-replies-theirs = { $name } answers for free. What colleagues send from here counts as paid.
+relay-replies-keyless = { $name } is to answer for free, but has no key to LINE here. Unless it calls LINE directly with the channel’s own token, nobody uses the free replies, and what colleagues send counts as paid.
+relay-replies-halted = { $name } is to answer for free, but gets no events now. Nobody uses the free replies, and what colleagues send counts as paid.
+relay-row-keyless = Answers for free, but has no key
+relay-row-halted = Answers for free, but gets no events
 relay-replies-ours = The inbox answers for free. A system that answers through its key pays for pushes, or gets LINE’s refusal.
 relay-replies-but = For some kinds of events it is another one.
 relay-replies-hint = Every event brings one free reply, so it has one owner. A system that calls LINE directly, past this hub, cannot be seen or held back here.

@@ -10,11 +10,12 @@ use super::expire::{LOST, REPLACED};
 use super::model::{
     CONCURRENCY, Destination, Filter, Halt, NewSecrets, Signing, Standing, TIMEOUT, TIMEOUT_BOUNDS,
 };
+use super::proxy;
 use super::repo::{self, Attempt, Count, Parked, UnitRow};
 use super::told::Outcome;
 use super::wishes::{Wishes, fulfil, refusal};
 use crate::accounts;
-use crate::accounts::replies::{self, System, Systems};
+use crate::accounts::replies::{self, Lack, System, Systems};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::db::{DbError, DbResult, Tx};
@@ -42,7 +43,15 @@ impl Systems for Passed {
     ) -> BoxFuture<'a, DbResult<Vec<System>>> {
         Box::pin(async move {
             let all = repo::of_account(&hub.db, scope, account).await?;
-            Ok(all.into_iter().map(|one| System { id: one.id, name: one.name, url: one.url }).collect())
+            let keyed = proxy::service::keyed(hub, scope, account).await?;
+            let system = |one: Destination| System {
+                lack: lack(&one, keyed.contains(&one.id)),
+                holds_secret: one.signing == Signing::Line,
+                id: one.id,
+                name: one.name,
+                url: one.url,
+            };
+            Ok(all.into_iter().map(system).collect())
         })
     }
 
@@ -84,6 +93,15 @@ impl Systems for Passed {
         account: &'a AccountId,
     ) -> BoxFuture<'a, DbResult<()>> {
         Box::pin(repo::delete_of(tx, tenant, account, hub.now()))
+    }
+}
+
+/// What keeps a destination from answering for free through this hub.
+pub(super) const fn lack(of: &Destination, has_key: bool) -> Option<Lack> {
+    match (of.may_run(), has_key) {
+        (false, _) => Some(Lack::Events),
+        (true, false) => Some(Lack::Key),
+        (true, true) => None,
     }
 }
 

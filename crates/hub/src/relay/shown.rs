@@ -1,11 +1,11 @@
 //! What an attempt sent and was answered, for a person's eyes: what opens a door is masked.
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::attempt::tags;
 use super::deliver;
-use super::model::Destination;
+use super::model::{Destination, Signing};
 use super::repo::{Attempt, Parked};
 use super::service;
 use super::told::{self, Outcome, Told};
@@ -62,8 +62,12 @@ pub struct Sent {
     pub may_differ: bool,
     /// What stands in it, in the words of LINE.
     pub events: Vec<Told>,
+    /// The address; masked behind `?` for those who may not change it.
+    pub url: String,
     /// A command for a shell that makes the same call; without it where the body is too long for one.
     pub command: Option<String>,
+    /// The variables that the command wants: the secrets, by which it signs.
+    pub variables: Vec<&'static str>,
 }
 
 impl Parked {
@@ -77,14 +81,20 @@ impl Parked {
     }
 }
 
-/// Opens one attempt.
+/// Opens one attempt; its address `in_full`, or masked behind `?`.
 ///
 /// # Errors
 /// 404 when there is none in the scope.
-pub async fn open(hub: &Hub, scope: &Scope, id: &DestinationId, attempt: &AttemptId) -> AppResult<Opened> {
+pub async fn open(
+    hub: &Hub,
+    scope: &Scope,
+    id: &DestinationId,
+    attempt: &AttemptId,
+    in_full: bool,
+) -> AppResult<Opened> {
     let destination = service::get(hub, scope, id).await?;
     let attempt = service::attempt(hub, scope, id, attempt).await?;
-    let sent = sent(hub, scope, &destination, &attempt).await?;
+    let sent = sent(hub, scope, &destination, &attempt, in_full).await?;
     Ok(Opened { destination, attempt, parked: None, sent })
 }
 
@@ -97,6 +107,7 @@ pub async fn open_parked(
     scope: &Scope,
     id: &DestinationId,
     delivery: &DeliveryId,
+    in_full: bool,
 ) -> AppResult<Opened> {
     let destination = service::get(hub, scope, id).await?;
     let parked = service::parked_one(hub, &destination, delivery).await?;
@@ -116,7 +127,7 @@ pub async fn open_parked(
         said: String::new(),
         next_at: None,
     });
-    let sent = sent(hub, scope, &destination, &attempt).await?;
+    let sent = sent(hub, scope, &destination, &attempt, in_full).await?;
     Ok(Opened { destination, attempt, parked: Some(parked), sent })
 }
 
@@ -126,6 +137,7 @@ async fn sent(
     scope: &Scope,
     destination: &Destination,
     attempt: &Attempt,
+    in_full: bool,
 ) -> AppResult<Option<Sent>> {
     let room = Room { events: i64::MAX, bytes: i64::MAX };
     let read = hub.journal.requests(attempt.first_position - 1, attempt.last_position, room).await?;
@@ -137,7 +149,9 @@ async fn sent(
     let bot = hub.accounts.by_id(&destination.account).map(|account| account.bot_user_id.clone());
     match unit.parcel(&destination.filter, bot.as_deref().unwrap_or_default(), &tags) {
         Parcel::Whole(body) | Parcel::Rebuilt(body) => {
-            let mut sent = Sent::new(hub, destination, attempt, received_at, &String::from_utf8_lossy(&body));
+            let url = if in_full { destination.url.clone() } else { masked(&destination.url) };
+            let mut sent =
+                Sent::new(hub, destination, attempt, url, (received_at, &String::from_utf8_lossy(&body)));
             told::name_chats(hub, scope, destination, sent.events.iter_mut()).await?;
             Ok(Some(sent))
         }
@@ -150,33 +164,17 @@ impl Sent {
         hub: &Hub,
         destination: &Destination,
         attempt: &Attempt,
-        received_at: Timestamp,
-        body: &str,
+        url: String,
+        (received_at, body): (Timestamp, &str),
     ) -> Self {
         let body = mask(body);
         let may_differ = destination.updated_at > attempt.at || destination.filter.tags.is_some();
-        let mut headers = vec![
-            ("content-type".to_owned(), "application/json; charset=utf-8".to_owned()),
-            ("user-agent".to_owned(), deliver::USER_AGENT.to_owned()),
-            (deliver::SIGNATURE.to_string(), MASK.to_owned()),
-            (deliver::DELIVERY.to_string(), attempt.delivery.to_string()),
-            (deliver::ATTEMPT.to_string(), attempt.attempt.to_string()),
-            (deliver::RECEIVED.to_string(), received_at.to_jiff().to_string()),
-            (ingress::VIA.to_string(), ingress::own_name(hub)),
-        ];
-        // The command is without the second signature, which takes a secret of another form.
-        let of_command = headers.clone();
-        if destination.standard.is_some() {
-            headers.extend([
-                (deliver::WEBHOOK_ID.to_string(), attempt.delivery.to_string()),
-                (deliver::WEBHOOK_TIMESTAMP.to_string(), (attempt.at.millis() / 1000).to_string()),
-                (deliver::WEBHOOK_SIGNATURE.to_string(), MASK.to_owned()),
-            ]);
-        }
+        let headers = sent_headers(hub, destination, attempt, received_at);
+        let secrets = Secrets::of(destination);
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
         let indented = indent(&body);
         let command = (body.len() <= COMMAND_MAX).then(|| {
-            let command = command(&destination.url, &of_command, &body);
+            let command = command(&url, &headers, secrets, &body);
             if may_differ { format!("{DIFFERS}\n{command}") } else { command }
         });
         Self {
@@ -192,7 +190,9 @@ impl Sent {
                 .map(Told::new)
                 .collect(),
             headers,
+            url,
             command,
+            variables: [Some(secrets.line), secrets.standard].into_iter().flatten().collect(),
         }
     }
 }
@@ -215,6 +215,59 @@ fn value(after: &str) -> Option<(&str, (&str, &str))> {
     let (gap, value) = after.split_once('"').filter(|(gap, _)| gap.trim() == ":")?;
     // A body that was cut may end within it.
     Some((gap, value.split_once('"').unwrap_or((value, ""))))
+}
+
+/// The headers of an attempt as they are sent today, in the order in which they matter.
+fn sent_headers(
+    hub: &Hub,
+    destination: &Destination,
+    attempt: &Attempt,
+    received_at: Timestamp,
+) -> Vec<(String, String)> {
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json; charset=utf-8".to_owned()),
+        ("user-agent".to_owned(), deliver::USER_AGENT.to_owned()),
+        (deliver::SIGNATURE.to_string(), MASK.to_owned()),
+        (deliver::DELIVERY.to_string(), attempt.delivery.to_string()),
+        (deliver::ATTEMPT.to_string(), attempt.attempt.to_string()),
+        (deliver::RECEIVED.to_string(), received_at.to_jiff().to_string()),
+        (ingress::VIA.to_string(), ingress::own_name(hub)),
+    ];
+    if destination.standard.is_some() {
+        headers.extend([
+            (deliver::WEBHOOK_ID.to_string(), attempt.delivery.to_string()),
+            (deliver::WEBHOOK_TIMESTAMP.to_string(), (attempt.at.millis() / 1000).to_string()),
+            (deliver::WEBHOOK_SIGNATURE.to_string(), MASK.to_owned()),
+        ]);
+    }
+    headers
+}
+
+/// The variables of a command that hold the secrets.
+#[derive(Debug, Clone, Copy)]
+struct Secrets {
+    /// Of `x-line-signature`.
+    line: &'static str,
+    /// Of the second signature, where there is one.
+    standard: Option<&'static str>,
+}
+
+impl Secrets {
+    fn of(destination: &Destination) -> Self {
+        Self {
+            line: if destination.signing == Signing::Own { "DESTINATION_SECRET" } else { "CHANNEL_SECRET" },
+            standard: destination.standard.is_some().then_some("WEBHOOK_SECRET"),
+        }
+    }
+}
+
+/// An address without the values behind `?`, which may open a door.
+pub(super) fn masked(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let mask = |part: &str| {
+        part.split_once('=').map_or_else(|| MASK.to_owned(), |(name, _)| format!("{name}={MASK}"))
+    };
+    format!("{path}?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))
 }
 
 /// A body without its reply tokens: who has one may answer in the account's name.
@@ -278,22 +331,39 @@ fn indent(json: &str) -> String {
     out
 }
 
-/// The call for a shell. The signature is made there, from the secret in `CHANNEL_SECRET`: so the command can be passed on
-/// without one.
-fn command(url: &str, headers: &[(String, String)], body: &str) -> String {
+/// The call for a shell. The signatures are made there, from the secrets in its variables.
+fn command(url: &str, headers: &[(String, String)], secrets: Secrets, body: &str) -> String {
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut lines = vec![
         format!("BODY={}", quote(body)),
-        "SIGNATURE=$(printf %s \"$BODY\" | openssl dgst -sha256 -hmac \"$CHANNEL_SECRET\" -binary | base64)"
-            .to_owned(),
-        format!("curl -X POST {} \\", quote(url)),
+        format!(
+            "SIGNATURE=$(printf %s \"$BODY\" | openssl dgst -sha256 -hmac \"${}\" -binary | base64)",
+            secrets.line
+        ),
     ];
-    for (name, value) in headers {
-        let header = if value == MASK {
-            format!("\"{name}: $SIGNATURE\"")
-        } else {
-            quote(&format!("{name}: {value}"))
+    if let Some(secret) = secrets.standard {
+        let of = |name: HeaderName| {
+            headers.iter().find(|(other, _)| other == name.as_str()).map_or("", |(_, value)| value)
         };
+        lines.extend([
+            format!("ID={}", quote(of(deliver::WEBHOOK_ID))),
+            // The time of now: one that is old is refused.
+            "TIMESTAMP=$(date +%s)".to_owned(),
+            format!("KEY=$(printf %s \"${{{secret}#whsec_}}\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')"),
+            "STANDARD=v1,$(printf %s \"$ID.$TIMESTAMP.$BODY\" | openssl dgst -sha256 -mac HMAC -macopt \"hexkey:$KEY\" -binary | base64)".to_owned(),
+        ]);
+    }
+    lines.push(format!("curl -X POST {} \\", quote(url)));
+    for (name, value) in headers {
+        let made = if name == deliver::SIGNATURE.as_str() {
+            Some("$SIGNATURE")
+        } else if name == deliver::WEBHOOK_TIMESTAMP.as_str() {
+            Some("$TIMESTAMP")
+        } else {
+            (name == deliver::WEBHOOK_SIGNATURE.as_str()).then_some("$STANDARD")
+        };
+        let header = made
+            .map_or_else(|| quote(&format!("{name}: {value}")), |variable| format!("\"{name}: {variable}\""));
         lines.push(format!("  -H {header} \\"));
     }
     lines.push("  --data-binary \"$BODY\"".to_owned());
@@ -303,6 +373,8 @@ fn command(url: &str, headers: &[(String, String)], body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Secret;
+    use crate::webhooks;
 
     #[test]
     fn reply_tokens_are_masked_and_nothing_else() {
@@ -348,9 +420,52 @@ mod tests {
     #[test]
     fn a_command_holds_no_secret_and_survives_quotes() {
         let headers = [("x-line-signature".to_owned(), MASK.to_owned()), ("a".to_owned(), "b".to_owned())];
-        let command = command("https://crm.example/hook?a='b'", &headers, r#"{"text":"it's"}"#);
+        let secrets = Secrets { line: "DESTINATION_SECRET", standard: None };
+        let command = command("https://crm.example/hook?a='b'", &headers, secrets, r#"{"text":"it's"}"#);
+        assert!(command.contains("-hmac \"$DESTINATION_SECRET\""), "{command}");
         assert!(command.contains(r#"BODY='{"text":"it'\''s"}'"#), "{command}");
         assert!(command.contains(r"'https://crm.example/hook?a='\''b'\'''"), "{command}");
         assert!(command.contains("\"x-line-signature: $SIGNATURE\"") && command.contains("-H 'a: b'"));
+    }
+
+    // What a shell makes of it is what the hub sends: looked at where the tools are.
+    #[test]
+    fn a_command_makes_both_signatures() {
+        let standard = Secret::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = [
+            header("x-line-signature", MASK),
+            header("webhook-id", "dlv_1"),
+            header("webhook-timestamp", "1"),
+            header("webhook-signature", MASK),
+        ];
+        let secrets = Secrets { line: "CHANNEL_SECRET", standard: Some("WEBHOOK_SECRET") };
+        let body = r#"{"text":"it's"}"#;
+        let command = command("https://crm.example/", &headers, secrets, body);
+        let (made, call) = command.split_once("curl ").unwrap();
+        for named in
+            ["\"webhook-timestamp: $TIMESTAMP\"", "\"webhook-signature: $STANDARD\"", "'webhook-id: dlv_1'"]
+        {
+            assert!(call.contains(named), "{call}");
+        }
+        let script = format!("{made}printf '%s\\n' \"$TIMESTAMP\" \"$SIGNATURE\" \"$STANDARD\"");
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .env("CHANNEL_SECRET", "secret")
+            .env("WEBHOOK_SECRET", standard.expose())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        let [seconds, line, second] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        assert_eq!(line, line_api::signature::sign("secret", body.as_bytes()));
+        let seconds = seconds.parse().unwrap();
+        assert_eq!(Some(second.to_owned()), webhooks::sign(&standard, "dlv_1", seconds, body.as_bytes()));
+    }
+
+    #[test]
+    fn an_address_is_masked_behind_its_question_mark() {
+        let url = "https://crm.example/hook?token=s3cret&plain&a=b=c";
+        assert_eq!(masked(url), format!("https://crm.example/hook?token={MASK}&{MASK}&a={MASK}"));
+        assert_eq!(masked("https://crm.example/hook"), "https://crm.example/hook");
     }
 }

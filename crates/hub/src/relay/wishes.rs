@@ -176,8 +176,13 @@ fn wrong_filter(filter: &mut Filter) -> Vec<FieldError> {
 /// Why the hub sends nothing to an address.
 pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
     let wrong = |code, detail: String| Some(FieldError::new("url", code, detail));
+    let looped =
+        || wrong("loop", "the address is this hub's own; events would come back to it for ever".to_owned());
     let url = match hub.guard.check(address, &hub.config.allow_private_destinations) {
         Ok(url) => url,
+        Err(GuardError::Forbidden) if url::Url::parse(address).is_ok_and(|url| is_own(hub, &url)) => {
+            return looped();
+        }
         Err(GuardError::Forbidden) => {
             return wrong(
                 "private",
@@ -196,14 +201,8 @@ pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
             "the address has a part after #, which is never sent; leave it out".to_owned(),
         );
     }
-    let own = &hub.config.public_url;
-    let name = |url: &url::Url| url.host_str().map(|host| host.trim_end_matches('.').to_owned());
-    let is_own = name(&url) == name(own) && url.port_or_known_default() == own.port_or_known_default();
-    if is_own {
-        return wrong(
-            "loop",
-            "the address is this hub's own; events would come back to it for ever".to_owned(),
-        );
+    if is_own(hub, &url) {
+        return looped();
     }
     let port = url.port_or_known_default().unwrap_or(0);
     if port < LOW_PORTS && port != 443 && !(port == 80 && url.scheme() == "http") {
@@ -213,4 +212,13 @@ pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
         );
     }
     None
+}
+
+/// Whether an address is the hub's public one, or, where private addresses may be reached, leads to one of its listeners: who
+/// may not reach them is told nothing of them.
+fn is_own(hub: &Hub, url: &url::Url) -> bool {
+    let own = &hub.config.public_url;
+    let name = |url: &url::Url| url.host_str().map(|host| host.trim_end_matches('.').to_owned());
+    let is_public = name(url) == name(own) && url.port_or_known_default() == own.port_or_known_default();
+    is_public || hub.guard.is_own(url, &hub.config.allow_private_destinations)
 }

@@ -157,10 +157,13 @@ async fn its_own_secret_is_shown_once_and_made_anew(#[case] engine: Engine) {
     let list = shop.hub.api().get(&format!("/accounts/{}/destinations", shop.account.id)).await.expect(200);
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
     assert!(!shop.page(&format!("/{id}")).await.contains(&first), "shown once");
-    let anew = shop.submit(&format!("/{id}/secret"), &[]).await;
+    // Paused while it is replaced, so that nothing is refused.
+    let anew = shop.submit(&format!("/{id}/secret"), &[("pause", "1")]).await;
     let anew = shop.owner.get(anew.headers["location"].to_str().unwrap()).await;
     let second = secret(&anew.body).expect("the new secret");
     assert_ne!(first, second);
+    assert_eq!(shop.look(&id).await["active"], false);
+    assert_eq!(shop.submit(&format!("/{id}/active"), &[("on", "1")]).await.status, 303);
     shop.friend.says(&shop.account, "hello").await;
     come(&receiver, 1).await;
     let got = &receiver.received()[0];
@@ -202,6 +205,8 @@ async fn what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(#[case] eng
     for name in ["1", "2", "3", "4", "5"] {
         shop.add(name, receiver.url.as_str()).await;
     }
+    let form = shop.page("/new").await;
+    assert!(form.contains("TRUNKLINE_DESTINATIONS_MAX") && !form.contains("name=\"url\""), "{form}");
     let full = shop.page("").await;
     assert!(full.contains("TRUNKLINE_DESTINATIONS_MAX") && !full.contains("/relay/new"), "{full}");
     let fields = [("name", "6"), ("url", receiver.url.as_str())];
@@ -212,6 +217,66 @@ async fn what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(#[case] eng
         "{}",
         sixth.body
     );
+    shop.hub.close().await;
+}
+
+// Who answers for free but cannot is named where it is chosen and where it is seen; deleting says what ends.
+#[tokio::test]
+async fn an_owner_of_free_replies_that_cannot_answer_is_named() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let receiver = Receiver::start().await;
+    let id = shop.add("CRM", receiver.url.as_str()).await;
+    let answers = format!("/settings/accounts/{}/answers", shop.account.id);
+    let chosen = shop.owner.submit(&answers, &format!("{answers}/replies"), &[("all", &id)]).await;
+    assert!(chosen.headers["location"].to_str().unwrap().ends_with("/answers#replies"));
+    let key = format!("{}/key\"", shop.at(&format!("/{id}")));
+    let warned = shop.owner.get(&answers).await.body;
+    assert!(warned.contains("CRM (no key to LINE yet)") && warned.contains(&key), "{warned}");
+    let (list, page) = (shop.page("").await, shop.page(&format!("/{id}")).await);
+    assert!(list.contains("but has no key") && list.contains(&key), "{list}");
+    assert!(page.contains("but has no key") && page.contains("go back to the inbox"), "{page}");
+    let made = shop.hub.api().post(&format!("/destinations/{id}/proxy-key"), json!({})).await.expect(201);
+    for path in [String::new(), format!("/{id}")] {
+        let page = shop.page(&path).await;
+        assert!(!page.contains("but has no key"), "{page}");
+        let ends = format!("Its key to LINE ends: tlp_…{}", made["hint"].as_str().unwrap());
+        assert!(page.contains(&ends) && !page.contains("0 requests"), "{page}");
+    }
+    assert_eq!(shop.submit(&format!("/{id}/active"), &[]).await.status, 303);
+    assert!(shop.owner.get(&answers).await.body.contains("CRM (gets no events now)"));
+    assert!(shop.page("").await.contains("but gets no events"));
+    shop.hub.close().await;
+}
+
+#[tokio::test]
+async fn what_stands_behind_an_addresss_question_mark_is_for_owners() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let receiver = Receiver::start().await;
+    let url = receiver.url.join("?token=s3cret").unwrap();
+    let fields = [("name", "CRM"), ("url", url.as_str()), ("active", "1"), ("signing", "own")];
+    let made = shop.owner.submit(&shop.at("/new"), &shop.at(""), &fields).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let list = shop.hub.api().get(&format!("/accounts/{}/destinations", shop.account.id)).await.expect(200);
+    let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+    let standard = json!({ "standard_webhooks": true });
+    shop.hub.api().patch(&format!("/destinations/{id}"), standard).await.expect(200);
+    shop.friend.says(&shop.account, "hello").await;
+    shop.until(&id, |now| now["last_day"]["delivered"] == 1).await;
+    let attempt = format!("/{id}/attempts/{}", shop.attempts(&id).await[0]["id"].as_str().unwrap());
+    let mei = shop.hub.agent("mei@test.example", &[&shop.account.id]).await;
+    for path in ["", &format!("/{id}"), &attempt] {
+        let (owners, agents) = (shop.page(path).await, mei.get(&shop.at(path)).await.body);
+        assert!(owners.contains("token=s3cret"), "{path}: {owners}");
+        assert!(agents.contains("?token=••••") && !agents.contains("s3cret"), "{path}: {agents}");
+    }
+    // The command names what it wants, and makes the second signature too.
+    let opened = shop.page(&attempt).await;
+    for word in
+        ["$DESTINATION_SECRET", "DESTINATION_SECRET, WEBHOOK_SECRET", "webhook-signature", "x-trunkline-hub"]
+    {
+        assert!(opened.contains(word), "{word}: {opened}");
+    }
+    assert!(!opened.contains("CHANNEL_SECRET"));
     shop.hub.close().await;
 }
 

@@ -13,7 +13,7 @@ use super::show::LastChange;
 use super::{address, parse};
 use crate::accounts::model::{AnswerKind, Block, Owner, Plan, Status, Tick};
 use crate::accounts::plan::{self, Switch, SwitchState};
-use crate::accounts::replies::{self, Owners, System, word};
+use crate::accounts::replies::{self, Lack, Owners, System, word};
 use crate::accounts::service;
 use crate::accounts::settings::{self, Changes};
 use crate::app::Hub;
@@ -53,6 +53,27 @@ impl AnswersPage {
             .iter()
             .map(|kind| (*kind, journal::pages::kind_words(&self.ui, kind), own(kind)))
             .collect()
+    }
+
+    /// A system's name among owners, with what keeps it from answering.
+    fn label(&self, system: &System) -> String {
+        let key = match system.lack {
+            Some(Lack::Key) => "plan-replies-no-key",
+            Some(Lack::Events) => "plan-replies-no-events",
+            None => return system.name.clone(),
+        };
+        self.ui.t1(key, "name", system.name.as_str())
+    }
+
+    /// How bad it is that a system has no key: one that holds the channel secret may call LINE directly.
+    const fn kind(&self, system: &System) -> &'static str {
+        if system.holds_secret { "info" } else { "warning" }
+    }
+
+    /// The owners that cannot answer through this hub, each with what it lacks.
+    fn lacking(&self) -> Vec<(&System, Lack)> {
+        let owners = self.systems.iter().filter(|system| self.replies.names(&system.id));
+        owners.filter_map(|system| Some((system, system.lack?))).collect()
     }
 
     /// How many switches LINE reports otherwise than the plan asks.
@@ -149,7 +170,7 @@ pub(in crate::accounts) async fn replies(
     };
     let who = (&viewer.scope(), &viewer.actor());
     Box::pin(service::change(&hub, who, &parse(&id)?, &change)).await?;
-    Ok(redirect_with_toast(&hub.config, &page(&id), "plan-toast-saved"))
+    Ok(redirect_with_toast(&hub.config, &format!("{}#replies", page(&id)), "plan-toast-saved"))
 }
 
 /// What the form of a tick sends.

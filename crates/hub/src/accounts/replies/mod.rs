@@ -49,6 +49,19 @@ pub struct System {
     pub name: String,
     /// Its address.
     pub url: String,
+    /// Whether it holds the channel secret, and so may call LINE directly.
+    pub holds_secret: bool,
+    /// What keeps it from answering through this hub.
+    pub lack: Option<Lack>,
+}
+
+/// Why a system cannot use a free reply through this hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It gets no events: a person paused it, or it was stopped.
+    Events,
+    /// It has no key to LINE.
+    Key,
 }
 
 /// Knows the systems to which an account's events are passed on; a later slice does, `wiring` says which.

@@ -136,9 +136,9 @@ async fn get_delivery(
 ) -> ApiResult<Json<OpenedView>> {
     let ids = DestinationId::parse(&id).zip(AttemptId::parse(&attempt));
     let (id, attempt) = ids.ok_or_else(|| AppError::not_found("attempt"))?;
-    let Opened { destination, attempt, sent, .. } = shown::open(&hub, &caller.scope, &id, &attempt).await?;
+    let Opened { attempt, sent, .. } = shown::open(&hub, &caller.scope, &id, &attempt, true).await?;
     let request = sent.map(|sent| SentView {
-        url: destination.url,
+        url: sent.url,
         headers: sent.headers.into_iter().collect(),
         body: sent.body,
         is_cut: sent.is_cut,

@@ -171,7 +171,8 @@ struct DestinationInput {
     url: Option<String>,
     /// What it gets; an empty object means everything.
     filter: Option<Filter>,
-    /// `line` when left out at making.
+    /// `line` when left out at making, which makes the other system hold the channel secret: full power over the channel. `own` is
+    /// better for all but a system that has it already.
     signing: Option<Signing>,
     /// With `signing` `own`: makes a new secret, which this call shows once.
     #[serde(default)]

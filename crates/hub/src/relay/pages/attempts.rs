@@ -50,7 +50,7 @@ pub(super) async fn show(
         AppError::new(StatusCode::NOT_FOUND, "attempt_gone", detail).leading(address(&destination))
     };
     let attempt = AttemptId::parse(&attempt).ok_or_else(gone)?;
-    let opened = shown::open(&hub, &viewer.scope(), &destination.id, &attempt).await;
+    let opened = shown::open(&hub, &viewer.scope(), &destination.id, &attempt, viewer.is_owner()).await;
     let opened =
         opened.map_err(|error| if error.status == StatusCode::NOT_FOUND { gone() } else { error })?;
     Ok(Page(AttemptPage { ui, is_owner: viewer.is_owner(), opened }).into_response())
@@ -70,7 +70,8 @@ pub(super) async fn show_parked(
         AppError::new(StatusCode::NOT_FOUND, "parked_gone", detail).leading(back)
     };
     let delivery = DeliveryId::parse(&delivery).ok_or_else(gone)?;
-    let opened = shown::open_parked(&hub, &viewer.scope(), &destination.id, &delivery).await;
+    let opened =
+        shown::open_parked(&hub, &viewer.scope(), &destination.id, &delivery, viewer.is_owner()).await;
     let opened =
         opened.map_err(|error| if error.status == StatusCode::NOT_FOUND { gone() } else { error })?;
     Ok(Page(AttemptPage { ui, is_owner: viewer.is_owner(), opened }).into_response())

@@ -74,6 +74,11 @@ impl FormPage {
         self.existing.as_ref().map_or_else(|| list_address(&self.account.id), address)
     }
 
+    /// Whether there is no place for another one and nothing was typed that would be lost.
+    fn is_empty_and_full(&self) -> bool {
+        self.full.is_some() && self.form.value("name").is_empty()
+    }
+
     /// The types of events to be ticked: LINE's word, its name, whether it is ticked.
     fn kinds(&self) -> Vec<(String, String, bool)> {
         let other = self.typed.events.iter().map(String::as_str).filter(|one| !KINDS.contains(one));
@@ -274,9 +279,33 @@ fn read(fields: &Fields) -> (Result<Wishes, Vec<FieldError>>, FormState, Typed) 
 fn marked(form: FormState, errors: &[FieldError]) -> FormState {
     let at = |error: &FieldError| FieldError {
         field: error.field.trim_start_matches("filter.").to_owned(),
+        code: if error.code == "not_usable" { flaw(form.value("url")) } else { error.code },
         ..error.clone()
     };
-    form.refused("relay-error", &errors.iter().map(at).collect::<Vec<_>>())
+    let errors: Vec<_> = errors.iter().map(at).collect();
+    form.refused("relay-error", &errors)
+}
+
+/// What is wrong with an address that cannot be used, as the code of its words.
+fn flaw(address: &str) -> &'static str {
+    let address = address.trim_matches(' ');
+    let parsed = url::Url::parse(address);
+    let has_credentials = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
+    if address.is_empty() {
+        "required"
+    } else if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        "blank"
+    } else if !address.contains("://") {
+        "no_scheme"
+    } else if address.len() > 2_000 {
+        "too_long"
+    } else if parsed.as_ref().is_ok_and(has_credentials) {
+        "credentials"
+    } else if parsed.is_ok_and(|url| url.scheme() != "https") {
+        "scheme"
+    } else {
+        "not_usable"
+    }
 }
 
 /// Adds a destination. One with a secret of its own shows it on the page that follows, this once.
@@ -356,15 +385,18 @@ fn again(hub: &Hub, page: FormPage, error: AppError) -> AppResult<Response> {
     }
 }
 
-/// Makes a new secret of its own, shown this once; the one of before ends at once.
+/// Makes a new secret of its own, shown this once; the one of before ends at once. Paused meanwhile, where that is asked for, so
+/// that nothing comes with a signature that the other system does not know yet.
 pub(super) async fn new_secret(
     State(hub): State<Hub>,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
+    fields: Fields,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
     let existing = find(&hub, &viewer, &names).await?;
-    let wishes = Wishes { signing: Some(Signing::Own), new_secret: true, ..Wishes::default() };
+    let active = (!fields.text("pause").is_empty()).then_some(false);
+    let wishes = Wishes { signing: Some(Signing::Own), new_secret: true, active, ..Wishes::default() };
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
     Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
@@ -394,4 +426,25 @@ pub(super) async fn standard(
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
     Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_named() {
+        for (address, code) in [
+            (" ", "required"),
+            ("crm.example.com:8443/hook", "no_scheme"),
+            ("http://crm.example.com/", "scheme"),
+            ("ftp://crm.example.com/", "scheme"),
+            ("https://user:word@crm.example.com/", "credentials"),
+            ("https://crm .example.com/", "blank"),
+            ("https://1.2.3.4.5/", "not_usable"),
+        ] {
+            assert_eq!(flaw(address), code, "{address}");
+        }
+        assert_eq!(flaw(&format!("https://crm.example.com/{}", "x".repeat(2_000))), "too_long");
+    }
 }

@@ -62,11 +62,10 @@ pub(super) async fn show(
 }
 
 impl ListPage {
-    /// The name of the system that owns the free replies; `None` for the hub.
-    fn reply_owner(&self) -> Option<&str> {
+    /// The system that owns the free replies; `None` for the hub.
+    fn reply_owner(&self) -> Option<&Seen> {
         let owner = self.replies.all.as_ref()?;
-        let row = self.rows.iter().find(|row| row.destination.id == *owner)?;
-        Some(&row.destination.name)
+        self.rows.iter().find(|row| row.destination.id == *owner)
     }
 
     fn is_full(&self) -> bool {

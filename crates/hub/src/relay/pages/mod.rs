@@ -19,12 +19,15 @@ use axum::routing::get;
 
 use super::day::Day;
 use super::model::Destination;
-use super::service;
+use super::proxy::{self, Key};
+use super::{service, shown};
 use crate::accounts;
 use crate::accounts::Account;
+use crate::accounts::replies::{self, Lack};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AccountId, DestinationId, Id as _};
+use crate::scope::Scope;
 use crate::team::Viewer;
 use words::{Condition, condition};
 
@@ -79,13 +82,20 @@ struct Seen {
     /// Events that it has not got yet, and the age of the oldest in seconds.
     lag: (i64, u64),
     day: Day,
+    /// Its key to LINE.
+    key: Option<Key>,
+    /// Whether it owns free replies.
+    answers: bool,
 }
 
 impl Seen {
     async fn of(hub: &Hub, account: Account, destination: Destination) -> AppResult<Self> {
         let lag = service::lag(hub, &destination).await?;
         let day = Day::load(hub, &destination).await?;
-        Ok(Self { account, destination, lag, day })
+        let key = proxy::service::of(hub, &destination).await?;
+        let scope = Scope::tenant_wide(destination.tenant.clone());
+        let answers = replies::current(hub, &scope, &account.id).await?.names(&destination.id);
+        Ok(Self { account, destination, lag, day, key, answers })
     }
 
     /// Reads what an address names.
@@ -97,6 +107,21 @@ impl Seen {
 
     fn address(&self) -> String {
         address(&self.destination)
+    }
+
+    /// What keeps it from answering for free, where it is to.
+    fn lack(&self) -> Option<Lack> {
+        if self.answers { service::lack(&self.destination, self.key.is_some()) } else { None }
+    }
+
+    /// Whether it is to answer for free but has no key.
+    fn lacks_key(&self) -> bool {
+        self.lack() == Some(Lack::Key)
+    }
+
+    /// Its address for those who may not change it: what stands behind `?` may be a secret.
+    fn masked_url(&self) -> String {
+        shown::masked(&self.destination.url)
     }
 
     fn condition(&self) -> Condition {

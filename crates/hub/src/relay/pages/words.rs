@@ -1,5 +1,7 @@
 //! States, reasons and figures in the reader's words.
 
+use super::Seen;
+use crate::accounts::replies::Lack;
 use crate::journal;
 use crate::relay::attempt::{FILTERED, TAKEN_BACK};
 use crate::relay::expire::REPLACED;
@@ -87,6 +89,25 @@ impl Condition {
     /// Whether it waits for a person.
     pub(super) const fn is_stopped(self) -> bool {
         matches!(self, Self::Off | Self::Gone | Self::Loop | Self::Journal | Self::Secret)
+    }
+}
+
+impl Seen {
+    /// The key of what is said of it as the owner of the free replies.
+    pub(super) fn answers_words(&self) -> &'static str {
+        match self.lack() {
+            Some(Lack::Key) => "relay-replies-keyless",
+            Some(Lack::Events) => "relay-replies-halted",
+            None => "relay-replies-theirs",
+        }
+    }
+
+    /// The key of why it cannot answer for free, in short, where it is to.
+    pub(super) fn lack_words(&self) -> Option<&'static str> {
+        self.lack().map(|lack| match lack {
+            Lack::Key => "relay-row-keyless",
+            Lack::Events => "relay-row-halted",
+        })
     }
 }
 

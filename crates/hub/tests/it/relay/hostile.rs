@@ -192,9 +192,9 @@ async fn some_addresses_are_refused_also_where_private_ones_are_allowed() {
         ("http://[::ffff:10.0.0.1]/".to_owned(), "private"),
         ("http://0.0.0.0/".to_owned(), "private"),
         ("http://224.0.0.1/".to_owned(), "private"),
-        (format!("http://127.0.0.1:{own}/"), "private"),
-        (format!("http://127.1:{own}/"), "private"),
-        (format!("http://localhost:{own}/webhooks/line/x"), "private"),
+        (format!("http://127.0.0.1:{own}/"), "loop"),
+        (format!("http://127.1:{own}/"), "loop"),
+        (format!("http://localhost:{own}/webhooks/line/x"), "loop"),
         ("https://hub.example.com/".to_owned(), "loop"),
         ("http://10.0.0.1:25/".to_owned(), "port"),
         // Plain http to the Internet.
