@@ -43,8 +43,6 @@ pub struct AppError {
     pub fields: Vec<FieldError>,
     /// Further members of the problem body, e.g. `current_endpoint`.
     pub extra: serde_json::Map<String, serde_json::Value>,
-    /// Where its page leads instead of the start.
-    pub back: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -55,7 +53,7 @@ impl AppError {
     /// An error with a status, a code and words.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let extra = serde_json::Map::new();
-        Self { status, code, detail: detail.into(), fields: Vec::new(), extra, back: None, source: None }
+        Self { status, code, detail: detail.into(), fields: Vec::new(), extra, source: None }
     }
 
     /// 400: the request cannot be read.
@@ -120,7 +118,7 @@ impl AppError {
     /// Says where its page leads instead of the start; a part of a page that fails so loads the whole page, which says it.
     #[must_use]
     pub fn leading(self, address: String) -> Self {
-        Self { back: Some(address), ..self }
+        self.with("back", address)
     }
 
     /// The private cause, for the log.

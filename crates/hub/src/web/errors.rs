@@ -83,7 +83,7 @@ pub(super) fn draw(response: Response, ui: &Ui) -> Response {
         return to_sign_in(ui);
     }
     let (title, detail) = (ui.t(title_key(status)), detail(&error, ui));
-    let (ui, request_id, back) = (ui.clone(), ui.request_id().to_owned(), error.back.clone());
+    let (ui, request_id, back) = (ui.clone(), ui.request_id().to_owned(), back(&error));
     let whole =
         ui.return_address().filter(|_| back.is_some()).and_then(|here| HeaderValue::from_str(here).ok());
     let mut drawn = if !ui.is_htmx() {
@@ -100,6 +100,11 @@ pub(super) fn draw(response: Response, ui: &Ui) -> Response {
     };
     drawn.extensions_mut().insert(Cause(error));
     drawn
+}
+
+/// As [`AppError::leading`] puts it.
+fn back(error: &AppError) -> Option<String> {
+    error.extra.get("back")?.as_str().map(str::to_owned)
 }
 
 /// Logs the private cause of a server error, once, where the response leaves.

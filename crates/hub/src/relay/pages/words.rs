@@ -5,7 +5,7 @@ use crate::accounts::replies::Lack;
 use crate::journal;
 use crate::relay::attempt::{FILTERED, TAKEN_BACK};
 use crate::relay::expire::REPLACED;
-use crate::relay::model::{Destination, Halt, State};
+use crate::relay::model::{Destination, Halt, Signing, State};
 use crate::relay::told::Told;
 use crate::relay::{Attempt, Parked};
 use crate::web::Ui;
@@ -100,6 +100,12 @@ impl Seen {
             Some(Lack::Events) => "relay-replies-halted",
             None => "relay-replies-theirs",
         }
+    }
+
+    /// How bad that is: without a key, one that holds the channel secret may call LINE directly.
+    pub(super) fn lack_kind(&self) -> &'static str {
+        let may_call = self.lacks_key() && self.destination.signing == Signing::Line;
+        if may_call { "neutral" } else { "warning" }
     }
 
     /// The key of why it cannot answer for free, in short, where it is to.
