@@ -39,7 +39,7 @@ const CALLS: [(&str, &[&str]); 42] = [
     ("/destinations/{id}/deliveries", &["get"]),
     ("/destinations/{id}/deliveries/{delivery_id}", &["get"]),
     ("/destinations/{id}/parked", &["get"]),
-    ("/destinations/{id}/proxy-key", &["delete", "get", "post"]),
+    ("/destinations/{id}/proxy-key", &["delete", "get", "patch", "post"]),
     ("/destinations/{id}/replay", &["post"]),
     ("/destinations/{id}/retry", &["post"]),
     ("/destinations/{id}/skip", &["post"]),
