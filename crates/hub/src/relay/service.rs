@@ -13,7 +13,7 @@ use super::model::{
 use super::proxy;
 use super::repo::{self, Attempt, Count, Parked, UnitRow};
 use super::told::Outcome;
-use super::wishes::{Wishes, fulfil, refusal};
+use super::wishes::{Wishes, fulfil, is_same, refusal};
 use crate::accounts;
 use crate::accounts::replies::{self, Lack, System, Systems};
 use crate::app::Hub;
@@ -588,11 +588,6 @@ pub(super) fn identity(id: &DestinationId) -> String {
 /// That of the secrets of the second signature, the present one and the one before it.
 pub(super) fn standard_identity(id: &DestinationId) -> String {
     format!("destinations/{id}/standard_secret")
-}
-
-/// Whether two addresses are one, however they are written.
-fn is_same(one: &str, other: &str) -> bool {
-    one == other || url::Url::parse(one).ok().zip(url::Url::parse(other).ok()).is_some_and(|(a, b)| a == b)
 }
 
 /// The host of an address, for the audit log: the path may hold a key.

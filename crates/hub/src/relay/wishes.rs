@@ -214,6 +214,11 @@ pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
     None
 }
 
+/// Whether two addresses are one, however they are written.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one == other || url::Url::parse(one).ok().zip(url::Url::parse(other).ok()).is_some_and(|(a, b)| a == b)
+}
+
 /// Whether an address is the hub's public one, or, where private addresses may be reached, leads to one of its listeners: who
 /// may not reach them is told nothing of them.
 fn is_own(hub: &Hub, url: &url::Url) -> bool {

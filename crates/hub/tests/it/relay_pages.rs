@@ -255,7 +255,7 @@ async fn what_stands_behind_an_addresss_question_mark_is_for_owners() {
     let url = receiver.url.join("?token=s3cret").unwrap();
     let fields = [("name", "CRM"), ("url", url.as_str()), ("active", "1"), ("signing", "own")];
     let made = shop.owner.submit(&shop.at("/new"), &shop.at(""), &fields).await;
-    assert_eq!(made.status, 200, "{}", made.body);
+    assert_eq!(made.status, 303, "{}", made.body);
     let list = shop.hub.api().get(&format!("/accounts/{}/destinations", shop.account.id)).await.expect(200);
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
     let standard = json!({ "standard_webhooks": true });
