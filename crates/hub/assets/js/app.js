@@ -89,7 +89,9 @@
     const { elt } = event.detail;
     if (document.hidden && elt.hasAttribute("data-rests-hidden")) event.preventDefault();
     // Nor is a part exchanged under the hands of somebody who has ticked, opened or focused something in it.
-    const isBusy = () => elt.querySelector("input:checked, details[open], dialog[open], :focus-visible") !== null;
+    const isTicked = (input) => input.checked && !input.defaultChecked;
+    const isBusy = () => elt.querySelector("details[open], dialog[open], :focus-visible") !== null
+      || [...elt.querySelectorAll("input")].some(isTicked);
     if (elt.hasAttribute("data-rests-busy") && isBusy()) event.preventDefault();
   });
 
