@@ -50,7 +50,7 @@ async fn units(hub: &Hub, destination: &Destination, what: &Replay) -> AppResult
 ///
 /// # Errors
 /// 404 when there is no such destination; 422 when an event is unknown or not the account's, or there are more than
-/// [`REPLAY_MAX`]; 409 `too_many_waiting` while [`WAITING_MAX`] requests wait.
+/// [`REPLAY_MAX`]; 409 `too_many_waiting` while `WAITING_MAX` requests wait.
 pub async fn replay(
     hub: &Hub,
     (scope, actor): (&Scope, &Actor),

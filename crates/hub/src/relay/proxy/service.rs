@@ -67,7 +67,7 @@ impl From<&Key> for Wanted {
     }
 }
 
-/// Makes a destination's key, which is told this once; one before it works beside it for [`OVERLAP`].
+/// Makes a destination's key, which is told this once; one before it works beside it for `OVERLAP`.
 ///
 /// # Errors
 /// 404 when there is no such destination; 422 naming what is wrong.
