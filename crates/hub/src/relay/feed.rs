@@ -66,8 +66,10 @@ pub(super) struct Feed {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By where they end.
-    pieces: BTreeMap<i64, Arc<Piece>>,
+    /// By where they end, each with when it was last asked for.
+    pieces: BTreeMap<i64, (u64, Arc<Piece>)>,
+    /// How often was asked.
+    asked: u64,
     /// What they weigh together, in bytes.
     weight: usize,
     /// How often this node had blanked something when they were read.
@@ -78,23 +80,27 @@ struct Known {
 
 impl Known {
     /// A piece that goes on after a place, unless it was read too long ago.
-    fn find(&self, place: i64) -> Option<Arc<Piece>> {
+    fn find(&mut self, place: i64) -> Option<Arc<Piece>> {
+        self.asked += 1;
         // A piece that was read from within another ends where that one does, or a few pieces later.
-        let ending_later = self.pieces.range(place + 1..).take(OVERLAP);
-        let mut found = ending_later.map(|(_, piece)| piece).filter(|piece| piece.after <= place);
+        let mut ending_later = self.pieces.range_mut(place + 1..).take(OVERLAP).map(|(_, kept)| kept);
         // What another node blanks is noticed by reading again.
-        found.find(|piece| piece.units.first().is_some_and(|unit| unit.is_fresh())).map(Arc::clone)
+        let is_fresh = |piece: &Piece| piece.units.first().is_some_and(|unit| unit.is_fresh());
+        let (asked, piece) = ending_later.find(|(_, piece)| piece.after <= place && is_fresh(piece))?;
+        *asked = self.asked;
+        Some(Arc::clone(piece))
     }
 
-    /// Keeps a piece, and of the others the last ones, as far as there is room: who is far behind gets no piece kept.
+    /// Keeps a piece, and of the others those that were asked for last, as far as there is room: after an outage some are far
+    /// ahead of others, who share what they read too.
     fn keep(&mut self, piece: Arc<Piece>) {
         self.weight += piece.weight;
-        let before = self.pieces.insert(piece.end, piece);
-        self.weight -= before.map_or(0, |piece| piece.weight);
-        while (self.weight > KEPT || self.pieces.len() > PIECES)
-            && let Some((_, first)) = self.pieces.pop_first()
-        {
-            self.weight -= first.weight;
+        let before = self.pieces.insert(piece.end, (self.asked, piece));
+        self.weight -= before.map_or(0, |(_, piece)| piece.weight);
+        while self.weight > KEPT || self.pieces.len() > PIECES {
+            let oldest = self.pieces.iter().min_by_key(|(_, (asked, _))| *asked).map(|(end, _)| *end);
+            let Some((_, gone)) = oldest.and_then(|end| self.pieces.remove(&end)) else { return };
+            self.weight -= gone.weight;
         }
     }
 }
@@ -163,20 +169,20 @@ mod tests {
         for (after, end) in [(0, 512), (100, 140), (512, 600)] {
             known.keep(piece(after, end, KEPT / 4));
         }
-        let found = |known: &Known, place| known.find(place).map(|piece| piece.end);
-        assert_eq!(
-            [0, 50, 100, 512, 599].map(|place| found(&known, place)),
-            [Some(512), Some(512), Some(140), Some(600), Some(600)]
-        );
-        assert_eq!(found(&known, 600), None);
-        // The last ones stay; one far behind is not kept at all.
+        let found = |known: &mut Known, place| known.find(place).map(|piece| piece.end);
+        for (place, end) in [(0, 512), (50, 512), (599, 600), (512, 600), (100, 140)] {
+            assert_eq!(found(&mut known, place), Some(end), "{place}");
+        }
+        assert_eq!(found(&mut known, 600), None);
+        // What was asked for last stays, wherever it stands.
         known.keep(piece(600, 700, KEPT / 2));
-        assert_eq!(ends(&known), [512, 600, 700]);
-        known.keep(piece(0, 10, 1));
-        assert_eq!((ends(&known), known.weight), (vec![512, 600, 700], KEPT));
+        assert_eq!(ends(&known), [140, 600, 700]);
+        assert_eq!(found(&mut known, 100), Some(140));
+        known.keep(piece(0, 10, KEPT / 4));
+        assert_eq!((ends(&known), known.weight), (vec![10, 140, 700], KEPT));
         known.keep(piece(601, 700, KEPT / 4));
-        assert_eq!((ends(&known), known.weight), (vec![512, 600, 700], KEPT / 4 * 3));
+        assert_eq!((ends(&known), known.weight), (vec![10, 140, 700], KEPT / 4 * 3));
         tokio::time::advance(Duration::from_secs(11)).await;
-        assert_eq!(found(&known, 599), None);
+        assert_eq!(found(&mut known, 100), None);
     }
 }
