@@ -544,7 +544,9 @@ impl Runner {
         if let Some(since) = self.unwritten.since.filter(|_| self.writing.is_none()) {
             pause = pause.min(FLUSH.saturating_sub(since.elapsed()));
         }
+        // What is due waits for the lease too: it is not asked for again and again meanwhile.
         if flying < self.places()
+            && now < self.lease_until
             && let Some(due) = self.flow.next_due()
         {
             let due = if self.is_on_trial() { self.hold_until } else { due.max(self.hold_until) };
