@@ -15,6 +15,7 @@ pub mod scope;
 pub mod start;
 pub mod text;
 pub mod wiring;
+pub(crate) mod words;
 
 // Engines.
 pub mod blobs;

@@ -26,7 +26,6 @@ pub mod settings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-pub(crate) mod words;
 
 use std::time::Duration;
 

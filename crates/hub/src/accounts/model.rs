@@ -3,11 +3,11 @@
 use line_client::{BotInfo, WebhookEndpoint};
 
 use super::pasted::{Looks, has_label};
-use super::words::words;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::FieldError;
 use crate::ids::{AccountId, TenantId};
+use crate::words::words;
 
 words! {
     /// How an account is.

@@ -36,7 +36,7 @@ use crate::db::{DbResult, Tx};
 use crate::ids::SendId;
 use model::SettledMessage;
 
-pub(crate) use repo::STATEMENTS;
+pub(crate) use repo::{AGAIN, BULK, COSTS, FORGET, ONCE, STATEMENTS, TOKENS};
 
 /// Ends that a slow listener may be behind by before it looks for itself.
 const ENDS_AHEAD: usize = 1_024;

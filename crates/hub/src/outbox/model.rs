@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, ConversationId, DestinationId, MessageId, SendId, TenantId};
+use crate::words::words;
 
 /// LINE takes a reply token for one minute after the webhook (PLATFORM 17), by our clock from our receipt.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(60);
@@ -22,30 +23,6 @@ pub const PUSH_REPEATED_FOR: Duration = Duration::from_secs(23 * 3600);
 pub const READING_LIFE: Duration = Duration::from_secs(60);
 /// Message objects in one call (PLATFORM 7).
 pub const MESSAGES_PER_CALL: usize = 5;
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-        pub enum $name {
-            $($(#[$case_doc])* #[serde(rename = $word)] $case,)*
-        }
-
-        impl $name {
-            /// The word that is stored and shown to programs.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$case => $word,)* }
-            }
-
-            /// Reads the word.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$case),)* _ => None }
-            }
-        }
-    )*};
-}
 
 words! {
     /// Where a send stands.

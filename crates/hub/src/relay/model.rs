@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, DestinationId, TenantId};
 use crate::secrets::Secret;
+use crate::words::words;
 
 /// Units with rows of their own that a destination may have before its cursor stops: what one chat may pile up behind
 /// a request that fails, before the other chats wait too.

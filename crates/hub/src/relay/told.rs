@@ -8,7 +8,6 @@ use ulid::Ulid;
 use super::model::Destination;
 use super::repo::{Attempt, Parked};
 use super::service;
-use crate::accounts::words::words;
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::AppResult;
@@ -17,6 +16,7 @@ use crate::inbox::service::{self as inbox, Chat};
 use crate::journal;
 use crate::scope::Scope;
 use crate::text::cut;
+use crate::words::words;
 
 /// How much of a message's text is told, in characters.
 const TEXT_TOLD: usize = 120;
@@ -132,6 +132,11 @@ async fn first_events(
     Ok(entries.iter().filter(is_meant).map(|entry| (entry.position, Told::of(entry))).collect())
 }
 
+/// The places of attempts' requests, with the ids of the first events.
+fn places(attempts: &[Attempt]) -> HashMap<i64, String> {
+    attempts.iter().map(|attempt| (attempt.first_position, attempt.first_event())).collect()
+}
+
 /// What attempts sent, by the positions of their requests: the first event of each.
 ///
 /// # Errors
@@ -142,10 +147,7 @@ pub async fn of_attempts(
     destination: &Destination,
     attempts: &[Attempt],
 ) -> AppResult<HashMap<i64, Told>> {
-    let places = attempts.iter().map(|attempt| (attempt.first_position, attempt.first_event())).collect();
-    let mut found = first_events(hub, destination, &places).await?;
-    name_chats(hub, scope, destination, found.values_mut()).await?;
-    Ok(found)
+    named(hub, scope, destination, &places(attempts)).await
 }
 
 /// What was put aside, by the positions of the requests: the first event of each.
@@ -159,8 +161,17 @@ pub async fn of_parked(
     rows: &[Parked],
 ) -> AppResult<HashMap<i64, Told>> {
     let id = |row: &Parked| journal::event_id(row.received_at, row.first_position);
-    let places = rows.iter().map(|row| (row.first_position, id(row))).collect();
-    let mut found = first_events(hub, destination, &places).await?;
+    named(hub, scope, destination, &rows.iter().map(|row| (row.first_position, id(row))).collect()).await
+}
+
+/// First events with their conversations.
+async fn named(
+    hub: &Hub,
+    scope: &Scope,
+    destination: &Destination,
+    places: &HashMap<i64, String>,
+) -> AppResult<HashMap<i64, Told>> {
+    let mut found = first_events(hub, destination, places).await?;
     name_chats(hub, scope, destination, found.values_mut()).await?;
     Ok(found)
 }
@@ -194,8 +205,7 @@ pub async fn search(
         told.external_id.as_ref().is_some_and(|id| meant.iter().any(|chat| chat.external_id == *id))
     };
     let mut attempts = service::attempts(hub, scope, id, (outcome, ""), below, SEARCHED).await?;
-    let places = attempts.iter().map(|attempt| (attempt.first_position, attempt.first_event())).collect();
-    let found = first_events(hub, &destination, &places).await?;
+    let found = first_events(hub, &destination, &places(&attempts)).await?;
     attempts.retain(|attempt| found.get(&attempt.first_position).is_some_and(is_meant));
     attempts.truncate(usize::try_from(limit).unwrap_or(0));
     Ok(attempts)

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use crate::accounts::words::words as enums;
 use crate::clock::Timestamp;
 use crate::web::i18n::{Language, Word, maybe_words_with, words};
 use crate::web::moment_text;
+use crate::words::words as enums;
 
 enums! {
     /// What is checked (CONTRACT "Doctor").

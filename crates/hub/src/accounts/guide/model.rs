@@ -1,9 +1,9 @@
 //! What a set-up is, which stages and steps it shows, and what state each is in.
 
 use crate::accounts::model::{Account, Attention, Status};
-use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, SetupId};
+use crate::words::words;
 
 words! {
     /// What the owner has at LINE when the set-up begins (S0-12, S1-02).

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::accounts::model::Account;
-use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::ids::{AccountId, LoginTestId, TenantId};
+use crate::words::words;
 
 words! {
     /// Whether the Login channel and the Messaging API channel belong to one provider (GOTCHAS D1).

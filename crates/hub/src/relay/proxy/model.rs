@@ -1,9 +1,9 @@
 //! What a proxy key is.
 
-use crate::accounts::words::words;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, DestinationId, TenantId};
 use crate::relay::Filter;
+use crate::words::words;
 
 /// How every proxy key begins, so that one that leaked is recognised.
 pub(super) const PREFIX: &str = "tlp_";

@@ -9,7 +9,7 @@ macro_rules! words {
     })*) => {$(
         $(#[$doc])*
         #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
         )]
         pub enum $name {
             $($(#[$word_doc])* #[serde(rename = $word)] $variant),*
@@ -28,7 +28,7 @@ macro_rules! words {
             /// The word in the keys of words.
             #[must_use]
             pub const fn key(self) -> &'static str {
-                match self { $(Self::$variant => $crate::accounts::words::words!(@key $word $($key)?)),* }
+                match self { $(Self::$variant => $crate::words::words!(@key $word $($key)?)),* }
             }
 
             /// Reads [`Self::as_str`].
