@@ -28,8 +28,6 @@ pub use networks::{Inside, Network};
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest address accepted, in bytes.
 const URL_MAX: usize = 2000;
-/// Why nothing goes to the Internet in clear.
-const PLAIN: &str = "http:// is for addresses inside the operator's network only, and it is outside";
 /// What is private, or this machine.
 const PRIVATE: [Network; 7] = [
     Network::v4(0x0a00_0000, 8),
@@ -42,12 +40,57 @@ const PRIVATE: [Network; 7] = [
     Network::v6(0xfc00 << 112, 7),
 ];
 
+/// Why a text is no address that the hub calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// Nothing.
+    #[error("it is empty")]
+    Empty,
+    /// More than 2,000 bytes.
+    #[error("it is longer than 2,000 bytes")]
+    TooLong,
+    /// What a URL cannot hold, and what some readers of URLs would silently drop.
+    #[error("it holds white space, a backslash or a control character")]
+    Blank,
+    /// Nothing stands before the host.
+    #[error("it does not begin with https://")]
+    NoScheme,
+    /// Neither https nor, where the operator has a network of its own, http.
+    #[error("it does not begin with https://")]
+    Scheme,
+    /// Nothing goes to the Internet in clear.
+    #[error("http:// is for addresses inside the operator's network only, and it is outside")]
+    InClear,
+    /// They belong into headers.
+    #[error("it holds a user name or a password")]
+    Credentials,
+    /// No URL, or one without host.
+    #[error("it is not a URL")]
+    NotUrl,
+}
+
+impl Flaw {
+    /// The word of the API and of pages for it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "required",
+            Self::TooLong => "too_long",
+            Self::Blank => "blank",
+            Self::NoScheme => "no_scheme",
+            Self::Scheme | Self::InClear => "scheme",
+            Self::Credentials => "credentials",
+            Self::NotUrl => "not_usable",
+        }
+    }
+}
+
 /// Why an address was not reached. The words tell nothing about what is inside the operator's network.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
     /// The text is not an address that the hub calls.
     #[error("address is not usable: {0}")]
-    Address(&'static str),
+    Address(Flaw),
     /// It leads to where the hub must not go.
     #[error("address leads into a network that is not public")]
     Forbidden,
@@ -166,27 +209,31 @@ impl Guard {
     /// # Errors
     /// `Address` or `Forbidden`.
     pub fn check(&self, address: &str, inside: &Inside) -> Result<Url, GuardError> {
+        let flawed = |flaw| Err(GuardError::Address(flaw));
+        if address.is_empty() {
+            return flawed(Flaw::Empty);
+        }
         if address.len() > URL_MAX {
-            return Err(GuardError::Address("it is longer than 2,000 bytes"));
+            return flawed(Flaw::TooLong);
         }
         // `url` would silently drop some of them.
         if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err(GuardError::Address("it holds white space, a backslash or a control character"));
+            return flawed(Flaw::Blank);
         }
-        let url = Url::parse(address).map_err(|_| GuardError::Address("it is not a URL"))?;
+        if !address.contains("://") {
+            return flawed(Flaw::NoScheme);
+        }
+        let url = Url::parse(address).map_err(|_| GuardError::Address(Flaw::NotUrl))?;
         let is_plain = match url.scheme() {
             "https" => false,
             "http" if inside.is_any() => true,
-            _ if inside.is_any() => {
-                return Err(GuardError::Address("it begins neither with https:// nor with http://"));
-            }
-            _ => return Err(GuardError::Address("it does not begin with https://")),
+            _ => return flawed(Flaw::Scheme),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(GuardError::Address("it holds a user name or a password"));
+            return flawed(Flaw::Credentials);
         }
-        let port = url.port_or_known_default().ok_or(GuardError::Address("it has no port"))?;
-        let ip = match url.host().ok_or(GuardError::Address("it has no host"))? {
+        let port = url.port_or_known_default();
+        let ip = match url.host().ok_or(GuardError::Address(Flaw::NotUrl))? {
             Host::Ipv4(ip) => IpAddr::V4(ip),
             Host::Ipv6(ip) => IpAddr::V6(ip),
             Host::Domain(name) => {
@@ -204,11 +251,11 @@ impl Guard {
                 }
             }
         };
-        if !may_reach(ip, inside) || self.0.listeners.own(ip, Some(port)) {
+        if !may_reach(ip, inside) || self.0.listeners.own(ip, port) {
             return Err(GuardError::Forbidden);
         }
         if is_plain && reach(ip) == Reach::Public {
-            return Err(GuardError::Address(PLAIN));
+            return flawed(Flaw::InClear);
         }
         Ok(url)
     }
@@ -315,7 +362,7 @@ pub(crate) fn fault(error: reqwest::Error) -> GuardError {
             return GuardError::Forbidden;
         }
         if inner.is::<InClear>() {
-            return GuardError::Address(PLAIN);
+            return GuardError::Address(Flaw::InClear);
         }
         cause = inner.source();
     }
@@ -351,7 +398,7 @@ struct NotPublic;
 
 /// What the name resolves to is in the Internet, and the address is an http one.
 #[derive(Debug, thiserror::Error)]
-#[error("{PLAIN}")]
+#[error("{}", Flaw::InClear)]
 struct InClear;
 
 /// The resolver of a guarded client: the system's answers without those that are refused. It is not told the port;
@@ -634,7 +681,7 @@ mod tests {
         for public in ["8.8.8.8", "134744072", "0x8.0x8.0x8.0x8", "[2606:4700:4700::1111]", "172.32.0.1"] {
             assert!(guard.check(&format!("https://{public}/"), ALL).is_ok());
             let refused = guard.check(&format!("http://{public}/"), ALL);
-            assert!(matches!(refused, Err(GuardError::Address(PLAIN))), "{public} {refused:?}");
+            assert!(matches!(refused, Err(GuardError::Address(Flaw::InClear))), "{public} {refused:?}");
         }
         let some: Inside = "10.1.0.0/16, 127.0.0.0/8".parse().unwrap();
         for (address, is) in [
@@ -733,7 +780,7 @@ mod tests {
             let before = count.load(std::sync::atomic::Ordering::SeqCst);
             match guard.fetch(&url, inside, 100, SECOND).await {
                 Ok(_) => assert!(arrives, "{answers:?}"),
-                Err(GuardError::Address(PLAIN)) => assert!(!arrives, "{answers:?}"),
+                Err(GuardError::Address(Flaw::InClear)) => assert!(!arrives, "{answers:?}"),
                 Err(other) => panic!("{answers:?} {other:?}"),
             }
             let came = count.load(std::sync::atomic::Ordering::SeqCst) - before;

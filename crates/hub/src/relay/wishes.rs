@@ -192,7 +192,8 @@ pub(super) fn refusal(hub: &Hub, address: &str) -> Option<FieldError> {
             );
         }
         Err(error) => {
-            return wrong("not_usable", format!("{error}; give an address that begins with https://"));
+            let code = if let GuardError::Address(flaw) = error { flaw.code() } else { "not_usable" };
+            return wrong(code, format!("{error}; give an address that begins with https://"));
         }
     };
     if url.fragment().is_some() {

@@ -279,33 +279,10 @@ fn read(fields: &Fields) -> (Result<Wishes, Vec<FieldError>>, FormState, Typed) 
 fn marked(form: FormState, errors: &[FieldError]) -> FormState {
     let at = |error: &FieldError| FieldError {
         field: error.field.trim_start_matches("filter.").to_owned(),
-        code: if error.code == "not_usable" { flaw(form.value("url")) } else { error.code },
         ..error.clone()
     };
     let errors: Vec<_> = errors.iter().map(at).collect();
     form.refused("relay-error", &errors)
-}
-
-/// What is wrong with an address that cannot be used, as the code of its words.
-fn flaw(address: &str) -> &'static str {
-    let address = address.trim_matches(' ');
-    let parsed = url::Url::parse(address);
-    let has_credentials = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
-    if address.is_empty() {
-        "required"
-    } else if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-        "blank"
-    } else if !address.contains("://") {
-        "no_scheme"
-    } else if address.len() > 2_000 {
-        "too_long"
-    } else if parsed.as_ref().is_ok_and(has_credentials) {
-        "credentials"
-    } else if parsed.is_ok_and(|url| url.scheme() != "https") {
-        "scheme"
-    } else {
-        "not_usable"
-    }
 }
 
 /// Adds a destination. One with a secret of its own shows it on the page that follows, this once.
@@ -426,25 +403,4 @@ pub(super) async fn standard(
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
     Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_wrong_with_an_address_is_named() {
-        for (address, code) in [
-            (" ", "required"),
-            ("crm.example.com:8443/hook", "no_scheme"),
-            ("http://crm.example.com/", "scheme"),
-            ("ftp://crm.example.com/", "scheme"),
-            ("https://user:word@crm.example.com/", "credentials"),
-            ("https://crm .example.com/", "blank"),
-            ("https://1.2.3.4.5/", "not_usable"),
-        ] {
-            assert_eq!(flaw(address), code, "{address}");
-        }
-        assert_eq!(flaw(&format!("https://crm.example.com/{}", "x".repeat(2_000))), "too_long");
-    }
 }
