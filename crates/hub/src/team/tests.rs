@@ -580,7 +580,8 @@ async fn an_api_key_is_told_once_and_can_be_revoked(#[case] engine: Engine) {
     let tenant = tenant(hub, "Tea").await;
     let mei = user(hub, &tenant, "mei@example.tw", Role::Owner).await;
     let mut owner = Browser::signed_in(hub, &tenant.id, &mei).await;
-    let page = owner.post("/settings/api-keys", &[("name", "CRM"), ("scope", "read")]).await.body;
+    let made = owner.post("/settings/api-keys", &[("name", "CRM"), ("scope", "read")]).await;
+    let page = owner.get(made.location()).await.body;
     let plain = page
         .split("id=\"new-key-text\"")
         .nth(1)

@@ -130,7 +130,11 @@ impl Seen {
 }
 
 /// The destination that an address names, within what the reader may see.
-async fn find(hub: &Hub, viewer: &Viewer, (account, id): &(String, String)) -> AppResult<Destination> {
+pub(super) async fn find(
+    hub: &Hub,
+    viewer: &Viewer,
+    (account, id): &(String, String),
+) -> AppResult<Destination> {
     let found = match DestinationId::parse(id) {
         Some(id) => service::get(hub, &viewer.scope(), &id).await,
         None => Err(AppError::not_found("destination")),
@@ -160,6 +164,6 @@ fn list_address(account: &AccountId) -> String {
 }
 
 /// A destination's page.
-fn address(of: &Destination) -> String {
+pub(super) fn address(of: &Destination) -> String {
     format!("{}/{}", list_address(&of.account), of.id)
 }

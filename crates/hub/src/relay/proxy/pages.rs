@@ -3,28 +3,30 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
 
 use super::model::{Key, ProxyScope};
 use super::service::{self, Wanted};
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
-use crate::ids::{DestinationId, Id as _};
-use crate::relay::{Destination, service as destinations};
+use crate::relay::Destination;
+use crate::relay::pages::{address, find};
 use crate::secrets::Secret;
 use crate::team::Viewer;
-use crate::web::{Fields, FormState, Page, Ui, redirect_with_toast};
+use crate::web::{
+    Fields, FormState, Page, Ui, redirect_with_secret, redirect_with_toast, show_once, shown_secret,
+};
 
 /// The pages.
 pub fn routes() -> Router<Hub> {
     Router::new()
         .route("/settings/accounts/{account}/relay/{id}/key", get(show).post(make))
-        .route("/settings/accounts/{account}/relay/{id}/key/terms", post(change))
-        .route("/settings/accounts/{account}/relay/{id}/key/replace", post(replace))
-        .route("/settings/accounts/{account}/relay/{id}/key/end", post(end))
-        .route("/settings/accounts/{account}/relay/{id}/key/revoke", post(revoke))
+        .route("/settings/accounts/{account}/relay/{id}/key/terms", get(back).post(change))
+        .route("/settings/accounts/{account}/relay/{id}/key/replace", get(back).post(replace))
+        .route("/settings/accounts/{account}/relay/{id}/key/end", get(back).post(end))
+        .route("/settings/accounts/{account}/relay/{id}/key/revoke", get(back).post(revoke))
 }
 
 #[derive(Template)]
@@ -43,9 +45,8 @@ struct KeyPage {
 }
 
 impl KeyPage {
-    async fn load(hub: &Hub, ui: Ui, viewer: &Viewer, id: &DestinationId) -> AppResult<Self> {
-        let destination = destinations::get(hub, &viewer.scope(), id).await?;
-        let key = service::find(hub, &viewer.scope(), id).await?;
+    async fn load(hub: &Hub, ui: Ui, destination: Destination) -> AppResult<Self> {
+        let key = service::of(hub, &destination).await?;
         let paid = match &key {
             Some(key) => service::paid_this_month(hub, key).await?,
             None => 0,
@@ -67,7 +68,7 @@ impl KeyPage {
     }
 
     fn back(&self) -> String {
-        format!("/settings/accounts/{}/relay/{}", self.destination.account, self.destination.id)
+        address(&self.destination)
     }
 
     fn here(&self) -> String {
@@ -102,19 +103,21 @@ impl KeyPage {
             None => self.ui.t1("proxy-spent", "spent", self.paid),
         }
     }
-
-    fn respond(self, status: StatusCode) -> Response {
-        (status, Page(self)).into_response()
-    }
 }
 
 /// The page of a destination's key.
 fn here(of: &Destination) -> String {
-    format!("/settings/accounts/{}/relay/{}/key", of.account, of.id)
+    format!("{}/key", address(of))
 }
 
-fn parse(names: &(String, String)) -> AppResult<DestinationId> {
-    DestinationId::parse(&names.1).ok_or_else(|| AppError::not_found("destination"))
+/// The address of an act, opened as a page: leads to the key's.
+async fn back(Path((account, id)): Path<(String, String)>) -> Redirect {
+    Redirect::to(&format!("/settings/accounts/{account}/relay/{id}/key"))
+}
+
+/// Which new key waits for which reader.
+fn identity(viewer: &Viewer, of: &Destination) -> String {
+    format!("destinations/{}/key/{}", of.id, viewer.id)
 }
 
 async fn show(
@@ -122,9 +125,21 @@ async fn show(
     ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    Ok(KeyPage::load(&hub, ui, &viewer, &parse(&names)?).await?.respond(StatusCode::OK))
+    let destination = find(&hub, &viewer, &names).await?;
+    let fresh = shown_secret(&hub, &headers, &identity(&viewer, &destination));
+    let page = KeyPage::load(&hub, ui, destination).await?;
+    Ok(match fresh {
+        Some(fresh) => show_once(&hub.config, Page(KeyPage { fresh: Some(fresh), ..page })),
+        None => Page(page).into_response(),
+    })
+}
+
+/// Leads to the page with a key that was just made, which it shows this once.
+fn lead(hub: &Hub, viewer: &Viewer, of: &Destination, plain: &Secret) -> Response {
+    redirect_with_secret(hub, &here(of), &identity(viewer, of), plain)
 }
 
 /// What the form holds.
@@ -157,29 +172,21 @@ impl Typed {
         self,
         hub: &Hub,
         ui: Ui,
-        viewer: &Viewer,
-        id: &DestinationId,
+        destination: Destination,
         error: AppError,
     ) -> AppResult<Response> {
         if error.status != StatusCode::UNPROCESSABLE_ENTITY {
             return Err(error);
         }
-        let page = KeyPage::load(hub, ui, viewer, id).await?;
+        let page = KeyPage::load(hub, ui, destination).await?;
         let form = FormState::new().with("monthly_paid_limit", self.limit);
         let form = form.refused("proxy-error", &error.fields);
         let Self { scopes, reply_as_push, .. } = self;
-        Ok(KeyPage { form, scopes, reply_as_push, ..page }.respond(error.status))
+        Ok((error.status, Page(KeyPage { form, scopes, reply_as_push, ..page })).into_response())
     }
 }
 
-/// The page with a key that was just made, shown this once.
-async fn fresh(hub: &Hub, ui: Ui, viewer: &Viewer, id: &DestinationId, plain: Secret) -> AppResult<Response> {
-    let page = KeyPage::load(hub, ui, viewer, id).await?;
-    let response = KeyPage { fresh: Some(plain), ..page }.respond(StatusCode::OK);
-    Ok(([("cache-control", "no-store")], response).into_response())
-}
-
-/// Makes a key, shown on the page that is answered and never again.
+/// Makes a key.
 async fn make(
     State(hub): State<Hub>,
     ui: Ui,
@@ -188,10 +195,10 @@ async fn make(
     fields: Fields,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let (id, typed) = (parse(&names)?, Typed::read(&fields));
-    match service::make(&hub, (&viewer.scope(), &viewer.actor()), &id, typed.wanted()).await {
-        Ok((_, plain)) => fresh(&hub, ui, &viewer, &id, plain).await,
-        Err(error) => typed.again(&hub, ui, &viewer, &id, error).await,
+    let (destination, typed) = (find(&hub, &viewer, &names).await?, Typed::read(&fields));
+    match service::make(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, typed.wanted()).await {
+        Ok((_, plain)) => Ok(lead(&hub, &viewer, &destination, &plain)),
+        Err(error) => typed.again(&hub, ui, destination, error).await,
     }
 }
 
@@ -204,27 +211,25 @@ async fn change(
     fields: Fields,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let (id, typed) = (parse(&names)?, Typed::read(&fields));
-    let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
-    match service::change(&hub, (&viewer.scope(), &viewer.actor()), &id, typed.wanted()).await {
+    let (destination, typed) = (find(&hub, &viewer, &names).await?, Typed::read(&fields));
+    match service::change(&hub, (&viewer.scope(), &viewer.actor()), &destination.id, typed.wanted()).await {
         Ok(_) => Ok(redirect_with_toast(&hub.config, &here(&destination), "relay-toast-saved")),
-        Err(error) => typed.again(&hub, ui, &viewer, &id, error).await,
+        Err(error) => typed.again(&hub, ui, destination, error).await,
     }
 }
 
 /// Makes a new key that may do the same; the one before works beside it for a day.
 async fn replace(
     State(hub): State<Hub>,
-    ui: Ui,
     viewer: Viewer,
     Path(names): Path<(String, String)>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let id = parse(&names)?;
-    let (key, _) = service::get(&hub, &viewer.scope(), &id).await?;
+    let destination = find(&hub, &viewer, &names).await?;
+    let (key, _) = service::get(&hub, &viewer.scope(), &destination.id).await?;
     let who = (&viewer.scope(), &viewer.actor());
-    let (_, plain) = service::make(&hub, who, &id, Wanted::from(&key)).await?;
-    fresh(&hub, ui, &viewer, &id, plain).await
+    let (_, plain) = service::make(&hub, who, &destination.id, Wanted::from(&key)).await?;
+    Ok(lead(&hub, &viewer, &destination, &plain))
 }
 
 /// Ends the key before the present one.
@@ -234,9 +239,8 @@ async fn end(
     Path(names): Path<(String, String)>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let id = parse(&names)?;
-    let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
-    service::end_before(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+    let destination = find(&hub, &viewer, &names).await?;
+    service::end_before(&hub, (&viewer.scope(), &viewer.actor()), &destination.id).await?;
     Ok(redirect_with_toast(&hub.config, &here(&destination), "proxy-toast-ended"))
 }
 
@@ -246,8 +250,7 @@ async fn revoke(
     Path(names): Path<(String, String)>,
 ) -> AppResult<Response> {
     viewer.require_owner()?;
-    let id = parse(&names)?;
-    let destination = destinations::get(&hub, &viewer.scope(), &id).await?;
-    service::revoke(&hub, (&viewer.scope(), &viewer.actor()), &id).await?;
+    let destination = find(&hub, &viewer, &names).await?;
+    service::revoke(&hub, (&viewer.scope(), &viewer.actor()), &destination.id).await?;
     Ok(redirect_with_toast(&hub.config, &here(&destination), "proxy-toast-revoked"))
 }

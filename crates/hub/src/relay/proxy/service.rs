@@ -114,7 +114,7 @@ pub async fn change(
     id: &DestinationId,
     wanted: Wanted,
 ) -> AppResult<Key> {
-    let key = find(hub, scope, id).await?.ok_or_else(no_key)?;
+    let (key, _) = get(hub, scope, id).await?;
     let Wanted { scopes, monthly_paid_limit, reply_as_push } = wanted.checked()?;
     let key = Key { scopes, monthly_paid_limit, reply_as_push, ..key };
     let mut tx = hub.db.begin().await?;
@@ -157,18 +157,10 @@ async fn note(tx: &mut Tx, hub: &Hub, actor: &Actor, action: &str, key: &Key) ->
 /// # Errors
 /// 404 when there is no such destination, or it has no key.
 pub async fn get(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<(Key, i64)> {
-    let key = find(hub, scope, id).await?.ok_or_else(no_key)?;
+    destinations::get(hub, scope, id).await?;
+    let key = read(hub, scope, id).await?.ok_or_else(no_key)?;
     let paid = paid_this_month(hub, &key).await?;
     Ok((key, paid))
-}
-
-/// A destination's key, where it has one.
-///
-/// # Errors
-/// 404 when there is no such destination.
-pub async fn find(hub: &Hub, scope: &Scope, id: &DestinationId) -> AppResult<Option<Key>> {
-    destinations::get(hub, scope, id).await?;
-    Ok(read(hub, scope, id).await?)
 }
 
 /// The key, without one before it that has ended.

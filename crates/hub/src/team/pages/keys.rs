@@ -2,15 +2,18 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{ApiKeyId, Id as _};
+use crate::secrets::Secret;
 use crate::team::model::{KeyInfo, KeyScope};
 use crate::team::{Viewer, service};
-use crate::web::{Fields, FormState, Page, Ui, redirect_with_toast};
+use crate::web::{
+    Fields, FormState, Page, Ui, redirect_with_secret, redirect_with_toast, show_once, shown_secret,
+};
 
 const ADDRESS: &str = "/settings/api-keys";
 
@@ -23,7 +26,7 @@ pub(super) struct ApiKeys {
     /// The scopes ticked in the form.
     ticked: Vec<KeyScope>,
     /// A new key, shown this once.
-    made: Option<String>,
+    made: Option<Secret>,
 }
 
 impl ApiKeys {
@@ -42,9 +45,23 @@ impl ApiKeys {
     }
 }
 
-pub(super) async fn show(State(hub): State<Hub>, ui: Ui, viewer: Viewer) -> AppResult<Page<ApiKeys>> {
+/// Whose new key waits.
+fn identity(viewer: &Viewer) -> String {
+    format!("api-keys/{}", viewer.id)
+}
+
+pub(super) async fn show(
+    State(hub): State<Hub>,
+    ui: Ui,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> AppResult<Response> {
     viewer.require_owner()?;
-    ApiKeys::new(&hub, ui, &viewer).await.map(Page)
+    let page = ApiKeys::new(&hub, ui, &viewer).await?;
+    Ok(match shown_secret(&hub, &headers, &identity(&viewer)) {
+        Some(made) => show_once(&hub.config, Page(ApiKeys { made: Some(made), ..page })),
+        None => Page(page).into_response(),
+    })
 }
 
 pub(super) async fn create(
@@ -63,10 +80,7 @@ pub(super) async fn create(
         service::create_api_key(&hub, &viewer.tenant.id, name, &ticked, &viewer.actor()).await
     };
     match made {
-        Ok((_, key)) => {
-            let page = ApiKeys { made: Some(key), ..ApiKeys::new(&hub, ui, &viewer).await? };
-            Ok(Page(page).into_response())
-        }
+        Ok((_, key)) => Ok(redirect_with_secret(&hub, ADDRESS, &identity(&viewer), &Secret::from(key))),
         Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
             let form = FormState::new().with("name", name).refused("team-error", &error.fields);
             let page = ApiKeys { form, ticked, ..ApiKeys::new(&hub, ui, &viewer).await? };
@@ -107,7 +121,7 @@ pub(super) fn samples(ui: &Ui) -> Vec<ApiKeys> {
         .wrong("scope", "team-error-scope-required");
     let page = |keys, form, made| ApiKeys { ui: ui.clone(), keys, form, ticked: vec![KeyScope::Read], made };
     vec![
-        page(keys, FormState::new(), Some("tlk_Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMTIz".to_owned())),
+        page(keys, FormState::new(), Some(Secret::from("tlk_Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMTIz"))),
         page(Vec::new(), wrong, None),
     ]
 }

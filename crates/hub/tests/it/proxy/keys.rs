@@ -195,8 +195,15 @@ async fn an_owner_makes_and_revokes_a_key_on_its_page() {
     let refused = owner.submit(&page, &page, &[("reply_as_push", "1")]).await;
     assert_eq!(refused.status, 422);
     let made = owner.submit(&page, &page, &[("scopes", "read"), ("monthly_paid_limit", "5")]).await;
-    let (_, rest) = made.body.split_once("id=\"proxy-fresh-text\"").unwrap();
-    let plain = rest.split_once('>').unwrap().1.split('<').next().unwrap().to_owned();
+    assert_eq!(made.status, 303);
+    assert_eq!(made.headers["location"], page.as_str(), "a reload makes no other key");
+    let once = owner.get(&page).await;
+    assert_eq!(once.headers["cache-control"], "no-store");
+    let key_on = |body: &str| {
+        let (_, rest) = body.split_once("id=\"proxy-fresh-text\"").unwrap();
+        rest.split_once('>').unwrap().1.split('<').next().unwrap().to_owned()
+    };
+    let plain = key_on(&once.body);
     let line = shop.line_by(&plain);
     line.get("/v2/bot/info").await.expect(200);
     let shown = owner.get(&page).await;
@@ -210,15 +217,14 @@ async fn an_owner_makes_and_revokes_a_key_on_its_page() {
     assert_eq!(owner.submit(&page, &terms, &[("scopes", "push"), ("scopes", "read")]).await.status, 303);
     line.get("/v2/bot/info").await.expect(200);
     assert!(owner.get(&page).await.body.contains("value=\"push\" checked"));
-    let replaced = owner.submit(&page, &format!("{page}/replace"), &[]).await;
-    assert_eq!(replaced.headers["cache-control"], "no-store");
-    let (_, rest) = replaced.body.split_once("id=\"proxy-fresh-text\"").unwrap();
-    let new = shop.line_by(rest.split_once('>').unwrap().1.split('<').next().unwrap());
+    assert_eq!(owner.submit(&page, &format!("{page}/replace"), &[]).await.status, 303);
+    let new = shop.line_by(&key_on(&owner.get(&page).await.body));
     new.get("/v2/bot/info").await.expect(200);
     line.get("/v2/bot/info").await.expect(200);
     for act in ["terms", "replace", "end"] {
         let path = format!("{page}/{act}");
         assert_eq!(agent.submit("/settings/profile", &path, &[]).await.status, 403, "{act}");
+        assert_eq!(owner.get(&path).await.headers["location"], page.as_str(), "{act}, opened as a page");
     }
     assert_eq!(owner.submit(&page, &format!("{page}/end"), &[]).await.status, 303);
     line.get("/v2/bot/info").await.expect(401);
