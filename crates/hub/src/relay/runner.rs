@@ -1,6 +1,7 @@
 //! Carries the units of one destination: reads, sends, takes in the answers, moves the cursor.
 
 mod fill;
+mod record;
 mod trial;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -8,7 +9,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,8 @@ use self::fill::Filled;
 use super::attempt::{NotMade, Signer, make};
 use super::deliver::Made;
 use super::expire::{GONE, Gap};
-use super::flow::{Flow, Number, WINDOW};
+use super::feed::Reader;
+use super::flow::{Flow, Number};
 use super::model::{
     Destination, HOLD_MAX, Halt, Last, PAUSED_AFTER, REFUSALS_MAX, ROWS_LOADED, SUSPECT_AFTER, Standing,
     TRIED_FOR, Verdict, judge, wait,
@@ -25,7 +26,7 @@ use super::model::{
 use super::repo::{self, Attempt, Held, UnitRow};
 use super::unit::{Parcel, Unit};
 use super::watch::Ended;
-use super::writes::{FAILURES_LOGGED, FLUSH, LEASE, LOGGED, Sample, Unwritten, Write, Writing, written};
+use super::writes::{FAILURES_LOGGED, FLUSH, LEASE, LOGGED, Sample, Unwritten, Writing, written};
 use crate::accounts::Connected;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -44,7 +45,7 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 /// A unit of this destination's flow.
 #[derive(Debug)]
 struct Pending {
-    row: UnitRow,
+    row: Arc<UnitRow>,
     received_at: Timestamp,
     /// What goes out; `None` where it has to be read from the journal again.
     parcel: Option<(Parcel, Arc<Unit>)>,
@@ -66,6 +67,7 @@ pub(super) struct Runner {
     fence: i64,
     lease_until: Timestamp,
     flow: Flow<Pending>,
+    reader: Reader,
     /// Up to where the journal was read.
     read_to: i64,
     /// The cursor on disk.
@@ -169,6 +171,7 @@ impl Runner {
             fence,
             lease_until: now.plus(LEASE),
             flow,
+            reader: hub.relay.feed.reader(position),
             read_to: position,
             written: position,
             done: done.into_iter().collect(),
@@ -220,10 +223,7 @@ impl Runner {
                     }
                 }
             }
-            if self.writing.is_none() && self.is_flush_due() {
-                let write = self.next_write();
-                self.writing = Some(write.run(self.hub.clone()).boxed());
-            }
+            self.write_if_due();
             let pause = match filled {
                 Filled::More => Duration::ZERO,
                 _ if is_paused => POLL,
@@ -254,6 +254,7 @@ impl Runner {
                         tokio::time::sleep(FLUSH).await;
                     }
                 }
+                () = self.reader.arrived() => {}
                 () = tokio::time::sleep(pause) => {}
                 changed = appended.changed(), if filled == Filled::CaughtUp => if changed.is_err() { break },
                 changed = paused.changed() => if changed.is_err() { break },
@@ -279,10 +280,7 @@ impl Runner {
         let mut is_stopping = false;
         let stop = self.hub.stop.clone();
         while !flying.is_empty() || self.writing.is_some() {
-            if self.writing.is_none() && self.is_flush_due() {
-                let write = self.next_write();
-                self.writing = Some(write.run(self.hub.clone()).boxed());
-            }
+            self.write_if_due();
             tokio::select! {
                 Some(landed) = flying.join_next(), if !flying.is_empty() => {
                     if let Ok(landed) = landed {
@@ -340,7 +338,7 @@ impl Runner {
     fn start(&mut self, number: Number) -> Option<impl Future<Output = Landed> + Send + 'static> {
         let pending = self.flow.get_mut(number)?;
         let parcel = pending.parcel.take().filter(|(_, unit)| unit.is_fresh());
-        let (row, at) = (pending.row.clone(), self.hub.now());
+        let (row, at) = (Arc::clone(&pending.row), self.hub.now());
         let (hub, destination, account) =
             (self.hub.clone(), Arc::clone(&self.destination), Arc::clone(&self.account));
         let signer = Arc::clone(&self.signer);
@@ -369,8 +367,8 @@ impl Runner {
             }
         };
         let Some(pending) = self.flow.get_mut(number) else { return };
-        pending.row.attempts += 1;
-        let row = pending.row.clone();
+        Arc::make_mut(&mut pending.row).attempts += 1;
+        let row = Arc::clone(&pending.row);
         let mut verdict = judge(&made.answer);
         if verdict == Verdict::Refused {
             self.refusals += 1;
@@ -462,21 +460,22 @@ impl Runner {
         self.flow.postpone(number, due);
         self.flow.has_row(number);
         let Some(pending) = self.flow.get_mut(number) else { return };
-        pending.row.due_at = due;
-        pending.row.failed_at.get_or_insert(now);
-        self.unwritten.put((pending.row.clone(), Standing::Retrying, Some(why), pending.received_at));
+        let row = Arc::make_mut(&mut pending.row);
+        row.due_at = due;
+        row.failed_at.get_or_insert(now);
+        self.unwritten.put((row.clone(), Standing::Retrying, Some(why), pending.received_at));
     }
 
     /// The unit has come to its end: delivered, or put aside with why.
     fn end(&mut self, number: Number, aside: Option<(Standing, String)>) {
         let had_row = self.flow.row_of(number);
         let Some(pending) = self.flow.settle(number) else { return };
-        let Pending { mut row, received_at, .. } = pending;
+        let Pending { row, received_at, .. } = pending;
         match aside {
             Some((standing, why)) => {
-                row.due_at = self.hub.now();
-                row.failed_at.get_or_insert(row.due_at);
-                self.unwritten.put((row.clone(), standing, Some(why), received_at));
+                let now = self.hub.now();
+                let aside = UnitRow { due_at: now, failed_at: row.failed_at.or(Some(now)), ..(*row).clone() };
+                self.unwritten.put((aside, standing, Some(why), received_at));
             }
             None if had_row => {
                 self.unwritten.rows.remove(&row.id);
@@ -521,22 +520,6 @@ impl Runner {
         });
     }
 
-    fn is_flush_due(&self) -> bool {
-        let is_old = self.unwritten.since.is_some_and(|since| since.elapsed() >= FLUSH);
-        // What is settled above a call that hangs moves nothing.
-        let moves = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
-        is_old
-            || self.done.len() >= WINDOW / 2 && self.done.first().is_some_and(|first| *first <= moves)
-            || self.gap.as_ref().is_some_and(Gap::is_full)
-            || self.unwritten.rows.len() >= WINDOW
-            || self.is_lease_ending()
-    }
-
-    fn is_lease_ending(&self) -> bool {
-        // Or the clock was set back.
-        !(LEASE / 2..=LEASE).contains(&self.lease_until.since(self.hub.now()))
-    }
-
     /// How long there is nothing to do, unless a call comes back or something is appended.
     fn pause(&self, flying: usize) -> Duration {
         let now = self.hub.now();
@@ -555,45 +538,5 @@ impl Runner {
                 .max(self.next_call.saturating_duration_since(Instant::now()).min(POLL));
         }
         pause
-    }
-
-    /// Takes together what is to be written now.
-    fn next_write(&mut self) -> Write {
-        // Behind one that has a row others may wait long: they get rows too, so that the cursor can pass them.
-        for number in self.flow.stuck() {
-            let Some(pending) = self.flow.get_mut(number) else { continue };
-            pending.parcel = None;
-            self.unwritten.put((pending.row.clone(), Standing::Retrying, None, pending.received_at));
-            self.flow.has_row(number);
-        }
-        let now = self.hub.now();
-        if let Some(gap) = self.gap.take() {
-            self.unwritten.put(gap.row(now));
-        }
-        let position = self.flow.first_without_row().map_or(self.read_to, |first| first.row.first - 1);
-        Write {
-            destination: (self.destination.tenant.clone(), self.destination.id.clone()),
-            fence: self.fence,
-            serial: self.destination.serial,
-            position,
-            done: self.done.range(position + 1..).copied().collect(),
-            lease_until: now.plus(LEASE),
-            health: (self.destination.failing_since, self.destination.halt),
-            unwritten: std::mem::take(&mut self.unwritten),
-        }
-    }
-
-    /// The cursor has moved, or it has not and what was to be written is written with the next move.
-    fn wrote(&mut self, write: Write, end: DbResult<()>) -> DbResult<()> {
-        if end.is_err() {
-            self.unwritten.take_back(write.unwritten);
-            return end;
-        }
-        if write.unwritten.last.is_some() {
-            super::service::tell(&self.hub, &self.destination);
-        }
-        (self.written, self.lease_until) = (write.position, write.lease_until);
-        self.done = self.done.split_off(&(write.position + 1));
-        Ok(())
     }
 }

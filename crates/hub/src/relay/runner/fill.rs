@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::DbResult;
 use crate::relay::attempt::{delivery_id, tags};
 use crate::relay::expire::Gap;
+use crate::relay::feed::Next;
 use crate::relay::flow::{Flow, WINDOW};
 use crate::relay::model::ROWS_MAX;
 use crate::relay::repo::UnitRow;
@@ -27,7 +28,7 @@ const FAR: i64 = 256;
 pub(super) enum Filled {
     /// Nothing more stands in the journal.
     CaughtUp,
-    /// Nothing more is taken in for now.
+    /// Nothing more is taken in for now, or what comes next is being read.
     Full,
     /// There is more to read at once.
     More,
@@ -36,7 +37,7 @@ pub(super) enum Filled {
 /// Adds a unit that has a row.
 pub(super) fn add_row(flow: &mut Flow<Pending>, row: UnitRow, received_at: Timestamp) {
     let (chats, due) = (row.chats.clone(), row.due_at);
-    flow.add(Pending { row, received_at, parcel: None }, chats, due, true);
+    flow.add(Pending { row: Arc::new(row), received_at, parcel: None }, chats, due, true);
 }
 
 impl Runner {
@@ -48,13 +49,17 @@ impl Runner {
         if is_enough {
             return Ok(Filled::Full);
         }
-        let Some(piece) = self.hub.relay.feed.after(&self.hub.journal, self.read_to).await? else {
-            self.come_to(i64::MAX);
-            if lists_only {
-                self.next_look = now.plus(LOOK);
-                return Ok(Filled::Full);
+        let piece = match self.reader.next(&self.hub, self.read_to)? {
+            Next::Piece(piece) => piece,
+            Next::Reading => return Ok(Filled::Full),
+            Next::End => {
+                self.come_to(i64::MAX);
+                if lists_only {
+                    self.next_look = now.plus(LOOK);
+                    return Ok(Filled::Full);
+                }
+                return Ok(Filled::CaughtUp);
             }
-            return Ok(Filled::CaughtUp);
         };
         let (until, begin) = (Instant::now() + TURN, self.read_to);
         let account = self.account.id.as_str().to_owned();
@@ -138,8 +143,11 @@ impl Runner {
             due_at: now,
             failed_at: None,
         };
-        let pending =
-            Pending { row, received_at: unit.request.received_at, parcel: Some((parcel, Arc::clone(unit))) };
+        let pending = Pending {
+            row: Arc::new(row),
+            received_at: unit.request.received_at,
+            parcel: Some((parcel, Arc::clone(unit))),
+        };
         self.flow.add(pending, unit.chats.clone(), now, false);
         Ok(())
     }
