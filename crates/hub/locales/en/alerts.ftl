@@ -113,6 +113,8 @@ alerts-code-relay-paused-fix =
         [stopped] It was stopped, and the hub does not try it by itself. Its events wait here. Under "Relay" stands why: set that right, then resume it there.
        *[both] Their events wait here. Under "Relay" stands why: one that fails goes on by itself once it answers, one that was stopped has to be resumed there.
     }
+alerts-name = { $name }
+alerts-names-comma = { ", " }
 alerts-code-other-title = { $account }: something needs attention
 alerts-code-other-fix = Open the doctor to see what it is.
 alerts-health-ok = all is well

@@ -107,6 +107,8 @@ alerts-code-relay-paused-fix =
         [stopped] 転送は停止しており、自動では再試行しません。イベントはここで保留しています。理由は「転送」で確認し、対処してからそこで再開してください。
        *[both] イベントはここで保留しています。理由は「転送」で確認できます。失敗中の転送先は復旧すると自動で再開し、停止した転送先はそこで再開する必要があります。
     }
+alerts-name = 「{ $name }」
+alerts-names-comma = 、
 alerts-code-other-title = { $account }：対応が必要な問題があります
 alerts-code-other-fix = 接続チェックを開いて内容を確認してください。
 alerts-health-ok = 正常

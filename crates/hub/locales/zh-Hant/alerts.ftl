@@ -100,13 +100,15 @@ alerts-code-bad-signatures-title = { $account }：有事件的簽章不符
 alerts-code-bad-signatures-fix = 共 { $count } 筆。若剛重新發行 Channel secret，請輸入新的值，24 小時內的事件會自動補上。
 alerts-code-public-url-changed-title = 本系統的公開網址變更了
 alerts-code-public-url-changed-fix = 有 { $count } 個官方帳號在 LINE 上仍是舊網址。請確認一次，讓本系統全部重新登錄。
-alerts-code-relay-paused-title = { $account }：{ $names } 已收不到事件
+alerts-code-relay-paused-title = { $account }：{ $names }已收不到事件
 alerts-code-relay-paused-fix =
     { $halt ->
         [failing] 對方的網址沒有回應，或回應錯誤。事件先保留在這裡，不會遺失。請修復對方系統，恢復後會自動接著送；最後一次的回應請看「轉拋」。
         [stopped] 已停止轉拋，不會自動重試。事件先保留在這裡。原因請看「轉拋」；處理後在那裡按「繼續」。
        *[both] 事件先保留在這裡。原因請看「轉拋」：失敗中的系統恢復後會自動接著送，已停止的要在那裡按「繼續」。
     }
+alerts-name = 「{ $name }」
+alerts-names-comma = 、
 alerts-code-other-title = { $account }：有問題需要處理
 alerts-code-other-fix = 請打開連線檢查，看發生了什麼事。
 alerts-health-ok = 運作正常

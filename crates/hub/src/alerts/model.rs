@@ -69,7 +69,8 @@ pub struct Condition<'a> {
     /// its "off" ends the alert, and the next "on" of another opens it again.
     pub node: Option<&'a str>,
     /// What stands in the words, as an object of texts and numbers (`{ "used": 180, "total": 200 }`): no secret, nothing of friends.
-    /// Names that the words know: `address`, `count`, `days`, `halt`, `hours`, `names`, `percent`, `seconds`, `total`, `used`.
+    /// Names that the words know: `address`, `count`, `days`, `halt`, `hours`, `names` (several also as `name_list`),
+    /// `percent`, `seconds`, `total`, `used`.
     pub args: Value,
 }
 

@@ -40,12 +40,35 @@ fn arguments(language: Language, alert: &Alert) -> Vec<(Cow<'static, str>, Word)
     };
     let mut arguments = vec![(Cow::Borrowed("account"), Word::from(account))];
     for name in NAMES {
-        let word = match given.get(name) {
+        // Of several names also the list, which a language joins in its own way.
+        let list = given.get("name_list").filter(|_| name == "names");
+        let word = match list.or_else(|| given.get(name)) {
             Some(Value::Number(number)) => number.as_i64().map_or_else(|| Word::from("–"), Word::from),
             Some(Value::String(text)) => Word::from(text),
+            Some(Value::Array(names)) => Word::from(joined(language, names)),
             _ => Word::from("–"),
         };
         arguments.push((Cow::Borrowed(name), word));
     }
     arguments
+}
+
+/// Several names, as the language sets them apart.
+fn joined(language: Language, names: &[Value]) -> String {
+    let name = |name: &str| words(language, "alerts-name", &[("name", Word::from(name))]);
+    let names: Vec<_> = names.iter().filter_map(Value::as_str).map(name).collect();
+    names.join(&words(language, "alerts-names-comma", &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn several_names_are_set_apart_as_the_language_does() {
+        let names = [json!("CRM 會員系統"), json!("點數系統")];
+        assert_eq!(joined(Language::ZhHant, &names), "「CRM 會員系統」、「點數系統」");
+        assert_eq!(joined(Language::En, &names), "CRM 會員系統, 點數系統");
+    }
 }

@@ -27,7 +27,12 @@ pub(super) async fn look(hub: &Hub) -> DbResult<()> {
             severity: Severity::Failed,
             level: i64::try_from(account.names.len()).unwrap_or(i64::MAX),
             node: None,
-            args: json!({ "names": account.names.join(", "), "count": account.names.len(), "halt": halt(&account) }),
+            args: json!({
+                "names": account.names.join(", "),
+                "name_list": account.names,
+                "count": account.names.len(),
+                "halt": halt(&account),
+            }),
         };
         alerts::service::report(hub, &condition, !account.names.is_empty()).await?;
     }
