@@ -72,6 +72,11 @@ describe('the relay', () => {
     await page.locator('#f-url').fill(`${demo.systems}/crm`);
     await page.locator('.relay-more > summary').first().click();
     await inspect('form');
+    // The warning is about LINE's signature.
+    assert.equal(await page.locator('.relay-warning').isVisible(), false);
+    await page.locator('input[name=signing][value=line]').check();
+    assert.equal(await page.locator('.relay-warning').isVisible(), true);
+    await page.locator('input[name=signing][value=own]').check();
     await page.locator('.relay-form button[type=submit]').click();
     await page.locator('#relay-secret-text').waitFor();
     assert.match(await page.locator('#relay-secret-text').textContent(), /^[0-9a-f]{32}$/);
@@ -111,11 +116,31 @@ describe('the relay', () => {
     assert.equal(await page.locator('.relay-parked-row').count(), 0);
   });
 
+  it('dismisses what was chosen after asking once', async () => {
+    await answers('refuses');
+    await says('Drop this');
+    await page.goto(added);
+    await page.locator('.relay-figures a[href$="/parked"]').waitFor(BY_ITSELF);
+    await page.goto(`${added}/parked`);
+    await page.locator('.relay-choose-all input').check();
+    await page.getByRole('button', { name: 'Dismiss chosen' }).click();
+    await page.locator('#relay-dismiss[open] .button.danger').click();
+    await page.locator('.toast').waitFor();
+    assert.equal(await page.locator('.relay-parked-row').count(), 0);
+    await answers('ok');
+  });
+
   it('retries by itself while the system is down', async () => {
     await page.goto(added);
     await answers('busy');
     await says('Down?');
     await page.locator('.relay-head .badge.warning').waitFor(BY_ITSELF);
+    // The longest words of what may be done.
+    await page.context().setExtraHTTPHeaders({ 'accept-language': 'ja' });
+    await page.reload();
+    await inspect('retrying');
+    await page.context().setExtraHTTPHeaders({});
+    await page.reload();
     await answers('ok');
     await page.locator('.relay-head .badge.ok').waitFor(BY_ITSELF);
   });

@@ -15,7 +15,9 @@ use crate::{args, in_scope, statements};
 
 pub(crate) use history::STATEMENTS as HISTORY;
 pub use history::{Attempt, Count};
-pub(super) use history::{attempt, attempts, count_up, counts, dismiss, log, parked_one, skipped};
+pub(super) use history::{
+    attempt, attempts, begun_anew, count_up, counts, dismiss, log, parked_one, skipped,
+};
 pub(crate) use places::STATEMENTS as PLACES;
 pub(super) use places::{begin_anew, behind, halt_strange, listed, places, slowest};
 

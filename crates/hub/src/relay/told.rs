@@ -6,7 +6,7 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use super::model::Destination;
-use super::repo::{Attempt, Parked};
+use super::repo::{self, Attempt, Parked};
 use super::service;
 use crate::app::Hub;
 use crate::clock::Timestamp;
@@ -135,6 +135,14 @@ async fn first_events(
 /// The places of attempts' requests, with the ids of the first events.
 fn places(attempts: &[Attempt]) -> HashMap<i64, String> {
     attempts.iter().map(|attempt| (attempt.first_position, attempt.first_event())).collect()
+}
+
+/// The requests that were put aside and tried again by a person, and when each was tried first.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn begun_anew(hub: &Hub, of: &Destination) -> AppResult<HashMap<DeliveryId, Timestamp>> {
+    Ok(repo::begun_anew(&hub.db, (&of.tenant, &of.id)).await?.into_iter().collect())
 }
 
 /// What attempts sent, by the positions of their requests: the first event of each.

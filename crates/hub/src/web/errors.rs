@@ -82,7 +82,7 @@ pub(super) fn draw(response: Response, ui: &Ui) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         return to_sign_in(ui);
     }
-    let (title, detail) = (ui.t(title_key(status)), detail(&error, ui));
+    let (title, detail) = (title(&error, ui), detail(&error, ui));
     let (ui, request_id, back) = (ui.clone(), ui.request_id().to_owned(), back(&error));
     let whole =
         ui.return_address().filter(|_| back.is_some()).and_then(|here| HeaderValue::from_str(here).ok());
@@ -148,6 +148,12 @@ fn to_sign_in(ui: &Ui) -> Response {
     } else {
         (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()
     }
+}
+
+/// The title of an error: by its code where that has one (`error-<code>-title`), else by its status.
+fn title(error: &AppError, ui: &Ui) -> String {
+    let key = format!("error-{}-title", error.code.replace('_', "-"));
+    ui.maybe(&key).unwrap_or_else(|| ui.t(title_key(error.status)))
 }
 
 fn title_key(status: StatusCode) -> &'static str {

@@ -242,6 +242,8 @@ async fn an_owner_of_free_replies_that_cannot_answer_is_named() {
         let ends = format!("Its key to LINE ends: tlp_…{}", made["hint"].as_str().unwrap());
         assert!(page.contains(&ends) && !page.contains("0 requests"), "{page}");
     }
+    let stays = "The free replies stay with it until you change that under “Answers”.";
+    assert!(shop.page(&format!("/{id}/key")).await.contains(stays), "revoking gives nothing back");
     assert_eq!(shop.submit(&format!("/{id}/active"), &[]).await.status, 303);
     assert!(shop.owner.get(&answers).await.body.contains("CRM (gets no events now)"));
     assert!(shop.page("").await.contains("but gets no events"));
@@ -355,6 +357,9 @@ async fn a_failure_is_seen_opened_and_mended(#[case] engine: Engine) {
     let chosen = [("delivery", units[0]), ("delivery", units[1])];
     assert_eq!(shop.submit(&format!("{here}/parked"), &chosen).await.status, 303);
     shop.until(&id, |now| now["parked"] == 1 && now["retrying"] == 0).await;
+    // Its tries are counted anew; that a person wanted them is said.
+    let log = shop.page(&here).await;
+    assert_eq!(log.matches(">Sent again<").count(), 2, "{log}");
     let bodies: Vec<_> = receiver.received().into_iter().map(|one| one.body).collect();
     assert_eq!(bodies.iter().filter(|body| **body == sent.body).count(), 2);
     assert_eq!(shop.submit(&format!("{here}/parked"), &[("all", "1")]).await.status, 303);
@@ -490,9 +495,20 @@ async fn agents_of_the_account_look_and_owners_act_and_nobody_else_sees_anything
     let led = mei.get(&format!("/destinations/{id}")).await;
     assert_eq!(led.headers["location"].to_str().unwrap(), shop.at(&format!("/{id}")));
     assert_eq!(stranger.get(&format!("/destinations/{id}")).await.status, 404);
-    for path in ["/new".to_owned(), format!("/{id}/edit"), format!("/{id}/replay")] {
-        assert_eq!(mei.get(&shop.at(&path)).await.status, 403, "{path}");
+    for (path, back) in [
+        ("/new".to_owned(), String::new()),
+        (format!("/{id}/edit"), format!("/{id}")),
+        (format!("/{id}/replay"), format!("/{id}")),
+        (format!("/{id}/key"), format!("/{id}")),
+    ] {
+        let refused = mei.get(&shop.at(&path)).await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert!(refused.body.contains(&format!("href=\"{}\"", shop.at(&back))), "{path}: {}", refused.body);
     }
+    let list = mei.get(&shop.at("")).await.body;
+    assert!(list.contains("See who answers for free") && !list.contains("Change who answers"), "{list}");
+    let page = mei.get(&shop.at(&format!("/{id}"))).await.body;
+    assert!(!page.contains("card-foot"), "no foot without anything in it: {page}");
     let acts = ["edit", "secret", "active", "test", "skip", "delete", "parked", "replay", "again"];
     for act in acts {
         let path = shop.at(&format!("/{id}/{act}"));

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::words::kind;
-use super::{address, find, list_address, parse_account, show};
+use super::{address, find, find_as_owner, leading, list_address, parse_account, show};
 use crate::accounts;
 use crate::accounts::Account;
 use crate::app::Hub;
@@ -20,8 +20,9 @@ use crate::team::Viewer;
 use crate::web::{Fields, FormState, Page, Ui};
 
 /// The types of events that the form names; others that a destination has by the API are shown too.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "message",
+    "messageEdited",
     "postback",
     "follow",
     "unfollow",
@@ -52,6 +53,8 @@ struct FormPage {
     full: Option<usize>,
     /// Whether somebody else changed it meanwhile.
     is_stale: bool,
+    /// Whether this hub may reach private networks.
+    reaches_inside: bool,
 }
 
 /// What a form holds besides its fields of text.
@@ -64,6 +67,17 @@ struct Typed {
 }
 
 impl FormPage {
+    fn new(
+        hub: &Hub,
+        ui: Ui,
+        (account, existing): (Account, Option<Destination>),
+        form: FormState,
+        typed: Typed,
+    ) -> Self {
+        let reaches_inside = hub.config.allow_private_destinations.is_any();
+        Self { ui, account, existing, form, typed, full: None, is_stale: false, reaches_inside }
+    }
+
     fn action(&self) -> String {
         self.existing
             .as_ref()
@@ -72,6 +86,10 @@ impl FormPage {
 
     fn back(&self) -> String {
         self.existing.as_ref().map_or_else(|| list_address(&self.account.id), address)
+    }
+
+    fn url_hint(&self) -> String {
+        self.ui.t(if self.reaches_inside { "relay-url-hint-inside" } else { "relay-url-hint" })
     }
 
     /// Whether there is no place for another one and nothing was typed that would be lost.
@@ -182,8 +200,8 @@ pub(super) async fn blank(
     Path(account): Path<String>,
     Query(start): Query<Start>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
     let account = accounts::service::get(&hub, &viewer.scope(), &parse_account(&account)?).await?;
+    leading(viewer.require_owner(), || list_address(&account.id))?;
     let most = hub.config.destinations_max;
     let full = (service::list(&hub, &viewer.scope(), &account.id).await?.len() >= most).then_some(most);
     let typed = Typed { active: true, is_own: start.url.is_empty(), ..Typed::default() };
@@ -191,7 +209,8 @@ pub(super) async fn blank(
         .with("url", start.url)
         .with("concurrency", CONCURRENCY.0.to_string())
         .with("timeout_ms", TIMEOUT.as_millis().to_string());
-    Ok(FormPage { ui, account, existing: None, form, typed, full, is_stale: false }.respond(StatusCode::OK))
+    let page = FormPage::new(&hub, ui, (account, None), form, typed);
+    Ok(FormPage { full, ..page }.respond(StatusCode::OK))
 }
 
 /// The form of an existing destination.
@@ -201,11 +220,10 @@ pub(super) async fn edit(
     viewer: Viewer,
     Path(names): Path<(String, String)>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let existing = find(&hub, &viewer, &names).await?;
+    let existing = find_as_owner(&hub, &viewer, &names).await?;
     let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
     let (form, typed) = read_back(&existing);
-    let page = FormPage { ui, account, existing: Some(existing), form, typed, full: None, is_stale: false };
+    let page = FormPage::new(&hub, ui, (account, Some(existing)), form, typed);
     Ok(page.respond(StatusCode::OK))
 }
 
@@ -275,10 +293,15 @@ fn read(fields: &Fields) -> (Result<Wishes, Vec<FieldError>>, FormState, Typed) 
     (if errors.is_empty() { Ok(wishes) } else { Err(errors) }, form, typed)
 }
 
-/// Marks what is wrong at its field.
-fn marked(form: FormState, errors: &[FieldError]) -> FormState {
+/// Marks what is wrong at its field, in words for a hub that may reach private networks or for one that may not.
+fn marked(form: FormState, errors: &[FieldError], reaches_inside: bool) -> FormState {
     let at = |error: &FieldError| FieldError {
         field: error.field.trim_start_matches("filter.").to_owned(),
+        code: match error.code {
+            "private" if reaches_inside => "private_other",
+            "scheme" if reaches_inside => "scheme_inside",
+            other => other,
+        },
         ..error.clone()
     };
     let errors: Vec<_> = errors.iter().map(at).collect();
@@ -304,7 +327,7 @@ pub(super) async fn create(
     match made {
         Ok((new, secrets)) => Ok(show::lead(&hub, &viewer, &new, &secrets, "relay-toast-added")),
         Err(error) => {
-            let page = FormPage { ui, account, existing: None, form, typed, full: None, is_stale: false };
+            let page = FormPage::new(&hub, ui, (account, None), form, typed);
             again(&hub, page, error)
         }
     }
@@ -337,7 +360,7 @@ pub(super) async fn change(
         Err(error) => {
             let account = accounts::service::get(&hub, &viewer.scope(), &existing.account).await?;
             let existing = Some(find(&hub, &viewer, &names).await?);
-            again(&hub, FormPage { ui, account, existing, form, typed, full: None, is_stale: false }, error)
+            again(&hub, FormPage::new(&hub, ui, (account, existing), form, typed), error)
         }
     }
 }
@@ -346,7 +369,7 @@ pub(super) async fn change(
 fn again(hub: &Hub, page: FormPage, error: AppError) -> AppResult<Response> {
     match (error.status, error.code) {
         (StatusCode::UNPROCESSABLE_ENTITY, _) => {
-            let form = marked(page.form, &error.fields);
+            let form = marked(page.form, &error.fields, page.reaches_inside);
             Ok(FormPage { form, ..page }.respond(error.status))
         }
         (_, "destination_limit") => {
@@ -403,4 +426,31 @@ pub(super) async fn standard(
     let (now, secrets) =
         service::change(&hub, (&viewer.scope(), &viewer.actor()), &existing.id, wishes).await?;
     Ok(show::lead(&hub, &viewer, &now, &secrets, "relay-toast-saved"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::replies;
+    use crate::web::i18n::Language;
+
+    #[test]
+    fn the_form_names_every_kind_that_may_have_an_owner_of_its_own() {
+        let missing: Vec<_> = replies::TYPES.into_iter().filter(|kind| !KINDS.contains(kind)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_refused_address_is_told_by_what_the_hub_may_reach() {
+        let ui = Ui::sample(Language::En, None);
+        for (code, inside, key) in [
+            ("private", false, "relay-error-url-private"),
+            ("private", true, "relay-error-url-private-other"),
+            ("scheme", false, "relay-error-url-scheme"),
+            ("scheme", true, "relay-error-url-scheme-inside"),
+        ] {
+            let form = marked(FormState::new(), &[FieldError::new("url", code, "")], inside);
+            assert_eq!(form.error(&ui, "url"), ui.t(key));
+        }
+    }
 }

@@ -72,6 +72,11 @@ impl ListPage {
         self.rows.len() >= self.most
     }
 
+    /// What to do where there is no place for another one: only owners delete.
+    fn full_detail(&self) -> String {
+        self.ui.t(if self.is_owner { "relay-full-detail" } else { "relay-full-agent" })
+    }
+
     fn is_connected(&self) -> bool {
         self.head.account.status != Status::Disconnected
     }

@@ -71,8 +71,15 @@ async fn back(Path((account, id)): Path<(String, String)>) -> Redirect {
 
 /// Leads from an id alone to the destination's page.
 async fn lead(State(hub): State<Hub>, viewer: Viewer, Path(id): Path<String>) -> AppResult<Redirect> {
-    let destination = service::get(&hub, &viewer.scope(), &parse(&id)?).await?;
-    Ok(Redirect::to(&address(&destination)))
+    let found = match DestinationId::parse(&id) {
+        Some(id) => service::get(&hub, &viewer.scope(), &id).await,
+        None => Err(AppError::not_found("destination")),
+    };
+    match found {
+        Ok(destination) => Ok(Redirect::to(&address(&destination))),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Err(gone("/settings/accounts".to_owned())),
+        Err(error) => Err(error),
+    }
 }
 
 /// A destination with what its pages show at their head.
@@ -146,12 +153,29 @@ pub(super) async fn find(
     }
     // Whoever sees the account is told in words, and led to what there is.
     let account = accounts::service::get(hub, &viewer.scope(), &parse_account(account)?).await?;
-    let detail = "there is no such destination; somebody may have deleted it";
-    Err(AppError::new(StatusCode::NOT_FOUND, "destination_gone", detail).leading(list_address(&account.id)))
+    Err(gone(list_address(&account.id)))
 }
 
-fn parse(id: &str) -> AppResult<DestinationId> {
-    DestinationId::parse(id).ok_or_else(|| AppError::not_found("destination"))
+/// There is none, with the way to what there is.
+fn gone(back: String) -> AppError {
+    let detail = "there is no such destination; somebody may have deleted it";
+    AppError::new(StatusCode::NOT_FOUND, "destination_gone", detail).leading(back)
+}
+
+/// The destination that an address names, where the reader may change it; others are led to its page.
+pub(super) async fn find_as_owner(
+    hub: &Hub,
+    viewer: &Viewer,
+    names: &(String, String),
+) -> AppResult<Destination> {
+    let found = find(hub, viewer, names).await?;
+    leading(viewer.require_owner(), || address(&found))?;
+    Ok(found)
+}
+
+/// Gives a refusal a way on.
+fn leading(judged: AppResult<()>, to: impl FnOnce() -> String) -> AppResult<()> {
+    judged.map_err(|refusal| refusal.leading(to()))
 }
 
 fn parse_account(id: &str) -> AppResult<AccountId> {

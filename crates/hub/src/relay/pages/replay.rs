@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Seen, address, find};
+use super::{Seen, address, find, find_as_owner};
 use crate::app::Hub;
 use crate::clock::Timestamp;
 use crate::error::{AppError, AppResult};
@@ -84,7 +84,7 @@ pub(super) async fn show(
     Path(names): Path<(String, String)>,
     Query(range): Query<Range>,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
+    find_as_owner(&hub, &viewer, &names).await?;
     let seen = Seen::load(&hub, &viewer, &names).await?;
     let (zone, tz) = zone(&viewer);
     if range.since.is_empty() && range.until.is_empty() {

@@ -74,6 +74,8 @@ impl Log {
 struct Logged {
     attempt: Attempt,
     told: Option<Told>,
+    /// Whether a person wanted it sent again.
+    is_again: bool,
 }
 
 #[derive(Template)]
@@ -178,10 +180,13 @@ impl View {
             .map(|last| format!("{}#log", address(&format!("{}.{}", last.at.millis(), last.id))));
         let here = address(&asked.before);
         let held = told::of_attempts(hub, &scope, of, &attempts).await?;
+        let anew = told::begun_anew(hub, of).await?;
         let logged = |attempt: Attempt| {
+            let is_anew = anew.get(&attempt.delivery).is_some_and(|first| attempt.at > *first);
+            let is_again = attempt.is_replay() || attempt.attempt == 1 && is_anew;
             // Tries of one request tell the same.
             let told = held.get(&attempt.first_position).cloned();
-            Logged { attempt, told }
+            Logged { attempt, told, is_again }
         };
         let attempts = attempts.into_iter().map(logged).collect();
         let log = Log { attempts, outcome, words: asked.q.trim().to_owned(), is_older, next, here };

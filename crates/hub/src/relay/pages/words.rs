@@ -1,5 +1,7 @@
 //! States, reasons and figures in the reader's words.
 
+use std::borrow::Borrow;
+
 use super::Seen;
 use crate::accounts::replies::Lack;
 use crate::journal;
@@ -178,6 +180,11 @@ pub(super) fn seconds(ms: i64) -> String {
     if ms % 1000 == 0 { (ms / 1000).to_string() } else { format!("{}.{}", ms / 1000, ms % 1000 / 100) }
 }
 
+/// What a call took; what is less than a millisecond took some time nevertheless.
+pub(super) fn took(ui: &Ui, ms: impl Borrow<i64>) -> String {
+    if *ms.borrow() == 0 { "<1 ms".to_owned() } else { format!("{} ms", ui.count(ms)) }
+}
+
 /// A time that has passed, in the largest unit that fits.
 pub(super) fn span(ui: &Ui, seconds: u64) -> String {
     match seconds {
@@ -316,6 +323,8 @@ mod tests {
     #[test]
     fn figures_are_short() {
         assert_eq!([percent(0), percent(7), percent(57), percent(1000)], ["0%", "0.7%", "5.7%", "100%"]);
+        let ui = Ui::sample(Language::En, None);
+        assert_eq!([took(&ui, 0), took(&ui, 1), took(&ui, 1200)], ["<1 ms", "1 ms", "1,200 ms"]);
         assert_eq!([seconds(5000), seconds(500), seconds(1250)], ["5", "0.5", "1.2"]);
     }
 }

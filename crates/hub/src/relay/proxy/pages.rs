@@ -9,10 +9,12 @@ use axum::routing::get;
 
 use super::model::{Key, ProxyScope};
 use super::service::{self, Wanted};
+use crate::accounts::replies;
 use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::relay::Destination;
-use crate::relay::pages::{address, find};
+use crate::relay::pages::{address, find, find_as_owner};
+use crate::scope::Scope;
 use crate::secrets::Secret;
 use crate::team::Viewer;
 use crate::web::{
@@ -42,6 +44,8 @@ struct KeyPage {
     scopes: Vec<ProxyScope>,
     reply_as_push: bool,
     base_url: String,
+    /// Whether it owns free replies.
+    answers: bool,
 }
 
 impl KeyPage {
@@ -54,6 +58,8 @@ impl KeyPage {
         let limit = key.as_ref().map_or(Some(0), |key| key.monthly_paid_limit);
         let limit = limit.map_or_else(String::new, |limit| limit.to_string());
         let scopes = key.as_ref().map(|key| key.scopes.clone());
+        let scope = Scope::tenant_wide(destination.tenant.clone());
+        let answers = replies::current(hub, &scope, &destination.account).await?.names(&destination.id);
         Ok(Self {
             ui,
             destination,
@@ -63,6 +69,7 @@ impl KeyPage {
             scopes: scopes.unwrap_or_else(|| vec![ProxyScope::Reply, ProxyScope::Read]),
             reply_as_push: key.as_ref().is_some_and(|key| key.reply_as_push),
             base_url: hub.config.public_url.as_str().trim_end_matches('/').to_owned(),
+            answers,
             key,
         })
     }
@@ -96,6 +103,16 @@ impl KeyPage {
         ProxyScope::ALL.iter().map(tick).collect()
     }
 
+    /// A scope's word, by which refusals name it; nothing where its name says the same.
+    fn code<'a>(word: &'a str, name: &str) -> &'a str {
+        if name.eq_ignore_ascii_case(word) { "" } else { word }
+    }
+
+    /// What a revoked key leaves as it is, where it owns free replies.
+    fn still_answers(&self) -> String {
+        self.ui.t1("proxy-revoke-answers", "page", self.ui.t("accounts-tab-answers"))
+    }
+
     /// What was spent of what may be.
     fn spent(&self) -> String {
         match self.key.as_ref().and_then(|key| key.monthly_paid_limit) {
@@ -127,8 +144,7 @@ async fn show(
     Path(names): Path<(String, String)>,
     headers: HeaderMap,
 ) -> AppResult<Response> {
-    viewer.require_owner()?;
-    let destination = find(&hub, &viewer, &names).await?;
+    let destination = find_as_owner(&hub, &viewer, &names).await?;
     let fresh = shown_secret(&hub, &headers, &identity(&viewer, &destination));
     let page = KeyPage::load(&hub, ui, destination).await?;
     Ok(match fresh {

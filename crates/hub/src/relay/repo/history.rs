@@ -20,6 +20,9 @@ statements! {
         AND (at < $3 OR (at = $3 AND id < $4)) ORDER BY at DESC, id DESC LIMIT $5" };
     ATTEMPT = { "SELECT id, delivery, first_position, last_position, event_ids, attempt, at, status, ms, error, said, next_at
         FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND id = $3" };
+    // A request that was put aside counts its tries anew when a person has it tried again.
+    BEGUN_ANEW = { "SELECT delivery, MIN(at) FROM relay_attempts WHERE tenant_id = $1 AND destination_id = $2 AND attempt = 1
+        GROUP BY delivery HAVING COUNT(*) > 1" };
     PARKED_ONE = { "SELECT u.id, u.first_position, u.last_position, u.standing, u.attempts, u.received_at, u.failed_at,
             u.last_error FROM relay_units AS u
         WHERE u.tenant_id = $1 AND u.destination_id = $2 AND u.id = $3 AND u.standing <> 'retrying'" };
@@ -104,6 +107,14 @@ pub(in crate::relay) async fn attempt(
     id: &AttemptId,
 ) -> DbResult<Option<Attempt>> {
     db.opt(&ATTEMPT, args![tenant, destination, id]).await
+}
+
+/// The units whose tries were counted anew, and when each was tried first.
+pub(in crate::relay) async fn begun_anew(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+) -> DbResult<Vec<(DeliveryId, Timestamp)>> {
+    db.all(&BEGUN_ANEW, args![tenant, destination]).await
 }
 
 /// One unit that was put aside.

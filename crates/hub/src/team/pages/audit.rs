@@ -43,9 +43,15 @@ impl AuditLog {
             (Some(name), _) => (name.clone(), None),
             (None, Some(("cnv", _))) => (self.ui.t("team-audit-conversation"), Some(format!("/inbox/{id}"))),
             (None, Some(("con", _))) => (self.ui.t("team-audit-contact"), Some(format!("/inbox/with/{id}"))),
+            (None, Some(("dst", _))) => (Self::told_name(entry).unwrap_or(id).to_owned(), None),
             (None, Some(("msg", _))) => (self.ui.t("team-audit-message"), None),
             (None, _) => (id.to_owned(), None),
         }
+    }
+
+    /// The name that a destination had then: it may be gone by now.
+    fn told_name(entry: &AuditEntry) -> Option<&str> {
+        entry.detail.get("name").filter(|_| entry.subject.starts_with("dst_"))?.as_str()
     }
 
     /// A value in words, where there are some.
@@ -68,11 +74,14 @@ impl AuditLog {
         }
     }
 
-    /// The details as `name value`, without the braces, and without the id that the subject's name stands for.
+    /// The details as `name value`, without the braces, and without the id or the name that the subject says.
     fn details(&self, entry: &AuditEntry) -> String {
         let Some(members) = entry.detail.as_object() else { return String::new() };
         let filled = members.iter().filter(|(name, value)| {
-            *name != "id" && !value.is_null() && value.as_array().is_none_or(|v| !v.is_empty())
+            *name != "id"
+                && !(*name == "name" && Self::told_name(entry).is_some())
+                && !value.is_null()
+                && value.as_array().is_none_or(|v| !v.is_empty())
         });
         let name = |name: &str| {
             let key = format!("audit-detail-{}", name.replace('_', "-"));

@@ -35,11 +35,57 @@ async fn boxes_to_tick_say_what_they_choose() {
             let form = page_in(&shop, language, form).await;
             assert_eq!(label(&form, "events", "message"), message);
             assert_eq!(label(&form, "sources", "group"), group);
+            label(&form, "events", "messageEdited");
         }
         // The word is what a refusal names.
         let key = page_in(&shop, language, &format!("/{id}/key")).await;
-        assert_eq!(label(&key, "scopes", "push"), format!("{push}&#32;<code>push</code>"));
+        let code = r#"&#32;<code class="tick-code">push</code>"#;
+        let told = if language == "en" { push.to_owned() } else { format!("{push}{code}") };
+        assert_eq!(label(&key, "scopes", "push"), told, "not twice the same");
     }
+    shop.hub.close().await;
+}
+
+/// A page's title.
+fn title(page: &str) -> &str {
+    page.split_once("<title>").unwrap().1.split('<').next().unwrap()
+}
+
+#[tokio::test]
+async fn titles_name_the_page_and_whose_it_is_and_hints_say_what_this_hub_allows() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let receiver = Receiver::start().await;
+    let id = shop.add("CRM", receiver.url.as_str()).await;
+    let list = shop.page("").await;
+    assert!(title(&list).starts_with("Relay · "), "{}", title(&list));
+    for (path, words) in [
+        ("edit", "Edit · CRM"),
+        ("parked", "Put aside · CRM"),
+        ("key", "Key to LINE · CRM"),
+        ("replay", "Send a time again · CRM"),
+    ] {
+        let page = shop.page(&format!("/{id}/{path}")).await;
+        assert!(title(&page).starts_with(words), "{}", title(&page));
+    }
+    // Hubs of tests may reach private networks.
+    assert!(shop.page("/new").await.contains("http:// is allowed inside your own network"));
+    shop.hub.close().await;
+}
+
+// What ends something for good asks first.
+#[tokio::test]
+async fn a_new_secret_of_the_second_signature_asks_first() {
+    let Some(shop) = Shop::open(Engine::Sqlite).await else { return };
+    let receiver = Receiver::start().await;
+    let id = shop.add("CRM", receiver.url.as_str()).await;
+    let standard = serde_json::json!({ "standard_webhooks": true });
+    shop.hub.api().patch(&format!("/destinations/{id}"), standard).await.expect(200);
+    let page = shop.page(&format!("/{id}")).await;
+    assert!(page.contains("data-opens=\"relay-standard-new\""), "{page}");
+    let (_, dialog) = page.split_once("<dialog id=\"relay-standard-new\"").unwrap();
+    let dialog = dialog.split("</dialog>").next().unwrap();
+    assert!(dialog.contains("name=\"to\" value=\"new\"") && dialog.contains("signs as well"), "{dialog}");
+    assert_eq!(page.matches("value=\"new\"").count(), 1, "nowhere else");
     shop.hub.close().await;
 }
 

@@ -114,12 +114,19 @@ async fn what_was_put_aside_says_what_it_is_opens_and_is_dismissed(#[case] engin
         assert!(opened.contains(words) && opened.contains(&format!("value=\"{unit}\"")), "{opened}");
     }
     assert!(shop.page(&format!("{list}/{}", units[1])).await.contains("Never tried"));
+    // Dismissing is for good, so it asks first; the question stands in the form of what was chosen.
+    let form = page.split_once("<ol class=\"relay-attempts\">").unwrap().1.split("</form>").next().unwrap();
+    let (_, dialog) = form.split_once("<dialog id=\"relay-dismiss\"").unwrap();
+    assert!(form.contains("data-opens=\"relay-dismiss\"") && dialog.contains("value=\"dismiss\""), "{form}");
+    assert_eq!(page.matches("value=\"dismiss\"").count(), 1);
     let chosen = [("act", "dismiss"), ("delivery", &units[0]), ("delivery", &units[2])];
     assert_eq!(shop.submit(&list, &chosen).await.status, 303);
     let page = shop.page(&list).await;
     assert_eq!(rows(&page).len(), 1);
     assert_eq!((&shop.look(&id).await["parked"], receiver.received().len() > 1), (&json!(0), true));
-    assert!(shop.owner.get("/settings/audit-log").await.body.contains("Dismissed what was put aside"));
+    let audit = shop.owner.get("/settings/audit-log").await.body;
+    assert!(audit.contains("Dismissed what was put aside") && audit.contains("count: 2"), "{audit}");
+    assert!(audit.contains("CRM") && !audit.contains(&id), "by its name: {audit}");
     // Whoever still has the old list open is told.
     let late = shop.submit(&list, &[("delivery", &units[2])]).await;
     assert!(late.headers["location"].to_str().unwrap().ends_with("?notice=meanwhile"));
@@ -138,6 +145,13 @@ async fn a_system_that_was_deleted_leads_back_to_the_list() {
     for path in ["", "/edit", "/parked", "/replay"] {
         let gone = shop.owner.get(&shop.at(&format!("{here}{path}"))).await;
         assert!(gone.status == 404 && gone.body.contains(&list), "{path}: {}", gone.body);
+        assert!(gone.body.contains("<h1>No such relay system</h1>"), "{path}: {}", gone.body);
+    }
+    // By its id alone nobody knows the account.
+    for id in [id.as_str(), "dst_nothing"] {
+        let gone = shop.owner.get(&format!("/destinations/{id}")).await;
+        assert!(gone.status == 404 && gone.body.contains("No such relay system"), "{}", gone.body);
+        assert!(gone.body.contains("href=\"/settings/accounts\""), "{}", gone.body);
     }
     let tested = shop.submit(&format!("{here}/test"), &[]).await;
     assert!(tested.status == 404 && tested.body.contains(&list), "{}", tested.body);
