@@ -1,6 +1,7 @@
 proxy-title = Key to LINE
-proxy-open = Open its key
-proxy-intro = With this key { $name } calls LINE’s Messaging API through Trunkline. It is used like LINE’s own: this address as base URL, the key as channel access token. What is sent with it stands in the inbox under this name.
+proxy-set-up = Set up a key
+proxy-manage = Manage the key
+proxy-intro = With its key { $name } calls LINE’s Messaging API through Trunkline. It is used like LINE’s own: this address as base URL, the key as channel access token. What is sent with it stands in the inbox under this name.
 proxy-fresh = New key
 proxy-fresh-detail = Copy it now. It is shown this once and cannot be read again.
 proxy-base = Base URL

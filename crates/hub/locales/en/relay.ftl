@@ -1,5 +1,5 @@
 relay-title = Relay
-relay-lede = LINE calls one address. Trunkline passes each request on to these systems as it came; trouble with one holds back none of the others.
+relay-lede = LINE calls one address. Trunkline passes what comes in on to these systems; trouble with one holds back none of the others.
 relay-add = Add relay system
 relay-add-now = Add
 relay-edit = Edit
@@ -7,7 +7,7 @@ relay-edit-name = Edit { $name }
 relay-save = Save changes
 relay-empty-title = One webhook, many systems
 relay-empty-detail = A CRM, a chatbot and an order system all want LINE's events, but LINE knows only one webhook URL. Add them here: each gets the events, without a change to its code.
-relay-empty-exact = Same bytes and signature as LINE sends: existing bots work as they are.
+relay-empty-exact = With LINE's signature chosen, content and signature are exactly what LINE sent: existing bots work as they are.
 relay-empty-retry = When a system is down, it is tried again for over 24 hours, each chat in its order.
 relay-empty-log = Every failure is logged, and can be opened, retried or sent again.
 relay-picture = LINE sends to Trunkline, which passes on to a CRM, a bot and an ERP
@@ -22,14 +22,17 @@ relay-full-detail = Delete one that is no longer needed. More are allowed by the
 relay-full-agent = An owner can delete one that is no longer needed. More are allowed by the operator, who runs this server (TRUNKLINE_DESTINATIONS_MAX).
 relay-back = Back to the list
 relay-used = { $used } of { $most } used.
-relay-stale = Somebody else changed this meanwhile
+relay-stale = This was changed meanwhile
 relay-stale-detail = Nothing of yours is saved yet: the form holds what you typed. Compare, then save again or cancel.
 relay-stale-now = Now different from what you typed
 relay-is-on = On
 relay-is-off = Off
 relay-state-healthy = Healthy
-relay-state-untried = Not called yet
+relay-state-unsteady = Healthy, with failures lately
+relay-state-untried = No events yet
+relay-state-sending = Sending again
 relay-state-refusing = Refuses
+relay-state-unreached = Not reached
 relay-state-retrying = Retrying
 relay-state-off = Paused
 relay-state-failing = Failing
@@ -43,8 +46,14 @@ relay-advice-retrying =
        *[other] { $count } requests wait for another try. They are tried again by themselves, at growing intervals; what follows in the same chats waits behind them, everything else goes on.
     }
 relay-advice-off = It was paused. Events are kept; resuming goes on where it stopped.
+relay-advice-sending =
+    { $count ->
+        [one] { $count } request waits to be sent. It has not failed.
+       *[other] { $count } requests wait to be sent, each chat in its order. None of them has failed.
+    }
 relay-advice-failing = It has failed again and again, so only one trial at a time is sent, at least one a minute. Look at the other system; once it answers, everything goes on where it stopped and nothing is lost.
 relay-advice-refusing = It refused the last request, and what it refuses is put aside instead of being tried again. Look at the answer below, mend the other system or its address, then try again what was put aside.
+relay-advice-unreached = The last request did not get through. The next event shows whether it answers again.
 relay-advice-gone = It answered 410: it wants nothing any more. Check whether its address has changed; edit the address, or resume to try again.
 relay-advice-loop = The address leads back to this hub; events would go round for ever. Give the other system's own address.
 relay-advice-journal = This hub's event log was replaced, or an older copy put back, so the place where it stopped no longer exists. Resume begins with what comes in from now on; what waited or came in between is listed under "put aside" as expired.
@@ -60,15 +69,17 @@ relay-behind-retrying =
         [one] { $count } waits for a retry
        *[other] { $count } wait for a retry
     }
+relay-behind-sending = { $count } to be sent
 relay-behind-none = Nothing
 relay-rate-name = Rate
 relay-rate = { $figure } a minute
 relay-failed-share = Failed, last day
 relay-last = Last answer
 relay-last-was = Last answer: { $why }
-relay-never = Nothing sent yet
+relay-never = No event sent yet
 relay-no-answer = No answer
 relay-waiting = Waiting for a retry
+relay-waiting-sending = Waiting to be sent
 relay-parked = Put aside
 relay-parked-count = { $count } put aside
 relay-span-seconds = { $count } s
@@ -118,6 +129,8 @@ relay-signing-own-hint = Shown once after saving; put it where the other system 
 relay-signing-line = LINE's signature
 relay-signing-line-hint = For taking over an existing bot: it has the channel secret already and needs no change.
 relay-signing-warning = Whoever holds the channel secret holds the whole channel: they can forge events, obtain tokens and send as the account. Give it only to a system you trust fully.
+relay-twin = { $name } has this address too: it gets every event twice.
+relay-twin-filtered = { $name } has this address too: what both let pass comes there twice.
 relay-filter = Filter
 relay-filter-hint = With nothing chosen everything is sent. With a filter the request holds only what passes, and is signed again.
 relay-filter-events = Kinds of events
@@ -208,6 +221,7 @@ relay-toast-saved = Saved
 relay-toast-paused = Paused; events are kept
 relay-toast-resumed = Resumed where it stopped
 relay-toast-begun = Resumed with what comes in from now on
+relay-toast-trying = Trying now
 relay-toast-skipped = Skipped; listed under "put aside"
 relay-toast-deleted = Deleted
 relay-toast-replayed = Queued to be sent again
@@ -301,8 +315,15 @@ relay-replay-found =
         [one] { $count } request will be sent to { $name } again
        *[other] { $count } requests will be sent to { $name } again
     }
-relay-replay-found-detail = The other system may have had some of them; their event IDs are the same, by which it can tell. The filter applies.
+relay-replay-found-up-to =
+    { $count ->
+        [one] Up to { $count } request will be sent to { $name } again
+       *[other] Up to { $count } requests will be sent to { $name } again
+    }
+relay-replay-found-detail = The other system may have had some of them; their event IDs are the same, by which it can tell.
+relay-replay-filtered = Its filter decides which of them go.
 relay-replay-now = Send { $count } again
+relay-replay-now-filtered = Send again
 relay-facts = Settings
 relay-fact-concurrency =
     { $count ->
@@ -327,7 +348,7 @@ relay-help-hub = Names this hub. It stops events from going round; nothing is to
 relay-help-answer = What to answer
 relay-help-answer-detail = 2xx means taken. 429 and 5xx are tried again, minding Retry-After; 410 stops the relay; any other 4xx is a refusal and is put aside.
 relay-standard = Second signature
-relay-standard-hint = For systems that check webhooks by Standard Webhooks (webhook-id, webhook-timestamp, webhook-signature). LINE’s signature goes with it as before.
+relay-standard-hint = For systems that check webhooks by Standard Webhooks (webhook-id, webhook-timestamp, webhook-signature). x-line-signature goes with it as before.
 relay-standard-both = The secret before signs as well until
 relay-standard-new = Make a new secret
 relay-standard-new-detail = For a day the present secret signs as well, so that nothing is refused while the other system is changed over. Then only the new one does.
@@ -339,7 +360,7 @@ relay-replies = Free replies
 relay-replies-theirs = { $name } answers for free. What colleagues send from here counts as paid.
 relay-replies-keyless = { $name } is to answer for free, but has no key to LINE here. Unless it calls LINE directly with the channel’s own token, nobody uses the free replies, and what colleagues send counts as paid.
 relay-replies-halted = { $name } is to answer for free, but gets no events now. Nobody uses the free replies, and what colleagues send counts as paid.
-relay-row-keyless = Answers for free, but has no key
+relay-row-keyless = Answers for free, without a key here
 relay-row-halted = Answers for free, but gets no events
 relay-replies-ours = The inbox answers for free. A system that answers through its key pays for pushes, or gets LINE’s refusal.
 relay-replies-but = For some kinds of events it is another one.

@@ -1,5 +1,6 @@
 proxy-title = LINE用プロキシキー
-proxy-open = キーを開く
+proxy-set-up = キーを設定
+proxy-manage = キーを管理
 proxy-intro = 「{ $name }」はこのキーで、Trunklineを通してLINEのMessaging APIを呼び出します。使い方はLINEと同じです。ベースURLをこのアドレスに、チャネルアクセストークンをこのキーに替えてください。送ったメッセージはこの名前で受信箱に表示されます。
 proxy-fresh = 新しいキー
 proxy-fresh-detail = 今コピーしてください。表示されるのは一度だけで、あとから確認できません。

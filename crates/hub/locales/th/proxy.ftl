@@ -1,6 +1,7 @@
 proxy-title = คีย์สำหรับ LINE
-proxy-open = เปิดคีย์
-proxy-intro = { $name } ใช้คีย์นี้เรียก Messaging API ของ LINE ผ่าน Trunkline วิธีใช้เหมือนของ LINE: ใช้ที่อยู่นี้เป็น Base URL และใช้คีย์นี้แทน channel access token ข้อความที่ส่งจะอยู่ในกล่องข้อความในชื่อนี้
+proxy-set-up = ตั้งค่าคีย์
+proxy-manage = จัดการคีย์
+proxy-intro = { $name } ใช้คีย์เรียก Messaging API ของ LINE ผ่าน Trunkline วิธีใช้เหมือนของ LINE: ใช้ที่อยู่นี้เป็น Base URL และใช้คีย์นี้แทน channel access token ข้อความที่ส่งจะอยู่ในกล่องข้อความในชื่อนี้
 proxy-fresh = คีย์ใหม่
 proxy-fresh-detail = คัดลอกตอนนี้ คีย์จะแสดงเพียงครั้งเดียวและดูอีกไม่ได้
 proxy-base = Base URL

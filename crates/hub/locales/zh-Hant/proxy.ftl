@@ -1,6 +1,7 @@
 proxy-title = LINE 代理金鑰
-proxy-open = 查看金鑰
-proxy-intro = { $name } 用這把金鑰，透過 Trunkline 呼叫 LINE 的 Messaging API。用法和 LINE 一樣：把 Base URL 改成這個位址，把金鑰當成 Channel access token。用它傳的訊息會以這個名稱出現在收件匣。
+proxy-set-up = 設定金鑰
+proxy-manage = 管理金鑰
+proxy-intro = { $name } 用金鑰透過 Trunkline 呼叫 LINE 的 Messaging API。用法和 LINE 一樣：把 Base URL 改成這個位址，把金鑰當成 Channel access token。用它傳的訊息會以這個名稱出現在收件匣。
 proxy-fresh = 新的金鑰
 proxy-fresh-detail = 請現在複製。金鑰只顯示這一次，之後無法再查看。
 proxy-base = Base URL

@@ -82,6 +82,18 @@ pub async fn replay(
     Ok(units.len())
 }
 
+/// Lets what waits for another try go at once, and changes nothing else; gives how many requests that are. Where all have failed
+/// lately, one goes first and the rest once that has arrived.
+///
+/// # Errors
+/// 404 when there is no such destination.
+pub async fn hurry(hub: &Hub, (scope, actor): (&Scope, &Actor), id: &DestinationId) -> AppResult<u64> {
+    let destination = get(hub, scope, id).await?;
+    let mut tx = hub.db.begin().await?;
+    let count = repo::hurry(&mut tx, &destination.tenant, id, hub.now()).await?;
+    finish(hub, tx, &destination, actor, "destination.hurried", count).await
+}
+
 type Again = (UnitRow, Timestamp);
 
 /// The requests in which the named events came, each once.

@@ -16,7 +16,7 @@ use crate::{args, in_scope, statements};
 pub(crate) use history::STATEMENTS as HISTORY;
 pub use history::{Attempt, Count};
 pub(super) use history::{
-    attempt, attempts, begun_anew, count_up, counts, dismiss, log, parked_one, skipped,
+    attempt, attempts, begun_anew, count_up, counts, dismiss, due, log, parked_one, skipped_and_failed,
 };
 pub(crate) use places::STATEMENTS as PLACES;
 pub(super) use places::{begin_anew, behind, halt_strange, listed, places, slowest};
@@ -258,14 +258,14 @@ pub(super) async fn change(tx: &mut Tx, to: &Destination, by: &str) -> DbResult<
     Ok(tx.run(&CHANGE, args).await? == 1)
 }
 
-/// Lets what waits for another try go at once.
+/// Lets what waits for another try go at once; gives how many that are.
 pub(super) async fn hurry(
     tx: &mut Tx,
     tenant: &TenantId,
     id: &DestinationId,
     now: Timestamp,
-) -> DbResult<()> {
-    tx.run(&HURRY, args![tenant, id, now]).await.map(|_| ())
+) -> DbResult<u64> {
+    tx.run(&HURRY, args![tenant, id, now]).await
 }
 
 /// Deletes it with what waits for it; the log of its attempts goes with time. `false` when there is none.

@@ -484,12 +484,12 @@ pub async fn parked_one(hub: &Hub, destination: &Destination, id: &DeliveryId) -
     found.ok_or_else(|| AppError::not_found("delivery"))
 }
 
-/// How many units were put aside because a person left them out.
+/// How many units were put aside because a person left them out, and whether any of those that wait has failed.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn skipped(hub: &Hub, destination: &Destination) -> DbResult<i64> {
-    repo::skipped(&hub.db, (&destination.tenant, &destination.id)).await
+pub async fn skipped_and_failed(hub: &Hub, destination: &Destination) -> DbResult<(i64, bool)> {
+    repo::skipped_and_failed(&hub.db, (&destination.tenant, &destination.id)).await
 }
 
 /// Drops units from what was put aside, so that nobody looks after them any more; gives how many. One that the cursor has not

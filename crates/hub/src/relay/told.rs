@@ -10,6 +10,7 @@ use super::repo::{self, Attempt, Parked};
 use super::service;
 use crate::app::Hub;
 use crate::clock::Timestamp;
+use crate::db::DbResult;
 use crate::error::AppResult;
 use crate::ids::{DeliveryId, DestinationId, Id as _};
 use crate::inbox::service::{self as inbox, Chat};
@@ -58,6 +59,21 @@ pub struct Told {
     pub chat: Option<Chat>,
     /// The beginning of the message's text, or a postback's data.
     pub text: Option<String>,
+}
+
+/// Takes the time of the next try from attempts where it no longer holds: the newest attempt of a request that waits has it, as
+/// long as it lies ahead and the destination is called.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn drop_past(hub: &Hub, of: &Destination, attempts: &mut [Attempt]) -> DbResult<()> {
+    let now = hub.now();
+    for attempt in attempts {
+        let Some(next) = attempt.next_at.take().filter(|next| of.may_run() && *next > now) else { continue };
+        let due = repo::due(&hub.db, (&of.tenant, &of.id), &attempt.delivery).await?;
+        attempt.next_at = due.filter(|due| *due == next);
+    }
+    Ok(())
 }
 
 impl Told {

@@ -335,6 +335,12 @@ impl Ui {
         self.0.calendar.time_of_day(*at)
     }
 
+    /// What is to come: its time of day, to the second within a minute; with the date on another day.
+    #[must_use]
+    pub fn coming(&self, at: &Timestamp) -> Safe<String> {
+        self.0.calendar.coming(*at)
+    }
+
     /// A moment's day ("today", "yesterday", else the date), as between messages.
     #[must_use]
     pub fn day(&self, at: &Timestamp) -> String {

@@ -64,6 +64,16 @@ impl Calendar {
         self.element(at, &text, "")
     }
 
+    /// `<time>` of what is to come: to the second within a minute, with the date on another day.
+    pub(super) fn coming(&self, at: Timestamp) -> Safe<String> {
+        let (zoned, today) = (self.zoned(at), self.now.to_zoned(self.zone.clone()));
+        if zoned.date() != today.date() {
+            return self.moment(at);
+        }
+        let is_soon = at.to_jiff().as_second() - self.now.as_second() < 60;
+        self.element(at, &zoned.strftime(if is_soon { "%H:%M:%S" } else { "%H:%M" }).to_string(), "")
+    }
+
     /// Today, yesterday, or the date.
     pub(super) fn day(&self, at: Timestamp) -> String {
         let (zoned, today) = (self.zoned(at), self.now.to_zoned(self.zone.clone()));
@@ -135,6 +145,16 @@ mod tests {
 
     fn ago(language: Language, seconds: i64) -> String {
         Calendar::new(language, Some("Asia/Taipei"), NOW).ago(Timestamp(NOW.0 - seconds * 1_000)).0
+    }
+
+    #[test]
+    fn what_is_to_come_is_told_to_the_second_when_it_is_near() {
+        let coming = |seconds: i64| {
+            let calendar = Calendar::new(Language::En, Some("Asia/Taipei"), NOW);
+            calendar.coming(Timestamp(NOW.0 + seconds * 1_000)).0
+        };
+        assert!(coming(12).contains(">08:00:12<") && coming(90).contains(">08:01<"), "{}", coming(12));
+        assert!(coming(20 * 3_600).contains(">2 Jan 04:00<"), "{}", coming(20 * 3_600));
     }
 
     #[test]

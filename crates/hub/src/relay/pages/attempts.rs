@@ -11,6 +11,7 @@ use crate::app::Hub;
 use crate::error::{AppError, AppResult};
 use crate::ids::{AttemptId, DeliveryId, Id as _};
 use crate::relay::shown::{self, Opened};
+use crate::relay::told;
 use crate::team::Viewer;
 use crate::web::{Page, Ui};
 
@@ -51,8 +52,9 @@ pub(super) async fn show(
     };
     let attempt = AttemptId::parse(&attempt).ok_or_else(gone)?;
     let opened = shown::open(&hub, &viewer.scope(), &destination.id, &attempt, viewer.is_owner()).await;
-    let opened =
+    let mut opened =
         opened.map_err(|error| if error.status == StatusCode::NOT_FOUND { gone() } else { error })?;
+    told::drop_past(&hub, &destination, std::slice::from_mut(&mut opened.attempt)).await?;
     Ok(Page(AttemptPage { ui, is_owner: viewer.is_owner(), opened }).into_response())
 }
 
@@ -72,7 +74,9 @@ pub(super) async fn show_parked(
     let delivery = DeliveryId::parse(&delivery).ok_or_else(gone)?;
     let opened =
         shown::open_parked(&hub, &viewer.scope(), &destination.id, &delivery, viewer.is_owner()).await;
-    let opened =
+    let mut opened =
         opened.map_err(|error| if error.status == StatusCode::NOT_FOUND { gone() } else { error })?;
+    // Nothing of it is tried by itself.
+    opened.attempt.next_at = None;
     Ok(Page(AttemptPage { ui, is_owner: viewer.is_owner(), opened }).into_response())
 }

@@ -100,18 +100,18 @@ impl ListPage {
 impl Seen {
     /// What waits, in words: so many events, and the age of the oldest.
     pub(super) fn behind(&self, ui: &Ui) -> String {
+        let retrying = self.destination.retrying;
         match self.lag {
-            (0, _) if self.destination.retrying > 0 => {
-                ui.t1("relay-behind-retrying", "count", self.destination.retrying)
-            }
+            (0, _) if retrying > 0 && !self.has_failed => ui.t1("relay-behind-sending", "count", retrying),
+            (0, _) if retrying > 0 => ui.t1("relay-behind-retrying", "count", retrying),
             (0, _) => ui.t("relay-behind-none"),
             (events, seconds) => ui.t2("relay-behind", ("count", events), ("age", span(ui, seconds))),
         }
     }
 
-    /// Whether anything waits.
+    /// Whether anything waits for its turn or another try.
     pub(super) fn is_behind(&self) -> bool {
-        self.lag.0 > 0 || self.destination.retrying > 0
+        self.lag.0 > 0 || self.has_failed
     }
 
     /// Deliveries a minute.

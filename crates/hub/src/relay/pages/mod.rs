@@ -42,6 +42,7 @@ pub fn routes() -> Router<Hub> {
         .route("/settings/accounts/{account}/relay/{id}/standard", get(back).post(form::standard))
         .route("/settings/accounts/{account}/relay/{id}/active", get(back).post(show::set_active))
         .route("/settings/accounts/{account}/relay/{id}/test", get(back).post(show::test))
+        .route("/settings/accounts/{account}/relay/{id}/hurry", get(back).post(show::hurry))
         .route("/settings/accounts/{account}/relay/{id}/skip", get(back).post(show::skip))
         .route("/settings/accounts/{account}/relay/{id}/delete", get(back).post(show::delete))
         .route("/settings/accounts/{account}/relay/{id}/parked", get(parked::show).post(parked::retry))
@@ -93,6 +94,10 @@ struct Seen {
     key: Option<Key>,
     /// Whether it owns free replies.
     answers: bool,
+    /// Units that a person left out, or that are not for it any more.
+    skipped: i64,
+    /// Whether any of what waits has failed; else it only waits to be sent.
+    has_failed: bool,
 }
 
 impl Seen {
@@ -102,7 +107,8 @@ impl Seen {
         let key = proxy::service::of(hub, &destination).await?;
         let scope = Scope::tenant_wide(destination.tenant.clone());
         let answers = replies::current(hub, &scope, &account.id).await?.names(&destination.id);
-        Ok(Self { account, destination, lag, day, key, answers })
+        let (skipped, has_failed) = service::skipped_and_failed(hub, &destination).await?;
+        Ok(Self { account, destination, lag, day, key, answers, skipped, has_failed })
     }
 
     /// Reads what an address names.
@@ -132,7 +138,12 @@ impl Seen {
     }
 
     fn condition(&self) -> Condition {
-        condition(&self.destination)
+        condition(&self.destination, self.has_failed, self.is_failing_much())
+    }
+
+    /// Units in the list of what was put aside.
+    const fn listed(&self) -> i64 {
+        self.destination.parked + self.skipped
     }
 }
 

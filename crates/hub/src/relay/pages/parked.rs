@@ -47,8 +47,8 @@ impl ParkedPage {
             .filter(|_| more)
             .map(|last| format!("{}/parked?after={}.{}", seen.address(), last.first_position, last.id));
         let held = told::of_parked(hub, &viewer.scope(), &seen.destination, &rows).await?;
-        let skipped = service::skipped(hub, &seen.destination).await?;
         let notice = notice(&asked.notice);
+        let skipped = seen.skipped;
         Ok(Self { ui, is_owner: viewer.is_owner(), seen, rows, held, skipped, next, notice })
     }
 

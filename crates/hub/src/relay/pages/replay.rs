@@ -31,8 +31,23 @@ struct ReplayPage {
 }
 
 impl ReplayPage {
+    /// Whether the filter decides what of it is sent, so that nobody knows how many.
+    fn is_filtered(&self) -> bool {
+        !self.seen.destination.filter.is_open()
+    }
+
     fn found(&self, count: &usize) -> String {
-        self.ui.t2("relay-replay-found", ("count", count), ("name", self.seen.destination.name.as_str()))
+        let key = if self.is_filtered() { "relay-replay-found-up-to" } else { "relay-replay-found" };
+        self.ui.t2(key, ("count", count), ("name", self.seen.destination.name.as_str()))
+    }
+
+    /// The button's words.
+    fn now(&self, count: &usize) -> String {
+        if self.is_filtered() {
+            self.ui.t("relay-replay-now-filtered")
+        } else {
+            self.ui.t1("relay-replay-now", "count", count)
+        }
     }
 
     fn too_many(&self) -> String {

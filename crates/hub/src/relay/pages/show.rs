@@ -17,8 +17,8 @@ use crate::ids::DestinationId;
 use crate::relay::deliver::Made;
 use crate::relay::model::Answer;
 use crate::relay::told::{self, Outcome, Told};
-use crate::relay::wishes::Wishes;
-use crate::relay::{Attempt, Destination, Halt, NewSecrets, Signing, service};
+use crate::relay::wishes::{Wishes, is_same};
+use crate::relay::{Attempt, Destination, Halt, NewSecrets, Signing, replay, service};
 use crate::secrets::Secret;
 use crate::team::Viewer;
 use crate::web::{Fields, Page, Ui, redirect_with_secret, redirect_with_toast, show_once, shown_secret};
@@ -37,6 +37,8 @@ struct View {
     is_owner: bool,
     chart: Chart,
     log: Log,
+    /// Whether it was called since the test that the page shows: that one tells no longer how it fares.
+    is_test_over: bool,
 }
 
 /// One page of the log.
@@ -89,6 +91,8 @@ struct ShowPage {
     tried: Option<Tried>,
     /// The key of what went wrong with an act.
     notice: Option<&'static str>,
+    /// What is said of another system with the same address.
+    twin: Option<String>,
 }
 
 #[derive(Template)]
@@ -149,6 +153,9 @@ pub(super) struct Asked {
     /// What went wrong with an act.
     #[serde(default)]
     notice: String,
+    /// When the test was made that the page shows, in ms.
+    #[serde(default)]
+    tested: String,
     /// The part that a live page asks for.
     #[serde(default)]
     part: String,
@@ -166,6 +173,7 @@ impl View {
         let mut attempts = told::search(hub, &scope, &of.id, (outcome, &asked.q), below, SHOWN + 1).await?;
         let more = attempts.len() > usize::try_from(SHOWN).unwrap_or(0);
         attempts.truncate(usize::try_from(SHOWN).unwrap_or(0));
+        told::drop_past(hub, of, &mut attempts).await?;
         let address = |before: &str| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             query
@@ -191,7 +199,9 @@ impl View {
         let attempts = attempts.into_iter().map(logged).collect();
         let log = Log { attempts, outcome, words: asked.q.trim().to_owned(), is_older, next, here };
         let chart = Chart::new(&seen.day.steps, hub.now());
-        Ok(Self { is_owner: viewer.is_owner(), chart, log, seen })
+        let tested = asked.tested.parse::<i64>().ok();
+        let is_test_over = tested.zip(of.last.as_ref()).is_some_and(|(at, last)| last.at.millis() > at);
+        Ok(Self { is_owner: viewer.is_owner(), chart, log, seen, is_test_over })
     }
 
     fn is_connected(&self) -> bool {
@@ -269,12 +279,24 @@ pub(super) async fn show(
     };
     let (secret, standard) = (waits(OWN), waits(STANDARD));
     let is_secret = secret.is_some() || standard.is_some();
-    let page = Page(ShowPage { secret, standard, notice: notice(&asked.notice), ..whole(ui, view).0 });
+    let twin = twin(&hub, &viewer, &ui, &view.seen.destination).await?;
+    let page = Page(ShowPage { secret, standard, notice: notice(&asked.notice), twin, ..whole(ui, view).0 });
     Ok(if is_secret { show_once(&hub.config, page) } else { page.into_response() })
 }
 
 fn whole(ui: Ui, view: View) -> Page<ShowPage> {
-    Page(ShowPage { ui, view, secret: None, standard: None, tried: None, notice: None })
+    Page(ShowPage { ui, view, secret: None, standard: None, tried: None, notice: None, twin: None })
+}
+
+/// What is said of another system of the account with the same address: what both let pass comes there twice.
+async fn twin(hub: &Hub, viewer: &Viewer, ui: &Ui, of: &Destination) -> AppResult<Option<String>> {
+    let all = service::list(hub, &viewer.scope(), &of.account).await?;
+    let is_twin = |one: &&Destination| one.id != of.id && one.active && is_same(&one.url, &of.url);
+    let found = all.iter().filter(is_twin).max_by_key(|one| one.filter == of.filter);
+    Ok(found.filter(|_| of.active).map(|found| {
+        let key = if found.filter == of.filter { "relay-twin" } else { "relay-twin-filtered" };
+        ui.t1(key, "name", found.name.as_str())
+    }))
 }
 
 /// Leads to the page: with a secret that was just made, which it shows this once, or with words.
@@ -336,6 +358,18 @@ pub(super) async fn test(
     let seen = Seen::load(&hub, &viewer, &names).await?;
     let view = View::load(&hub, &viewer, seen, &Asked::default()).await?;
     Ok(Page(ShowPage { tried, ..whole(ui, view).0 }).into_response())
+}
+
+/// Lets what waits for another try go at once.
+pub(super) async fn hurry(
+    State(hub): State<Hub>,
+    viewer: Viewer,
+    Path(names): Path<(String, String)>,
+) -> AppResult<Response> {
+    viewer.require_owner()?;
+    let destination = find(&hub, &viewer, &names).await?;
+    replay::hurry(&hub, (&viewer.scope(), &viewer.actor()), &destination.id).await?;
+    Ok(redirect_with_toast(&hub.config, &address(&destination), "relay-toast-trying"))
 }
 
 /// Leaves out what waits for another try.

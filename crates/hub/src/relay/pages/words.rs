@@ -7,7 +7,7 @@ use crate::accounts::replies::Lack;
 use crate::journal;
 use crate::relay::attempt::{FILTERED, TAKEN_BACK};
 use crate::relay::expire::REPLACED;
-use crate::relay::model::{Destination, Halt, Signing, State};
+use crate::relay::model::{Answer, Destination, Halt, Last, Signing, State, Verdict, judge};
 use crate::relay::told::Told;
 use crate::relay::{Attempt, Parked};
 use crate::web::Ui;
@@ -16,11 +16,17 @@ use crate::web::Ui;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     Healthy,
-    /// It was never called.
+    /// Its last answer was good; much of its last day was not.
+    Unsteady,
+    /// No event was ever sent to it.
     Untried,
+    /// What waits has not failed: a person wants it again.
+    Sending,
     Retrying,
     /// What it answered last was a refusal.
     Refusing,
+    /// The last call did not get through, and nothing waits that would tell whether the next one does.
+    Unreached,
     /// A person switched it off.
     Off,
     Failing,
@@ -30,7 +36,8 @@ pub(super) enum Condition {
     Secret,
 }
 
-pub(super) fn condition(of: &Destination) -> Condition {
+/// Reads how a destination fares, with whether any of what waits has failed, and whether much of its last day did.
+pub(super) fn condition(of: &Destination, has_failed: bool, is_failing_much: bool) -> Condition {
     match (of.state(), of.halt) {
         (_, Some(Halt::Gone)) => Condition::Gone,
         (_, Some(Halt::Loop)) => Condition::Loop,
@@ -40,20 +47,33 @@ pub(super) fn condition(of: &Destination) -> Condition {
         (_, Some(Halt::Failing)) => Condition::Failing,
         (State::Healthy, None) => match &of.last {
             None => Condition::Untried,
-            Some(last) if last.error.is_some() => Condition::Refusing,
+            Some(last) if is_refusal(last) => Condition::Refusing,
+            Some(last) if last.error.is_some() => Condition::Unreached,
+            Some(_) if is_failing_much => Condition::Unsteady,
             Some(_) => Condition::Healthy,
         },
+        (State::Retrying, None) if !has_failed => Condition::Sending,
         (State::Retrying | State::Paused | State::Stopped, None) => Condition::Retrying,
     }
+}
+
+/// Whether a call was answered by a refusal: one after which the same request is not sent again.
+fn is_refusal(last: &Last) -> bool {
+    let status = last.status.and_then(|status| u16::try_from(status).ok());
+    let answer = status.map(|status| Answer::Status { status, retry_after: None, is_us: false });
+    last.error.is_some() && answer.is_some_and(|answer| judge(&answer) == Verdict::Refused)
 }
 
 impl Condition {
     const fn key(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
+            Self::Unsteady => "unsteady",
             Self::Untried => "untried",
+            Self::Sending => "sending",
             Self::Retrying => "retrying",
             Self::Refusing => "refusing",
+            Self::Unreached => "unreached",
             Self::Off => "off",
             Self::Failing => "failing",
             Self::Gone => "gone",
@@ -70,15 +90,16 @@ impl Condition {
 
     /// The key of what it means and what to do; none where all is well.
     pub(super) fn advice(self) -> Option<String> {
-        (!matches!(self, Self::Healthy | Self::Untried)).then(|| format!("relay-advice-{}", self.key()))
+        let is_well = matches!(self, Self::Healthy | Self::Unsteady | Self::Untried);
+        (!is_well).then(|| format!("relay-advice-{}", self.key()))
     }
 
     /// The kind of its badge, and of what is said about it.
     pub(super) const fn badge(self) -> &'static str {
         match self {
-            Self::Healthy => "ok",
-            Self::Retrying | Self::Refusing => "warning",
-            Self::Off | Self::Untried => "neutral",
+            Self::Healthy | Self::Unsteady => "ok",
+            Self::Retrying | Self::Refusing | Self::Unreached => "warning",
+            Self::Off | Self::Untried | Self::Sending => "neutral",
             Self::Failing | Self::Gone | Self::Loop | Self::Journal | Self::Secret => "danger",
         }
     }
@@ -86,6 +107,11 @@ impl Condition {
     /// Whether something waits for another try that a person may ask for at once.
     pub(super) const fn may_hurry(self) -> bool {
         matches!(self, Self::Retrying | Self::Failing)
+    }
+
+    /// Whether what waits only waits to be sent.
+    pub(super) const fn is_sending(self) -> bool {
+        matches!(self, Self::Sending)
     }
 
     /// Whether it waits for a person.
@@ -289,8 +315,69 @@ impl Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relay::model::Answer;
+    use crate::clock::{Entropy, Timestamp};
+    use crate::ids::Id;
+    use crate::relay::Filter;
     use crate::web::i18n::{Language, words};
+
+    /// A destination that answered so last, with so many units waiting.
+    fn destination(last: Option<(Option<i64>, Option<&str>)>, retrying: i64) -> Destination {
+        let (entropy, at) = (Entropy::seeded(1), Timestamp(0));
+        let last =
+            last.map(|(status, error)| Last { at, status, duration_ms: 1, error: error.map(str::to_owned) });
+        Destination {
+            id: Id::new(at, &entropy),
+            tenant: Id::new(at, &entropy),
+            account: Id::new(at, &entropy),
+            name: "CRM".to_owned(),
+            url: "https://crm.example/".to_owned(),
+            filter: Filter::default(),
+            signing: Signing::Line,
+            secret: None,
+            standard: None,
+            active: true,
+            halt: None,
+            failing_since: None,
+            concurrency: 1,
+            rate: None,
+            timeout_ms: 1_000,
+            position: 0,
+            epoch: 0,
+            last,
+            retrying,
+            parked: 0,
+            serial: 0,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn how_it_fares_follows_what_it_answered_and_what_waits() {
+        let (ok, down) = (Some((Some(200), None)), Some((None, Some("Connection refused"))));
+        let busy = Some((Some(503), Some("answered 503")));
+        let refused = |status| Some((Some(status), Some("answered so")));
+        for (last, retrying, has_failed, much, wanted) in [
+            (None, 0, false, false, Condition::Untried),
+            (ok, 0, false, false, Condition::Healthy),
+            (ok, 0, false, true, Condition::Unsteady),
+            (refused(400), 0, false, true, Condition::Refusing),
+            (refused(302), 0, false, false, Condition::Refusing),
+            (down, 0, false, true, Condition::Unreached),
+            (busy, 0, false, false, Condition::Unreached),
+            (refused(429), 0, false, false, Condition::Unreached),
+            (ok, 3, false, false, Condition::Sending),
+            (down, 3, false, false, Condition::Sending),
+            (down, 3, true, false, Condition::Retrying),
+        ] {
+            let of = destination(last, retrying);
+            assert_eq!(condition(&of, has_failed, much), wanted, "{:?} {retrying}", of.last);
+        }
+        let paused = Destination { active: false, ..destination(ok, 3) };
+        assert_eq!(condition(&paused, false, true), Condition::Off);
+        let failing = Destination { halt: Some(Halt::Failing), ..destination(down, 3) };
+        assert_eq!(condition(&failing, true, true), Condition::Failing);
+    }
 
     #[test]
     fn what_went_wrong_has_words() {

@@ -26,7 +26,13 @@ statements! {
     PARKED_ONE = { "SELECT u.id, u.first_position, u.last_position, u.standing, u.attempts, u.received_at, u.failed_at,
             u.last_error FROM relay_units AS u
         WHERE u.tenant_id = $1 AND u.destination_id = $2 AND u.id = $3 AND u.standing <> 'retrying'" };
-    SKIPPED = { "SELECT COUNT(*) FROM relay_units WHERE tenant_id = $1 AND destination_id = $2 AND standing = 'skipped'" };
+    // Whether any has failed, not how many: there may be thousands.
+    SKIPPED_AND_FAILED = { "SELECT (SELECT COUNT(*) FROM relay_units WHERE tenant_id = $1 AND destination_id = $2
+            AND standing = 'skipped'),
+        (SELECT COUNT(*) FROM (SELECT 1 FROM relay_units WHERE tenant_id = $1 AND destination_id = $2
+            AND standing = 'retrying' AND failed_at IS NOT NULL LIMIT 1) AS failed)" };
+    DUE = { "SELECT due_at FROM relay_units WHERE tenant_id = $1 AND destination_id = $2 AND id = $3
+        AND standing = 'retrying'" };
     // What stands above the cursor is known to be settled by its row alone.
     DISMISS = { "DELETE FROM relay_units WHERE tenant_id = $1 AND destination_id = $2 AND id = $3 AND standing <> 'retrying'
         AND (is_replay = $4 OR first_position <= (SELECT d.position FROM destinations AS d WHERE d.id = $2))" };
@@ -126,12 +132,22 @@ pub(in crate::relay) async fn parked_one(
     db.opt(&PARKED_ONE, args![tenant, destination, id]).await
 }
 
-/// How many units a person left out.
-pub(in crate::relay) async fn skipped(
+/// How many units a person left out, and whether any of those that wait has failed.
+pub(in crate::relay) async fn skipped_and_failed(
     db: &Db,
     (tenant, destination): (&TenantId, &DestinationId),
-) -> DbResult<i64> {
-    Ok(db.opt::<(i64,)>(&SKIPPED, args![tenant, destination]).await?.map_or(0, |(count,)| count))
+) -> DbResult<(i64, bool)> {
+    let found = db.opt::<(i64, i64)>(&SKIPPED_AND_FAILED, args![tenant, destination]).await?;
+    Ok(found.map_or((0, false), |(skipped, failed)| (skipped, failed > 0)))
+}
+
+/// When a unit that waits is tried next.
+pub(in crate::relay) async fn due(
+    db: &Db,
+    (tenant, destination): (&TenantId, &DestinationId),
+    id: &DeliveryId,
+) -> DbResult<Option<Timestamp>> {
+    Ok(db.opt::<(Timestamp,)>(&DUE, args![tenant, destination, id]).await?.map(|(due,)| due))
 }
 
 /// Drops a unit that was put aside; 0 where the cursor has not passed it yet.
