@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::clock::Timestamp;
 
-/// How many units may be under way or finished above the cursor: so many may come twice after a kill, no more.
+/// How many units may be under way or finished without its being written down: so many may come twice after a kill, no more.
 pub(super) const WINDOW: usize = 512;
+/// How many of them may be units that have a row of their own.
+pub(super) const ROWS_OPEN: usize = 64;
 
 /// A unit's number in its flow: grows in the order in which units were added.
 pub(super) type Number = u64;
@@ -150,6 +152,13 @@ impl<T> Flow<T> {
         }
     }
 
+    /// The unit that was taken does not go yet after all.
+    pub(super) fn put_back(&mut self, number: Number) {
+        if let Some(due) = self.slots.get(&number).map(|slot| slot.due) {
+            self.postpone(number, due);
+        }
+    }
+
     /// The unit has a row of its own from now on: the cursor may pass it.
     pub(super) fn has_row(&mut self, number: Number) {
         if let Some(slot) = self.slots.get_mut(&number).filter(|slot| !slot.has_row) {
@@ -242,6 +251,8 @@ mod tests {
         flow.has_row(second);
         assert_eq!(flow.stuck(), [third]);
         assert_eq!(flow.take(Timestamp(2_000)), Some(second));
+        flow.put_back(second);
+        assert_eq!((flow.take(NOW), flow.take(Timestamp(2_000))), (None, Some(second)));
         flow.settle(second);
         assert_eq!(flow.take(NOW), Some(third));
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::fill::Filled;
+use self::record::RowsOpen;
 use super::attempt::{NotMade, Signer, make};
 use super::deliver::Made;
 use super::expire::{GONE, Gap};
@@ -79,6 +80,7 @@ pub(super) struct Runner {
     /// Rows above the place that was read up to, in order: they join the flow when reading comes to them, so that no unit
     /// of their chats that has no row is overtaken.
     ahead: VecDeque<UnitRow>,
+    rows_open: RowsOpen,
     failures: u32,
     /// Units that were first tried while it was on trial.
     fresh: u32,
@@ -177,6 +179,7 @@ impl Runner {
             done: done.into_iter().collect(),
             known,
             ahead,
+            rows_open: RowsOpen::default(),
             failures,
             fresh: 0,
             refusals: 0,
@@ -326,6 +329,10 @@ impl Runner {
             true => self.take_on_trial()?,
             false => self.flow.take(now)?,
         };
+        if self.rows_open.is_full() && self.flow.row_of(number) {
+            self.flow.put_back(number);
+            return None;
+        }
         if let Some(rate) = self.destination.rate.filter(|rate| *rate > 0) {
             let gap = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX);
             // A tenth of a second may be caught up on, so that the timer's grain costs nothing.
@@ -336,6 +343,7 @@ impl Runner {
     }
 
     fn start(&mut self, number: Number) -> Option<impl Future<Output = Landed> + Send + 'static> {
+        self.rows_open.flying += usize::from(self.flow.row_of(number));
         let pending = self.flow.get_mut(number)?;
         let parcel = pending.parcel.take().filter(|(_, unit)| unit.is_fresh());
         let (row, at) = (Arc::clone(&pending.row), self.hub.now());
@@ -352,6 +360,7 @@ impl Runner {
     fn land(&mut self, landed: Landed) {
         let Landed { number, at, made } = landed;
         let now = self.hub.now();
+        self.rows_open.flying -= usize::from(self.flow.row_of(number));
         let (made, unit) = match made {
             Ok(made) => made,
             Err(NotMade::Nothing(why)) => {
@@ -469,6 +478,7 @@ impl Runner {
     /// The unit has come to its end: delivered, or put aside with why.
     fn end(&mut self, number: Number, aside: Option<(Standing, String)>) {
         let had_row = self.flow.row_of(number);
+        self.rows_open.settled += usize::from(had_row);
         let Some(pending) = self.flow.settle(number) else { return };
         let Pending { row, received_at, .. } = pending;
         match aside {
@@ -530,6 +540,7 @@ impl Runner {
         // What is due waits for the lease too: it is not asked for again and again meanwhile.
         if flying < self.places()
             && now < self.lease_until
+            && !self.rows_open.is_full()
             && let Some(due) = self.flow.next_due()
         {
             let due = if self.is_on_trial() { self.hold_until } else { due.max(self.hold_until) };

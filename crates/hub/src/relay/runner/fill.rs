@@ -11,7 +11,7 @@ use crate::db::DbResult;
 use crate::relay::attempt::{delivery_id, tags};
 use crate::relay::expire::Gap;
 use crate::relay::feed::Next;
-use crate::relay::flow::{Flow, WINDOW};
+use crate::relay::flow::{Flow, ROWS_OPEN, WINDOW};
 use crate::relay::model::ROWS_MAX;
 use crate::relay::repo::UnitRow;
 use crate::relay::unit::{Parcel, Unit};
@@ -95,7 +95,7 @@ impl Runner {
         // On trial no row is written for what would fail too. What has rows already is read up to, however many there are.
         self.is_on_trial() && !self.wants_fresh()
             || self.is_full_of_rows()
-            || self.flow.without_row() + self.done.len() >= WINDOW
+            || self.flow.without_row() + self.done.len() >= WINDOW - ROWS_OPEN
             || self.is_gap_full()
     }
 

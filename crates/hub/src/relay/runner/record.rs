@@ -5,10 +5,27 @@ use futures_util::FutureExt as _;
 use super::Runner;
 use crate::db::DbResult;
 use crate::relay::expire::Gap;
-use crate::relay::flow::WINDOW;
+use crate::relay::flow::{ROWS_OPEN, WINDOW};
 use crate::relay::model::Standing;
 use crate::relay::service;
 use crate::relay::writes::{FLUSH, LEASE, Write};
+
+/// Units with rows of their own of which a kill would undo what became of them.
+#[derive(Debug, Default)]
+pub(super) struct RowsOpen {
+    pub(super) flying: usize,
+    /// Ended, and not yet in a write.
+    pub(super) settled: usize,
+    /// In the write that is under way.
+    writing: usize,
+}
+
+impl RowsOpen {
+    /// Whether another one has to wait for a write.
+    pub(super) const fn is_full(&self) -> bool {
+        self.flying + self.settled + self.writing >= ROWS_OPEN
+    }
+}
 
 impl Runner {
     /// Begins the next write, where one is due and none is under way.
@@ -27,6 +44,7 @@ impl Runner {
             || self.done.len() >= WINDOW / 2 && moves()
             || self.gap.as_ref().is_some_and(Gap::is_full)
             || self.unwritten.rows.len() >= WINDOW
+            || self.rows_open.settled >= ROWS_OPEN / 2
             || self.is_lease_ending()
     }
 
@@ -54,6 +72,7 @@ impl Runner {
             self.unwritten.put(gap.row(now));
         }
         let position = self.settled_to();
+        self.rows_open.writing = std::mem::take(&mut self.rows_open.settled);
         Write {
             destination: (self.destination.tenant.clone(), self.destination.id.clone()),
             fence: self.fence,
@@ -68,7 +87,9 @@ impl Runner {
 
     /// The cursor has moved, or it has not and what was to be written is written with the next move.
     pub(super) fn wrote(&mut self, write: Write, end: DbResult<()>) -> DbResult<()> {
+        let written = std::mem::take(&mut self.rows_open.writing);
         if end.is_err() {
+            self.rows_open.settled += written;
             self.unwritten.take_back(write.unwritten);
             return end;
         }
